@@ -1,0 +1,27 @@
+"""Stage `cloud`: `ClusterSpec` to `Outputs`, by Terraform."""
+
+from beeyard.cloud.outputs import (
+    Acme,
+    Database,
+    EngineSource,
+    Ingress,
+    Node,
+    Outputs,
+    Record,
+    SharedFiles,
+)
+from beeyard.cloud.target import AWS, FileSystemStyle, Target
+
+__all__ = [
+    "AWS",
+    "Acme",
+    "Database",
+    "EngineSource",
+    "FileSystemStyle",
+    "Ingress",
+    "Node",
+    "Outputs",
+    "Record",
+    "SharedFiles",
+    "Target",
+]

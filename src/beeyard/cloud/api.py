@@ -1,0 +1,136 @@
+"""The AWS API, as far as beeyard itself calls it: who we are, the state bucket, RDS's password."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
+)
+
+from beeyard.cloud.target import Target
+from beeyard.errors import CloudError
+from beeyard.secret import Secret
+
+_LOG_IN = (
+    "sign in to AWS: `aws configure`, `aws sso login`, or AWS_PROFILE / AWS_ACCESS_KEY_ID and "
+    "AWS_SECRET_ACCESS_KEY in the environment; or rehearse without AWS: `beeyard --sandbox up`"
+)
+_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
+_INVALID = {"InvalidClientTokenId", "SignatureDoesNotMatch", "AuthFailure", "UnrecognizedClientException"}
+
+
+@dataclass(frozen=True)
+class Account:
+    """Who we are on AWS."""
+
+    id: str
+    arn: str
+
+
+@dataclass(frozen=True)
+class Aws:
+    """Calls the AWS API of a target in one region."""
+
+    target: Target
+    region: str
+
+    @cached_property
+    def _session(self) -> boto3.Session:
+        environment = self.target.environment
+        with _in_words():
+            return boto3.Session(
+                aws_access_key_id=environment.get("AWS_ACCESS_KEY_ID"),
+                aws_secret_access_key=environment.get("AWS_SECRET_ACCESS_KEY"),
+                region_name=self.region,
+            )
+
+    def client(self, service: str) -> Any:
+        """A boto3 client; calls through it belong inside `in_words`."""
+        with _in_words():
+            return self._session.client(
+                service,  # type: ignore[call-overload]
+                endpoint_url=self.target.endpoint,
+                config=Config(
+                    connect_timeout=5, read_timeout=30, retries={"max_attempts": 4, "mode": "standard"}
+                ),
+            )
+
+    def account(self) -> Account:
+        """The account that the credentials belong to; raises CloudError with what to do."""
+        with _in_words():
+            identity = self.client("sts").get_caller_identity()
+        return Account(identity["Account"], identity["Arn"])
+
+    def set_database_password(self, identifier: str, password: Secret) -> None:
+        """Set the database administrator's password, and wait until RDS has taken it on."""
+        rds = self.client("rds")
+        with _in_words():
+            rds.modify_db_instance(
+                DBInstanceIdentifier=identifier,
+                MasterUserPassword=password.reveal(),
+                ApplyImmediately=True,
+            )
+            rds.get_waiter("db_instance_available").wait(
+                DBInstanceIdentifier=identifier, WaiterConfig={"Delay": 5, "MaxAttempts": 120}
+            )
+
+    def snapshots(self, identifier: str) -> list[str]:
+        """Names of the snapshots that are kept of a database."""
+        with _in_words():
+            found = self.client("rds").describe_db_snapshots(DBInstanceIdentifier=identifier)
+        return [entry["DBSnapshotIdentifier"] for entry in found["DBSnapshots"]]
+
+    def delete_snapshot(self, snapshot: str) -> None:
+        """Remove a database snapshot for good."""
+        with _in_words():
+            self.client("rds").delete_db_snapshot(DBSnapshotIdentifier=snapshot)
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    try:
+        yield
+    except (NoCredentialsError, PartialCredentialsError, ProfileNotFound) as error:
+        raise CloudError("there are no AWS credentials", why=str(error), fix=_LOG_IN) from error
+    except (TokenRetrievalError, UnauthorizedSSOTokenError) as error:
+        raise CloudError("your AWS session has ended", why=str(error), fix=_LOG_IN) from error
+    except EndpointConnectionError as error:
+        raise CloudError(
+            "the AWS API does not answer",
+            why=str(error),
+            fix="see that the network is up; `beeyard sandbox status` tells of a rehearsal",
+        ) from error
+    except ClientError as error:
+        raise _client_error(error) from error
+    except BotoCoreError as error:
+        raise CloudError("the AWS API could not be used", why=str(error), fix=_LOG_IN) from error
+
+
+in_words: Callable[[], Any] = _in_words
+
+
+def _client_error(error: ClientError) -> CloudError:
+    code = error.response.get("Error", {}).get("Code", "")
+    if code in _EXPIRED:
+        return CloudError("your AWS credentials have expired", why=str(error), fix=_LOG_IN)
+    if code in _INVALID:
+        return CloudError("AWS does not know your credentials", why=str(error), fix=_LOG_IN)
+    if "Denied" in code or code == "UnauthorizedOperation":
+        return CloudError(
+            f"AWS did not allow {error.operation_name}",
+            why=str(error),
+            fix="ask whoever keeps the account for this right, then run this again",
+        )
+    return CloudError(f"AWS refused {error.operation_name}", why=str(error))

@@ -1,0 +1,77 @@
+"""Bring the cloud to what `beeyard.yml` says: the projects planned and applied in their order."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from beeyard.cloud.terraform import Plan, Terraform
+
+T = TypeVar("T")
+
+#: Called with a project's name and what is happening to it.
+Say = Callable[[str, str], None]
+
+
+def plan_all(terraform: Terraform, folders: Mapping[str, Path], say: Say) -> dict[str, Plan]:
+    """Plan every project at once: only of use where each has been applied before."""
+
+    def one(project: str) -> Plan:
+        terraform.init(folders[project])
+        plan = terraform.plan(folders[project])
+        say(project, str(plan))
+        return plan
+
+    return dict(zip(folders, _together(one, list(folders)), strict=True))
+
+
+def apply_all(
+    terraform: Terraform, folders: Mapping[str, Path], waves: Sequence[Sequence[str]], say: Say
+) -> dict[str, Plan]:
+    """Plan and apply wave by wave, the projects of one wave at once. Gives what was done."""
+    done: dict[str, Plan] = {}
+
+    def one(project: str) -> Plan:
+        folder = folders[project]
+        say(project, "preparing")
+        terraform.init(folder)
+        plan = terraform.plan(folder)
+        say(project, str(plan))
+        if plan.pending:
+            terraform.apply(folder, on_line=lambda line: say(project, line))
+        return plan
+
+    for wave in waves:
+        done |= dict(zip(wave, _together(one, wave), strict=True))
+    return done
+
+
+def destroy_all(
+    terraform: Terraform,
+    folders: Mapping[str, Path],
+    waves: Sequence[Sequence[str]],
+    say: Say,
+) -> None:
+    """Destroy in the reverse order. A project whose state does not exist is passed over."""
+
+    def one(project: str) -> None:
+        terraform.init(folders[project])
+        terraform.destroy(folders[project], on_line=lambda line: say(project, line))
+        say(project, "destroyed")
+
+    for wave in reversed(waves):
+        _together(one, [project for project in wave if project in folders])
+
+
+def outputs_of(terraform: Terraform, folders: Mapping[str, Path]) -> dict[str, dict[str, Any]]:
+    """Every project's outputs."""
+    found = _together(lambda project: terraform.outputs(folders[project]), list(folders))
+    return dict(zip(folders, found, strict=True))
+
+
+def _together(work: Callable[[str], T], projects: Sequence[str]) -> list[T]:
+    """Do the work for all projects at once; the first failure is raised once all have ended."""
+    if not projects:
+        return []
+    with ThreadPoolExecutor(max_workers=len(projects)) as pool:
+        return list(pool.map(work, projects))

@@ -1,0 +1,84 @@
+"""The S3 state of the Terraform projects, and the override file that points them at another AWS endpoint."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+#: Root projects in the order in which they are applied, each with those whose state it reads.
+PROJECT_READS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "elastic_ips": (),
+        "swarm_cluster": ("elastic_ips",),
+        "efs": ("swarm_cluster",),
+        "database": ("swarm_cluster",),
+        "dns": ("elastic_ips",),
+    }
+)
+
+#: The AWS services that the projects talk to, by the provider's names for their endpoints.
+_PROVIDER_SERVICES = ("ec2", "efs", "iam", "rds", "route53", "sts")
+_STATE_SERVICES = ("iam", "s3", "sts")
+
+# Not a secret: with these set, no credentials of the user's environment ever reach the endpoint.
+_CREDENTIALS = MappingProxyType({"access_key": "sandbox", "secret_key": "sandbox"})
+
+
+def state_key(project: str) -> str:
+    """Key of a project's state object in the state bucket."""
+    return f"{project}/terraform.tfstate"
+
+
+def backend_config(project: str, bucket: str, region: str) -> dict[str, Any]:
+    """Give what a project's partial S3 backend lacks, for `terraform init -backend-config=FILE.json`.
+
+    The same for AWS and for another endpoint: what differs there is in the override file.
+    """
+    return {
+        "bucket": bucket,
+        "key": state_key(project),
+        "region": region,
+        "encrypt": True,
+        "use_lockfile": True,
+    }
+
+
+def render_override(
+    project: str, endpoint: str, region: str, reads: Sequence[str]
+) -> dict[str, Any]:
+    """Give the content of a project's `override.tf.json` for an AWS API at `endpoint`.
+
+    `endpoint` is a URL such as `http://127.0.0.1:5000`; `reads` names the projects whose state
+    this one reads (see `PROJECT_READS`). Nothing in it depends on the version of the provider.
+    """
+    state_access = {
+        "region": region,
+        "endpoints": {service: endpoint for service in _STATE_SERVICES},
+        "use_path_style": True,
+        "skip_metadata_api_check": True,
+        **_CREDENTIALS,
+    }
+    override: dict[str, Any] = {
+        "terraform": {"backend": {"s3": {"key": state_key(project), **state_access}}},
+        "provider": {
+            "aws": {
+                "region": region,
+                "endpoints": {service: endpoint for service in _PROVIDER_SERVICES},
+                "skip_metadata_api_check": True,
+                **_CREDENTIALS,
+            }
+        },
+    }
+    if reads:
+        override["data"] = {
+            "terraform_remote_state": {
+                read: {
+                    "config": {
+                        "bucket": "${var.state_bucket}",
+                        "key": state_key(read),
+                        **state_access,
+                    }
+                }
+                for read in reads
+            }
+        }
+    return override

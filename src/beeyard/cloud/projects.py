@@ -1,0 +1,100 @@
+"""The Terraform root projects: their order, and the variables that each gets. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from beeyard.config import ClusterSpec, nodes
+
+#: Projects in waves: those of one wave read only what earlier waves made, and may run at once.
+WAVES: tuple[tuple[str, ...], ...] = (
+    ("elastic_ips",),
+    ("swarm_cluster",),
+    ("efs", "database", "dns"),
+)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the variables need beyond `beeyard.yml`."""
+
+    state_bucket: str
+    ssh_public_key: str
+
+
+def waves(spec: ClusterSpec) -> tuple[tuple[str, ...], ...]:
+    """The waves with the projects that this cluster wants."""
+    unwanted = {
+        project
+        for project, section in (("database", spec.database), ("dns", spec.dns))
+        if section is None
+    }
+    wanted = tuple(tuple(name for name in wave if name not in unwanted) for wave in WAVES)
+    return tuple(wave for wave in wanted if wave)
+
+
+def wanted(spec: ClusterSpec) -> tuple[str, ...]:
+    """The projects that this cluster wants, in the order in which they are applied."""
+    return tuple(project for wave in waves(spec) for project in wave)
+
+
+def variables(spec: ClusterSpec, context: Context) -> dict[str, dict[str, Any]]:
+    """The content of `terraform.tfvars.json` of each project that this cluster wants."""
+    common = {
+        "name": spec.name,
+        "region": spec.region,
+        "state_bucket": context.state_bucket,
+        "tags": {},
+    }
+    own = {
+        "elastic_ips": {"managers": _names(spec, "manager")},
+        "swarm_cluster": _swarm_cluster(spec, context),
+        "efs": {},
+        "database": _database(spec),
+        "dns": {"zone": spec.dns.zone, "domain": spec.domain} if spec.dns else {},
+    }
+    return {project: common | own[project] for project in wanted(spec)}
+
+
+def _names(spec: ClusterSpec, role: str) -> list[str]:
+    return [name for name, node in nodes(spec).items() if node.role == role]
+
+
+def _swarm_cluster(spec: ClusterSpec, context: Context) -> Mapping[str, Any]:
+    return {
+        "vpc_cidr": str(spec.vpc_cidr),
+        "zones": list(spec.zones),
+        "managers": _nodes(spec, "manager"),
+        "workers": _nodes(spec, "worker"),
+        "workers_egress": spec.workers.egress,
+        "ssh_user": spec.ssh.user,
+        "ssh_public_key": context.ssh_public_key,
+        "ssh_allowed_cidrs": [str(cidr) for cidr in spec.ssh.allowed_cidrs],
+        "ami_id": spec.image.ami,
+        "architecture": spec.image.architecture,
+        "root_volume_size": spec.image.root_volume_gib,
+    }
+
+
+def _nodes(spec: ClusterSpec, role: str) -> dict[str, dict[str, str]]:
+    return {
+        name: {"zone": node.zone, "instance_type": node.type}
+        for name, node in nodes(spec).items()
+        if node.role == role
+    }
+
+
+def _database(spec: ClusterSpec) -> Mapping[str, Any]:
+    database = spec.database
+    if database is None:
+        return {}
+    return {
+        "engine": database.engine,
+        "engine_version": database.version,
+        "instance_class": database.instance_class,
+        "storage": database.storage_gib,
+        "max_storage": database.max_storage_gib,
+        "multi_az": database.multi_az,
+        "backup_days": database.backup_days,
+        "deletion_protection": database.deletion_protection,
+    }

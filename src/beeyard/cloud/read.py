@@ -1,0 +1,95 @@
+"""Terraform's outputs and the target's facts, as `Outputs`. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from beeyard.cloud.outputs import (
+    Acme,
+    Database,
+    Ingress,
+    Node,
+    Outputs,
+    Record,
+    SharedFiles,
+)
+from beeyard.cloud.target import Target
+from beeyard.config import ClusterSpec
+
+
+def read(
+    spec: ClusterSpec, target: Target, projects: Mapping[str, Mapping[str, Any]]
+) -> Outputs:
+    """Put together what each project gave (its outputs by name, by project)."""
+    cluster = projects["swarm_cluster"]
+    addresses = tuple(
+        entry["public_ip"] for _, entry in sorted(projects["elastic_ips"]["addresses"].items())
+    )
+    return Outputs(
+        name=spec.name,
+        domain=spec.domain,
+        region=spec.region,
+        vpc_cidr=cluster["vpc_cidr"],
+        ssh_user=cluster["ssh_user"],
+        nodes=_nodes(cluster["nodes"], target),
+        shared_files=_shared_files(projects["efs"], target),
+        database=_database(projects.get("database")),
+        ingress=Ingress(
+            addresses=addresses,
+            http_port=target.http_port,
+            https_port=target.https_port,
+            acme=target.acme or Acme(spec.ingress.acme.directory),
+            resolver=target.resolver,
+        ),
+        records=(Record(spec.domain, "A", addresses), Record(f"*.{spec.domain}", "A", addresses)),
+        engine=target.engine,
+    )
+
+
+def _nodes(nodes: Mapping[str, Mapping[str, Any]], target: Target) -> tuple[Node, ...]:
+    return tuple(
+        Node(
+            name=name,
+            role=node["role"],
+            zone=node["zone"],
+            instance_id=node["instance_id"],
+            instance_type=node["instance_type"],
+            private_ip=node["private_ip"],
+            public_ip=node["public_ip"],
+            ssh_address=_ssh_address(node, target),
+        )
+        for name, node in sorted(nodes.items(), key=lambda item: _order(item[0]))
+    )
+
+
+def _ssh_address(node: Mapping[str, Any], target: Target) -> str:
+    """Workers are reached from a manager, so always at their private address."""
+    if node["role"] == "manager" and target.ssh == "public":
+        return str(node["public_ip"])
+    return str(node["private_ip"])
+
+
+def _order(name: str) -> tuple[str, int]:
+    role, _, number = name.rpartition("-")
+    return role, int(number)
+
+
+def _shared_files(efs: Mapping[str, Any], target: Target) -> SharedFiles:
+    style = target.file_system
+    return SharedFiles(
+        file_system_id=efs["file_system_id"],
+        source=style.source.format(dns_name=efs["dns_name"]),
+        fstype=style.fstype,
+        options=style.options,
+    )
+
+
+def _database(database: Mapping[str, Any] | None) -> Database | None:
+    if database is None:
+        return None
+    return Database(
+        identifier=database["identifier"],
+        engine=database["engine"],
+        address=database["address"],
+        port=database["port"],
+        username=database["username"],
+    )

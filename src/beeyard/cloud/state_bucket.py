@@ -1,0 +1,93 @@
+"""The S3 bucket that holds Terraform's state: made before the first `init`, and kept by `down`."""
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from beeyard.cloud.api import Account, Aws, in_words
+from beeyard.cloud.overrides import state_key
+from beeyard.errors import CloudError
+
+
+def name(cluster: str, account: Account, region: str) -> str:
+    """The bucket's name: one per cluster, account and region, since names are global in S3."""
+    return f"beeyard-{cluster}-{account.id}-{region}"
+
+
+def ensure(aws: Aws, bucket: str) -> bool:
+    """Make the bucket if it is not there, and see that it is versioned, encrypted and private.
+
+    Gives True if it was made now.
+    """
+    s3 = aws.client("s3")
+    with in_words():
+        made = not _exists(s3, bucket)
+        if made:
+            s3.create_bucket(Bucket=bucket, **_location(aws.region))
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        s3.put_bucket_encryption(
+            Bucket=bucket,
+            ServerSideEncryptionConfiguration={
+                "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
+            },
+        )
+        s3.put_public_access_block(
+            Bucket=bucket,
+            PublicAccessBlockConfiguration={
+                "BlockPublicAcls": True,
+                "IgnorePublicAcls": True,
+                "BlockPublicPolicy": True,
+                "RestrictPublicBuckets": True,
+            },
+        )
+    return made
+
+
+def exists(aws: Aws, bucket: str) -> bool:
+    """Whether there is such a bucket, and it is ours."""
+    with in_words():
+        return _exists(aws.client("s3"), bucket)
+
+
+def projects_with_state(aws: Aws, bucket: str, projects: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of `projects` that have a state object."""
+    with in_words():
+        listed = aws.client("s3").list_objects_v2(Bucket=bucket)
+    keys = {entry["Key"] for entry in listed.get("Contents", [])}
+    return tuple(project for project in projects if state_key(project) in keys)
+
+
+def remove(aws: Aws, bucket: str) -> None:
+    """Remove the bucket with every version of every object in it."""
+    s3 = aws.client("s3")
+    with in_words():
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+            entries = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+            objects = [{"Key": entry["Key"], "VersionId": entry["VersionId"]} for entry in entries]
+            if objects:
+                s3.delete_objects(Bucket=bucket, Delete={"Objects": objects})
+        s3.delete_bucket(Bucket=bucket)
+
+
+def _exists(s3: Any, bucket: str) -> bool:
+    try:
+        s3.head_bucket(Bucket=bucket)
+    except ClientError as error:
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        if status == 404:
+            return False
+        if status == 403:
+            raise CloudError(
+                f"the state bucket `{bucket}` can't be used",
+                why="it belongs to another account, or your rights do not reach it",
+                fix="sign in to the account that made this cluster",
+            ) from error
+        raise
+    return True
+
+
+def _location(region: str) -> dict[str, Any]:
+    # us-east-1 is the one region that must not be named (S3 API reference, CreateBucket).
+    if region == "us-east-1":
+        return {}
+    return {"CreateBucketConfiguration": {"LocationConstraint": region}}

@@ -1,0 +1,68 @@
+"""`Target`: the world a cluster is made in, as data.
+
+AWS and the rehearsal differ only in the values of these fields; no stage asks which it is.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from beeyard.cloud.outputs import Acme, EngineSource
+
+
+@dataclass(frozen=True)
+class FileSystemStyle:
+    """How the shared file system is mounted. `source` may contain `{dns_name}`."""
+
+    fstype: str
+    source: str
+    options: str
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the stages need to know of the world they build in.
+
+    world            its name, for messages and for the place of local files
+    endpoint         URL of the AWS API; None for AWS itself
+    environment      credentials and the like, for Terraform and boto3
+    provider_mirror  folder with Terraform providers, where the public registry is out of reach
+    file_system      how EFS is mounted
+    acme             who signs certificates; None: as `beeyard.yml` says
+    engine           where nodes get the Docker engine and images from
+    ssh              which of a manager's addresses the operator reaches it by
+    http_port, https_port   the ports on which users reach the cluster
+    resolver         DNS server that answers for the cluster's names; None: the system's
+    """
+
+    world: str
+    endpoint: str | None
+    file_system: FileSystemStyle
+    acme: Acme | None
+    engine: EngineSource
+    ssh: Literal["public", "private"]
+    http_port: int
+    https_port: int
+    resolver: str | None
+    provider_mirror: Path | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+AWS = Target(
+    world="aws",
+    endpoint=None,
+    file_system=FileSystemStyle(
+        fstype="nfs4",
+        source="{dns_name}:/",
+        # The options that AWS recommends for EFS (Amazon EFS user guide, "mounting considerations"),
+        # and those that let a boot go on where the file system is not there yet.
+        options="nfsvers=4.1,rsize=1048576,wsize=1048576,hard,timeo=600,retrans=2,noresvport,_netdev,nofail",
+    ),
+    acme=None,
+    engine=EngineSource(packages="upstream"),
+    ssh="public",
+    http_port=80,
+    https_port=443,
+    resolver=None,
+)

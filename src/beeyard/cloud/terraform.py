@@ -1,0 +1,187 @@
+"""Terraform as four calls on one project folder: init, plan, apply, destroy; and its outputs."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from beeyard.cloud.terraform_binary import Binary
+from beeyard.errors import CloudError
+from beeyard.process import Command, Completed, LineHandler, Runner
+
+#: Seconds to wait for somebody else's state lock before giving up.
+LOCK_TIMEOUT = "10s"
+PLAN_FILE = "beeyard.tfplan"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One resource that would change: its address, and Terraform's word for what would happen."""
+
+    address: str
+    action: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an apply would do to one project. `pending` is also true for outputs alone."""
+
+    project: str
+    changes: tuple[Change, ...]
+    pending: bool
+
+    def count(self, *actions: str) -> int:
+        return sum(change.action in actions for change in self.changes)
+
+    def __str__(self) -> str:
+        if not self.pending:
+            return "no changes"
+        parts = [
+            (self.count("create"), "to create"),
+            (self.count("update"), "to change"),
+            (self.count("replace"), "to replace"),
+            (self.count("delete"), "to destroy"),
+        ]
+        return ", ".join(f"{number} {word}" for number, word in parts if number) or "outputs only"
+
+
+@dataclass(frozen=True)
+class Terraform:
+    """Runs Terraform in project folders that `workspace` has laid out."""
+
+    runner: Runner
+    binary: Binary
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def init(self, folder: Path) -> None:
+        """Fetch the provider and connect the state; nothing is done if nothing has changed."""
+        marker, wanted = folder / ".terraform" / "beeyard-init", self._fingerprint(folder)
+        if marker.exists() and marker.read_text() == wanted:
+            return
+        self._run(folder, "init", "-input=false", "-reconfigure", "-backend-config=backend.json")
+        marker.write_text(wanted)
+
+    def plan(self, folder: Path, on_line: LineHandler | None = None) -> Plan:
+        """What would change; kept in the folder for `apply`."""
+        result = self._run(
+            folder,
+            "plan",
+            "-json",
+            "-input=false",
+            "-detailed-exitcode",
+            f"-lock-timeout={LOCK_TIMEOUT}",
+            f"-out={PLAN_FILE}",
+            codes=(0, 2),
+            on_line=on_line,
+        )
+        changes = tuple(
+            Change(message["change"]["resource"]["addr"], message["change"]["action"])
+            for message in _messages(result.stdout)
+            if message.get("type") == "planned_change"
+        )
+        return Plan(folder.name, changes, pending=result.code == 2)
+
+    def apply(self, folder: Path, on_line: LineHandler | None = None) -> None:
+        """Do what the last `plan` of this folder said."""
+        self._run(folder, "apply", "-json", "-input=false", PLAN_FILE, on_line=_hooks(on_line))
+        (folder / PLAN_FILE).unlink()
+
+    def destroy(
+        self, folder: Path, on_line: LineHandler | None = None, variables: Sequence[str] = ()
+    ) -> None:
+        """Remove all that the project made. `variables` are `name=value`."""
+        extra = [f"-var={variable}" for variable in variables]
+        self._run(
+            folder,
+            "destroy",
+            "-json",
+            "-input=false",
+            "-auto-approve",
+            f"-lock-timeout={LOCK_TIMEOUT}",
+            *extra,
+            on_line=_hooks(on_line),
+        )
+
+    def outputs(self, folder: Path) -> dict[str, Any]:
+        """The project's outputs, by name."""
+        result = self._run(folder, "output", "-json")
+        return {name: entry["value"] for name, entry in json.loads(result.stdout).items()}
+
+    def _run(
+        self,
+        folder: Path,
+        *arguments: str,
+        codes: tuple[int, ...] = (0,),
+        on_line: LineHandler | None = None,
+    ) -> Completed:
+        command = Command([*self.binary.argv, *arguments], cwd=folder, env=self._environment())
+        result = self.runner.run(command, check=False, on_line=on_line)
+        if result.code not in codes:
+            raise _failure(folder.name, arguments[0], result)
+        return result
+
+    def _environment(self) -> dict[str, str]:
+        return {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", **self.environment}
+
+    def _fingerprint(self, folder: Path) -> str:
+        digest = hashlib.sha256(f"{self.binary}".encode())
+        for name in ("backend.json", "override.tf.json", "versions.tf"):
+            path = folder / name
+            digest.update(path.read_bytes() if path.exists() else b"")
+        return digest.hexdigest()
+
+
+def _messages(output: str) -> Iterator[dict[str, Any]]:
+    for line in output.splitlines():
+        if line.startswith("{"):
+            yield json.loads(line)
+
+
+def _hooks(on_line: LineHandler | None) -> LineHandler | None:
+    """Pass on the sentence of each of Terraform's JSON messages, without the machine's part."""
+    if on_line is None:
+        return None
+
+    def say(line: str) -> None:
+        if line.startswith("{"):
+            message = json.loads(line)
+            if message.get("type") in {"apply_start", "apply_complete", "apply_progress"}:
+                on_line(str(message["@message"]))
+
+    return say
+
+
+def _failure(project: str, action: str, result: Completed) -> CloudError:
+    """Terraform's own diagnostics as an error of ours."""
+    found = [
+        message["diagnostic"]
+        for message in _messages(result.stdout)
+        if message.get("type") == "diagnostic" and message["diagnostic"]["severity"] == "error"
+    ]
+    texts = [f"{item['summary']}\n{item.get('detail', '')}".strip() for item in found]
+    why = "\n".join(texts) or result.tail(20)
+    return CloudError(
+        f"Terraform could not {action} the project `{project}`",
+        where=_place(project, found),
+        why=why,
+        fix=_advice(why),
+    )
+
+
+def _place(project: str, found: Sequence[Mapping[str, Any]]) -> str:
+    for item in found:
+        if address := item.get("address"):
+            return f"{project}: {address}"
+        if span := item.get("range"):
+            return f"{project}: {span['filename']}:{span['start']['line']}"
+    return project
+
+
+def _advice(why: str) -> str:
+    if "state lock" in why:
+        return "somebody else is at work on this cluster: wait for them, then run this again"
+    if "ExpiredToken" in why or "InvalidClientTokenId" in why:
+        return "renew your AWS credentials, then run this again"
+    return "mend the cause, then run this again: what was made so far is kept in the state"

@@ -1,0 +1,84 @@
+"""The working copy of the Terraform tree: modules, projects, and each project's own values."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from beeyard.cloud.overrides import PROJECT_READS, backend_config, render_override
+from beeyard.cloud.target import Target
+
+
+def lay_out(
+    folder: Path,
+    variables: Mapping[str, Mapping[str, Any]],
+    *,
+    bucket: str,
+    region: str,
+    target: Target,
+) -> dict[str, Path]:
+    """Write modules and projects below `folder`; gives each project's folder by name.
+
+    Files whose content is the same are left alone, so that what Terraform keeps beside them holds.
+    """
+    with resources.as_file(resources.files("beeyard.cloud") / "terraform") as source:
+        _mirror(source, folder)
+    folders = {}
+    for project, values in variables.items():
+        home = folder / "projects" / project
+        _write(home / "terraform.tfvars.json", _json(values))
+        _write(home / "backend.json", _json(backend_config(project, bucket, region)))
+        if target.endpoint:
+            override = render_override(project, target.endpoint, region, PROJECT_READS[project])
+            _write(home / "override.tf.json", _json(override))
+        folders[project] = home
+    return folders
+
+
+def cli_config(folder: Path, provider_mirror: Path | None) -> Path:
+    """Terraform's own configuration: where providers come from, and where they are kept."""
+    cache = folder / "plugin-cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    if provider_mirror is None:
+        # Shared by the projects: the AWS provider is several hundred megabytes.
+        text = f'plugin_cache_dir = "{cache}"\n'
+    else:
+        text = (
+            "provider_installation {\n"
+            f'  filesystem_mirror {{\n    path = "{provider_mirror}"\n  }}\n'
+            "}\n"
+        )
+    path = folder / "terraform.rc"
+    _write(path, text)
+    return path
+
+
+def _mirror(source: Path, folder: Path) -> None:
+    """Copy the tree; remove `.tf` files that an older version left."""
+    wanted = set()
+    for path in source.rglob("*"):
+        if path.is_file() and ".terraform" not in path.parts:
+            relative = path.relative_to(source)
+            wanted.add(relative)
+            _write(folder / relative, path.read_text())
+    for path in folder.rglob("*.tf"):
+        if ".terraform" not in path.parts and path.relative_to(folder) not in wanted:
+            path.unlink()
+
+
+def _write(path: Path, text: str) -> None:
+    if path.exists() and path.read_text() == text:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=2, sort_keys=True) + "\n"
+
+
+def remove(folder: Path) -> None:
+    """Forget the working copy."""
+    shutil.rmtree(folder, ignore_errors=True)

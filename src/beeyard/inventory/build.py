@@ -1,0 +1,112 @@
+"""`Outputs` to `Inventory`. Pure."""
+
+from collections.abc import Mapping
+from ipaddress import IPv4Network
+from typing import Any
+
+from beeyard.cloud.outputs import Node, Outputs
+from beeyard.config import ApplicationSpec, ClusterSpec
+from beeyard.inventory.model import Host, Inventory, SshAccess
+
+#: Where overlay networks and the engines' own bridges may live; the first that leaves the VPC alone.
+_OVERLAY_POOLS = ("10.192.0.0/12", "10.128.0.0/12", "10.64.0.0/12")
+_BRIDGE_POOLS = ("172.30.0.0/16", "172.29.0.0/16")
+
+
+def build(spec: ClusterSpec, outputs: Outputs, ssh: SshAccess) -> Inventory:
+    """Hosts in the order managers, workers; workers are reached through the first manager."""
+    gate = outputs.managers[0].name
+    hosts = tuple(_host(node, gate) for node in (*outputs.managers, *outputs.workers))
+    return Inventory(outputs.name, hosts, ssh, _variables(spec, outputs))
+
+
+def _host(node: Node, gate: str) -> Host:
+    return Host(
+        name=node.name,
+        role=node.role,
+        zone=node.zone,
+        address=node.ssh_address,
+        private_ip=node.private_ip,
+        identity=node.instance_id,
+        jump=gate if node.role == "worker" else None,
+    )
+
+
+def _variables(spec: ClusterSpec, outputs: Outputs) -> dict[str, Any]:
+    return {
+        **_engine(spec, outputs),
+        **_files(spec, outputs),
+        **_infrastructure(spec, outputs),
+        **_applications(spec, outputs),
+    }
+
+
+def _engine(spec: ClusterSpec, outputs: Outputs) -> dict[str, Any]:
+    root = outputs.ingress.acme.root_certificate
+    return {
+        "base_ca_certificates": {"beeyard-acme": root} if root else {},
+        "docker_source": outputs.engine.packages,
+        "docker_registry_mirrors": list(outputs.engine.registry_mirrors),
+        "docker_users": [spec.ssh.user],
+        "docker_registry_ca": {f"registry.{spec.domain}": root} if root else {},
+        "docker_address_pools": [{"base": _clear_of(outputs.vpc_cidr, _BRIDGE_POOLS), "size": 24}],
+        "swarm_address_pool": _clear_of(outputs.vpc_cidr, _OVERLAY_POOLS),
+    }
+
+
+def _files(spec: ClusterSpec, outputs: Outputs) -> dict[str, Any]:
+    files = outputs.shared_files
+    return {
+        "efs_source": files.source,
+        "efs_fstype": files.fstype,
+        "efs_options": files.options,
+        "efs_path": spec.efs.path,
+    }
+
+
+def _infrastructure(spec: ClusterSpec, outputs: Outputs) -> dict[str, Any]:
+    acme = outputs.ingress.acme
+    return {
+        "infra_stack_domain": spec.domain,
+        "infra_stack_services": list(spec.infrastructure),
+        "infra_stack_acme_email": spec.ingress.acme.email,
+        "infra_stack_acme_directory": acme.directory,
+        "infra_stack_acme_ca_certificate": acme.root_certificate,
+        "infra_stack_https_port": outputs.ingress.https_port,
+        "infra_stack_dashboard_users": {
+            user: hashed.reveal() for user, hashed in spec.ingress.dashboard_users.items()
+        },
+    }
+
+
+def _applications(spec: ClusterSpec, outputs: Outputs) -> dict[str, Any]:
+    database = outputs.database
+    return {
+        "app_files_applications": [
+            _application(name, application) for name, application in spec.applications.items()
+        ],
+        "app_files_database": {
+            "address": database.address,
+            "port": database.port,
+            "engine": database.engine,
+            "username": database.username,
+        }
+        if database
+        else {},
+    }
+
+
+def _application(name: str, application: ApplicationSpec) -> Mapping[str, Any]:
+    """Only what is generated on the cluster: a value of the operator's own never stands here."""
+    return {
+        "name": name,
+        "database": application.database,
+        "secrets": {
+            secret: {"source": source.kind} for secret, source in application.secrets.items()
+        },
+    }
+
+
+def _clear_of(vpc_cidr: str, pools: tuple[str, ...]) -> str:
+    vpc = IPv4Network(vpc_cidr)
+    return next(pool for pool in pools if not IPv4Network(pool).overlaps(vpc))

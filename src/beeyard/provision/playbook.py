@@ -1,0 +1,155 @@
+"""Run a playbook by ansible-runner; give what changed, or raise what failed, host by host."""
+
+import importlib.util
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import ansible_runner
+
+from beeyard.errors import HostError, ToolError
+from beeyard.provision.files import ProvisionFiles
+from beeyard.secret import Secret
+
+PLAYBOOKS = ("deploy_swarm", "configure_efs", "deploy_infra", "provision_apps")
+_FAILED = {"runner_on_failed", "runner_item_on_failed", "runner_on_unreachable"}
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run: `tags` of the playbook, `check` for a dry run, `mitogen` for speed.
+
+    `secrets` are handed over as environment variables, by name: never in argv, never in a file.
+    """
+
+    tags: Sequence[str] = ()
+    check: bool = False
+    mitogen: bool = True
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Converged:
+    """How many tasks changed something, by host, and their names in order."""
+
+    changed: Mapping[str, int]
+    tasks: tuple[str, ...]
+
+    @property
+    def total(self) -> int:
+        return sum(self.changed.values())
+
+
+def run(
+    playbook: str,
+    files: ProvisionFiles,
+    options: Options,
+    say: Callable[[str], None],
+) -> Converged:
+    """Run `playbook` (a name without `.yml`); raises HostError with the task and the host."""
+    watcher = _Watcher(say)
+    with resources.as_file(resources.files("beeyard.provision") / "ansible") as project:
+        result = ansible_runner.interface.run(
+            private_data_dir=str(files.folder / "runner"),
+            project_dir=str(project),
+            playbook=f"{playbook}.yml",
+            inventory=str(files.inventory),
+            envvars=_environment(project, files, options),
+            cmdline=_arguments(options),
+            event_handler=watcher.event,
+            quiet=True,
+            suppress_env_files=True,
+            omit_event_data=False,
+            rotate_artifacts=5,
+        )
+    if result.status != "successful":
+        raise watcher.failure(playbook, result)
+    return watcher.converged()
+
+
+def _environment(project: Path, files: ProvisionFiles, options: Options) -> dict[str, str]:
+    variables = {
+        "ANSIBLE_CONFIG": str(project / "ansible.cfg"),
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_DEPRECATION_WARNINGS": "False",
+        "ANSIBLE_LOCAL_TEMP": str(files.folder / "tmp"),
+        **{name: secret.reveal() for name, secret in options.secrets.items()},
+    }
+    if options.mitogen:
+        variables |= {
+            "ANSIBLE_STRATEGY": "mitogen_linear",
+            "ANSIBLE_STRATEGY_PLUGINS": str(_mitogen() / "plugins" / "strategy"),
+        }
+    return variables
+
+
+def _mitogen() -> Path:
+    found = importlib.util.find_spec("ansible_mitogen")
+    if found is None or found.origin is None:
+        raise ToolError(
+            "Mitogen is not installed beside beeyard",
+            fix="install beeyard's dependencies, or run without it: BEEYARD_MITOGEN=0",
+        )
+    return Path(found.origin).parent
+
+
+def mitogen_wanted() -> bool:
+    """Whether to run with Mitogen: yes, unless BEEYARD_MITOGEN=0 says no."""
+    return os.environ.get("BEEYARD_MITOGEN", "1") != "0"
+
+
+def _arguments(options: Options) -> str:
+    arguments = []
+    if options.check:
+        arguments += ["--check", "--diff"]
+    if options.tags:
+        arguments += ["--tags", ",".join(options.tags)]
+    return " ".join(arguments)
+
+
+class _Watcher:
+    """Follows Ansible's events: tasks as progress, failures for the error, figures at the end."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._failures: list[tuple[str, str, str]] = []
+        self._tasks: list[str] = []
+        self._changed: dict[str, int] = {}
+
+    def event(self, event: dict[str, Any]) -> bool:
+        kind, data = event["event"], event.get("event_data", {})
+        if kind == "playbook_on_task_start":
+            self._say(str(data["task"]))
+        elif kind in _FAILED and not data.get("ignore_errors"):
+            self._failures.append((str(data["host"]), str(data["task"]), _reason(data["res"])))
+        elif kind == "runner_on_ok" and data["res"].get("changed"):
+            self._tasks.append(f"{data['host']}: {data['task']}")
+        elif kind == "playbook_on_stats":
+            self._changed = dict(data["changed"])
+        return False  # keep no copy of the event on disk: it may hold what no_log missed
+
+    def converged(self) -> Converged:
+        return Converged(self._changed, tuple(self._tasks))
+
+    def failure(self, playbook: str, result: Any) -> HostError:
+        if not self._failures:
+            return HostError(
+                f"the playbook {playbook}.yml could not be run ({result.status})",
+                why="\n".join(result.stdout.read().splitlines()[-20:]),
+            )
+        lines = [f"{host}: {task}: {reason}" for host, task, reason in self._failures]
+        hosts = sorted({host for host, _, _ in self._failures})
+        return HostError(
+            f"the playbook {playbook}.yml failed on {', '.join(hosts)}",
+            where=", ".join(hosts),
+            why="\n".join(lines[:8]),
+            fix="mend the cause, then run this again: what is done already is not done twice",
+        )
+
+
+def _reason(result: Mapping[str, Any]) -> str:
+    parts = [str(result[key]).strip() for key in ("msg", "stderr") if result.get(key)]
+    return "\n".join(parts) or "failed without a word"

@@ -1,0 +1,68 @@
+"""Wait until every node lets us in, and pin its host key at that first contact."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from beeyard.errors import HostError
+from beeyard.inventory import Host, Inventory
+from beeyard.process import Command, Completed, Runner, SshRunner
+from beeyard.waiting import Clock, Timeout, wait_until
+
+#: Seconds that a node may take from the API's "running" to its SSH server's answer.
+DEADLINE = 300.0
+_CHANGED = "REMOTE HOST IDENTIFICATION HAS CHANGED"
+
+
+def await_ssh(
+    inventory: Inventory,
+    runner: Runner,
+    ssh_config: Path,
+    clock: Clock,
+    say: Callable[[str], None],
+    deadline: float = DEADLINE,
+) -> None:
+    """Return once each node runs a command for us; managers first, since they are the way in.
+
+    Raises HostError naming the nodes that did not, with what SSH last said.
+    """
+
+    def reach(host: Host) -> None:
+        _await(SshRunner(runner, ssh_config, host.name), host, clock, deadline)
+        say(f"{host.name} answers")
+
+    for group in (inventory.managers, inventory.workers):
+        if group:
+            with ThreadPoolExecutor(max_workers=min(len(group), 16)) as pool:
+                list(pool.map(reach, group))
+
+
+def _await(runner: Runner, host: Host, clock: Clock, deadline: float) -> None:
+    last: list[Completed] = []
+
+    def answers() -> bool:
+        last[:] = [runner.run(Command(["true"], timeout=30), check=False)]
+        if _CHANGED in last[0].stderr:
+            raise _changed(host, last[0])
+        return last[0].code == 0
+
+    try:
+        wait_until(answers, clock=clock, deadline=deadline, interval=0.5)
+    except Timeout:
+        raise HostError(
+            f"{host.name} does not let us in after {deadline:.0f} s",
+            where=f"{host.name} ({host.identity}, {host.address})",
+            why=last[0].tail() if last else None,
+            fix="look at the instance's console log; is the SSH user right, and may this address "
+            "reach port 22 (`ssh.user`, `ssh.allowed_cidrs`)?",
+        ) from None
+
+
+def _changed(host: Host, result: Completed) -> HostError:
+    return HostError(
+        f"the host key of {host.name} is not the one that was pinned",
+        where=f"{host.name} ({host.identity}, {host.address})",
+        why=result.tail(4),
+        fix="if you did not reinstall this machine, somebody may stand between you and it: "
+        "find out before you remove its line from known_hosts",
+    )

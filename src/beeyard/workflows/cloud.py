@@ -1,0 +1,107 @@
+"""The cloud's part of the workflows: bucket, projects, outputs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from beeyard.cloud import Outputs, projects, state_bucket, terraform_binary
+from beeyard.cloud.api import Account
+from beeyard.cloud.converge import apply_all, destroy_all, outputs_of, plan_all
+from beeyard.cloud.read import read
+from beeyard.cloud.terraform import Plan, Terraform
+from beeyard.cloud.workspace import lay_out
+from beeyard.errors import CloudError
+from beeyard.secret import Secret
+from beeyard.workflows.cluster import Cluster
+from beeyard.workflows.keys import public_key
+from beeyard.workflows.progress import Phase
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """The cloud side of one cluster, ready to plan, apply, read and destroy."""
+
+    cluster: Cluster
+    account: Account
+    bucket: str
+    terraform: Terraform
+    folders: dict[str, Path]
+
+    @property
+    def waves(self) -> tuple[tuple[str, ...], ...]:
+        return projects.waves(self.cluster.spec)
+
+    def has_bucket(self) -> bool:
+        return state_bucket.exists(self.cluster.aws, self.bucket)
+
+    def stateful(self) -> tuple[str, ...]:
+        """The projects that have been applied at some time."""
+        if not self.has_bucket():
+            return ()
+        return state_bucket.projects_with_state(
+            self.cluster.aws, self.bucket, tuple(self.folders)
+        )
+
+    def converge(self, phase: Phase) -> dict[str, Plan]:
+        """Bring every project to what its variables say; gives what had to be done."""
+        say = _sayer(phase)
+        state_bucket.ensure(self.cluster.aws, self.bucket)
+        if set(self.stateful()) == set(self.folders):
+            plans = plan_all(self.terraform, self.folders, say)
+            if not any(plan.pending for plan in plans.values()):
+                return plans
+        return apply_all(self.terraform, self.folders, self.waves, say)
+
+    def outputs(self) -> Outputs:
+        """What the cloud gave; raises CloudError where there is nothing yet."""
+        missing = set(self.folders) - set(self.stateful())
+        if missing:
+            raise CloudError(
+                f"there is no cluster `{self.cluster.spec.name}` yet",
+                why=f"no Terraform state of: {', '.join(sorted(missing))}",
+                fix="make it: beeyard up",
+            )
+        for folder in self.folders.values():
+            self.terraform.init(folder)
+        found = outputs_of(self.terraform, self.folders)
+        return read(self.cluster.spec, self.cluster.target, found)
+
+    def destroy(self, phase: Phase) -> None:
+        """Destroy every project that has a state, last made first."""
+        stateful = self.stateful()
+        folders = {name: self.folders[name] for name in stateful}
+        destroy_all(self.terraform, folders, self.waves, _sayer(phase))
+
+
+def open_cloud(cluster: Cluster) -> Cloud:
+    """Find out who we are, find Terraform, and lay out the projects."""
+    account = cluster.aws.account()
+    bucket = state_bucket.name(cluster.spec.name, account, cluster.spec.region)
+    context = projects.Context(
+        state_bucket=bucket,
+        ssh_public_key=public_key(cluster.key, own=cluster.spec.ssh.key is None),
+    )
+    folders = lay_out(
+        cluster.terraform_folder,
+        projects.variables(cluster.spec, context),
+        bucket=bucket,
+        region=cluster.spec.region,
+        target=cluster.target,
+    )
+    terraform = Terraform(
+        cluster.runner,
+        terraform_binary.find(cluster.runner),
+        {
+            **cluster.terraform_environment(),
+            # A throwaway: the real one is set through the API before the database is first used.
+            "TF_VAR_initial_password": Secret.generate().reveal(),
+        },
+    )
+    return Cloud(cluster, account, bucket, terraform, folders)
+
+
+def _sayer(phase: Phase) -> Callable[[str, str], None]:
+    def say(project: str, text: str) -> None:
+        phase.say(f"{project}: {text}")
+
+    return say

@@ -1,0 +1,64 @@
+"""`Cluster`: what every workflow is given, and where its local files are."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from beeyard.cloud import Target
+from beeyard.cloud.api import Aws
+from beeyard.cloud.workspace import cli_config
+from beeyard.config import ClusterSpec
+from beeyard.inventory import SshAccess
+from beeyard.process import LocalRunner
+from beeyard.waiting import Clock
+from beeyard.workflows.progress import Progress
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster's description, the world that it lives in, and the seams to reach it.
+
+    `base` is the folder of `beeyard.yml`; `folder` holds what beeyard keeps of this cluster on this
+    machine, all of which can be made again.
+    """
+
+    spec: ClusterSpec
+    base: Path
+    target: Target
+    folder: Path
+    sockets: Path
+    runner: LocalRunner
+    clock: Clock
+    progress: Progress
+    mitogen: bool = True
+
+    @property
+    def aws(self) -> Aws:
+        return Aws(self.target, self.spec.region)
+
+    @property
+    def ssh(self) -> SshAccess:
+        return SshAccess(
+            user=self.spec.ssh.user,
+            key=self.key,
+            known_hosts=self.folder / "known_hosts",
+            sockets=self.sockets,
+        )
+
+    @property
+    def key(self) -> Path:
+        """The SSH key: the team's own, or the one that beeyard makes for this cluster."""
+        return self.spec.ssh.key.expanduser() if self.spec.ssh.key else self.folder / "id_ed25519"
+
+    @property
+    def terraform_folder(self) -> Path:
+        return self.folder / "terraform"
+
+    @property
+    def provision_folder(self) -> Path:
+        return self.folder / "provision"
+
+    def terraform_environment(self) -> Mapping[str, str]:
+        """What Terraform's processes get beyond this process's environment."""
+        config = cli_config(self.terraform_folder, self.target.provider_mirror)
+        return {**self.target.environment, "TF_CLI_CONFIG_FILE": str(config)}

@@ -1,0 +1,56 @@
+"""Progress as events: workflows tell, whoever called them shows."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+
+State = Literal["started", "said", "done", "failed"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something happened in a phase. `seconds` is how long the phase has taken, at its end."""
+
+    phase: str
+    state: State
+    text: str = ""
+    seconds: float | None = None
+
+
+Listener = Callable[[Event], None]
+
+
+@dataclass
+class Phase:
+    """One phase at work: `say` tells what it is doing, `result` is the word at its end."""
+
+    name: str
+    listener: Listener
+    result: str = ""
+
+    def say(self, text: str) -> None:
+        self.listener(Event(self.name, "said", text))
+
+
+@dataclass
+class Progress:
+    """Opens phases one after another, and remembers how long each took (seconds)."""
+
+    listener: Listener
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[Phase]:
+        """A phase from its start to its end, which may be a failure."""
+        started = time.monotonic()
+        phase = Phase(name, self.listener)
+        self.listener(Event(name, "started"))
+        try:
+            yield phase
+        except BaseException:
+            self.listener(Event(name, "failed", seconds=time.monotonic() - started))
+            raise
+        self.seconds[name] = time.monotonic() - started
+        self.listener(Event(name, "done", phase.result, self.seconds[name]))
