@@ -17,7 +17,12 @@ class BeeyardError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __init__(
-        self, what: str, *, where: str | None = None, why: str | None = None, fix: str | None = None
+        self,
+        what: str,
+        *,
+        where: str | None = None,
+        why: str | None = None,
+        fix: str | None = None,
     ) -> None:
         super().__init__(what)
         self.what = what
@@ -59,7 +64,7 @@ class ConfigError(BeeyardError):
 
 
 class ToolError(BeeyardError):
-    """A program that beeyard needs is missing, too old or can't be used (Docker, Terraform, ssh)."""
+    """A program that beeyard needs is missing, too old or unusable (Docker, Terraform, ssh)."""
 
     exit_code = 4
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, NoReturn, Protocol
 
 from beeyard.errors import BeeyardError, ToolError
 
@@ -71,7 +71,11 @@ class Runner(Protocol):
     """Runs commands somewhere."""
 
     def run(
-        self, command: Command, *, check: bool = True, on_line: LineHandler | None = None
+        self,
+        command: Command,
+        *,
+        check: bool = True,
+        on_line: LineHandler | None = None,
     ) -> Completed:
         """Run to the end and give back what it said.
 
@@ -109,12 +113,28 @@ class Starter(Protocol):
 class LocalRunner:
     """Runs on this machine; the environment is this process's plus the command's own."""
 
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._processes: set[subprocess.Popen[bytes]] = set()
+
+    def interrupt(self) -> None:
+        """Pass Ctrl-C on to every process that runs now, whichever thread waits for it."""
+        with self._lock:
+            for process in self._processes:
+                _signal_group(process, signal.SIGINT)
+
     def run(
-        self, command: Command, *, check: bool = True, on_line: LineHandler | None = None
+        self,
+        command: Command,
+        *,
+        check: bool = True,
+        on_line: LineHandler | None = None,
     ) -> Completed:
         started = time.monotonic()
         process = _start(command)
         streams = _Streams(process, command.input, on_line)
+        with self._lock:
+            self._processes.add(process)
         try:
             code = process.wait(timeout=command.timeout)
         except subprocess.TimeoutExpired:
@@ -126,6 +146,9 @@ class LocalRunner:
         except BaseException:
             _stop(process)
             raise
+        finally:
+            with self._lock:
+                self._processes.discard(process)
         stdout, stderr = streams.join()
         streams.raise_failure()
         completed = Completed(command, code, stdout, stderr, time.monotonic() - started)
@@ -168,11 +191,23 @@ class SshRunner:
     sudo: bool = False
 
     def run(
-        self, command: Command, *, check: bool = True, on_line: LineHandler | None = None
+        self,
+        command: Command,
+        *,
+        check: bool = True,
+        on_line: LineHandler | None = None,
     ) -> Completed:
         sudo = ["sudo", "-n"] if self.sudo else []
         argv = [*sudo, *self._env(command), *command.argv]
-        ssh = ["ssh", "-F", str(self.ssh_config), "-T", self.host, "--", shlex.join(argv)]
+        ssh = [
+            "ssh",
+            "-F",
+            str(self.ssh_config),
+            "-T",
+            self.host,
+            "--",
+            shlex.join(argv),
+        ]
         return self.local.run(
             Command(ssh, input=command.input or b"", timeout=command.timeout),
             check=check,
@@ -194,7 +229,11 @@ class ContainerRunner:
     container: str
 
     def run(
-        self, command: Command, *, check: bool = True, on_line: LineHandler | None = None
+        self,
+        command: Command,
+        *,
+        check: bool = True,
+        on_line: LineHandler | None = None,
     ) -> Completed:
         flags = [flag for key, value in command.env.items() for flag in ("-e", f"{key}={value}")]
         if command.cwd:
@@ -205,6 +244,14 @@ class ContainerRunner:
             check=check,
             on_line=on_line,
         )
+
+
+def replace_by(argv: Sequence[str]) -> NoReturn:
+    """Become that program: for `ssh`, which wants the terminal for itself."""
+    try:
+        os.execvp(argv[0], list(argv))
+    except FileNotFoundError as error:
+        raise ToolError(f"`{argv[0]}` is not installed", fix=f"install {argv[0]}") from error
 
 
 def _start(command: Command) -> subprocess.Popen[bytes]:
@@ -257,7 +304,10 @@ class _Streams:
     """Feeds and reads a process in threads, so that no stream fills and blocks it, or us."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], data: bytes | None, on_line: LineHandler | None
+        self,
+        process: subprocess.Popen[bytes],
+        data: bytes | None,
+        on_line: LineHandler | None,
     ) -> None:
         assert process.stdout is not None and process.stderr is not None
         self._on_line = on_line

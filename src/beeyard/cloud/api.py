@@ -19,6 +19,7 @@ from botocore.exceptions import (
     UnauthorizedSSOTokenError,
 )
 
+from beeyard.cloud.outputs import Outputs
 from beeyard.cloud.target import Target
 from beeyard.errors import CloudError
 from beeyard.secret import Secret
@@ -28,7 +29,12 @@ _LOG_IN = (
     "AWS_SECRET_ACCESS_KEY in the environment; or rehearse without AWS: `beeyard --sandbox up`"
 )
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
-_INVALID = {"InvalidClientTokenId", "SignatureDoesNotMatch", "AuthFailure", "UnrecognizedClientException"}
+_INVALID = {
+    "InvalidClientTokenId",
+    "SignatureDoesNotMatch",
+    "AuthFailure",
+    "UnrecognizedClientException",
+}
 
 
 @dataclass(frozen=True)
@@ -60,10 +66,12 @@ class Aws:
         """A boto3 client; calls through it belong inside `in_words`."""
         with _in_words():
             return self._session.client(
-                service,  # type: ignore[call-overload]
+                service,
                 endpoint_url=self.target.endpoint,
                 config=Config(
-                    connect_timeout=5, read_timeout=30, retries={"max_attempts": 4, "mode": "standard"}
+                    connect_timeout=5,
+                    read_timeout=30,
+                    retries={"max_attempts": 4, "mode": "standard"},
                 ),
             )
 
@@ -72,6 +80,27 @@ class Aws:
         with _in_words():
             identity = self.client("sts").get_caller_identity()
         return Account(identity["Account"], identity["Arn"])
+
+    def instance_states(self, outputs: Outputs) -> dict[str, str]:
+        """Each instance's state (`running`, `stopped`, …) by its ID; those that are gone are absent."""
+        wanted = {node.instance_id for node in outputs.nodes}
+        pages = self.client("ec2").get_paginator("describe_instances")
+        with _in_words():
+            # Filtered by tag: asking for an ID that is gone would be an error.
+            found = pages.paginate(
+                Filters=[{"Name": "tag:beeyard:cluster", "Values": [outputs.name]}]
+            )
+            instances = [
+                instance
+                for page in found
+                for reservation in page["Reservations"]
+                for instance in reservation["Instances"]
+            ]
+        return {
+            instance["InstanceId"]: instance["State"]["Name"]
+            for instance in instances
+            if instance["InstanceId"] in wanted
+        }
 
     def set_database_password(self, identifier: str, password: Secret) -> None:
         """Set the database administrator's password, and wait until RDS has taken it on."""

@@ -52,21 +52,20 @@ def render_override(
     """
     state_access = {
         "region": region,
-        "endpoints": {service: endpoint for service in _STATE_SERVICES},
+        "endpoints": dict.fromkeys(_STATE_SERVICES, endpoint),
         "use_path_style": True,
+        "skip_metadata_api_check": True,
+        **_CREDENTIALS,
+    }
+    provider = {
+        "region": region,
+        "endpoints": dict.fromkeys(_PROVIDER_SERVICES, endpoint),
         "skip_metadata_api_check": True,
         **_CREDENTIALS,
     }
     override: dict[str, Any] = {
         "terraform": {"backend": {"s3": {"key": state_key(project), **state_access}}},
-        "provider": {
-            "aws": {
-                "region": region,
-                "endpoints": {service: endpoint for service in _PROVIDER_SERVICES},
-                "skip_metadata_api_check": True,
-                **_CREDENTIALS,
-            }
-        },
+        "provider": {"aws": provider},
     }
     if reads:
         override["data"] = {

@@ -46,14 +46,14 @@ def variables(spec: ClusterSpec, context: Context) -> dict[str, dict[str, Any]]:
         "state_bucket": context.state_bucket,
         "tags": {},
     }
-    own = {
+    own: dict[str, Mapping[str, Any]] = {
         "elastic_ips": {"managers": _names(spec, "manager")},
         "swarm_cluster": _swarm_cluster(spec, context),
         "efs": {},
         "database": _database(spec),
         "dns": {"zone": spec.dns.zone, "domain": spec.domain} if spec.dns else {},
     }
-    return {project: common | own[project] for project in wanted(spec)}
+    return {project: {**common, **own[project]} for project in wanted(spec)}
 
 
 def _names(spec: ClusterSpec, role: str) -> list[str]:

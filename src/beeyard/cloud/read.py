@@ -16,9 +16,7 @@ from beeyard.cloud.target import Target
 from beeyard.config import ClusterSpec
 
 
-def read(
-    spec: ClusterSpec, target: Target, projects: Mapping[str, Mapping[str, Any]]
-) -> Outputs:
+def read(spec: ClusterSpec, target: Target, projects: Mapping[str, Mapping[str, Any]]) -> Outputs:
     """Put together what each project gave (its outputs by name, by project)."""
     cluster = projects["swarm_cluster"]
     addresses = tuple(

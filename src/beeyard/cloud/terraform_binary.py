@@ -54,4 +54,4 @@ def _version(runner: Runner, argv: tuple[str, ...]) -> str:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("-")[0].split(".")[:2])
+    return tuple(int(part) for part in version.split("-", maxsplit=1)[0].split(".")[:2])

@@ -37,6 +37,12 @@ def lay_out(
     return folders
 
 
+def set_variables(home: Path, values: Mapping[str, Any]) -> None:
+    """Change some of a laid out project's variables; the next `lay_out` undoes it."""
+    path = home / "terraform.tfvars.json"
+    _write(path, _json({**json.loads(path.read_text()), **values}))
+
+
 def cli_config(folder: Path, provider_mirror: Path | None) -> Path:
     """Terraform's own configuration: where providers come from, and where they are kept."""
     cache = folder / "plugin-cache"

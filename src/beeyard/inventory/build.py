@@ -5,10 +5,12 @@ from ipaddress import IPv4Network
 from typing import Any
 
 from beeyard.cloud.outputs import Node, Outputs
-from beeyard.config import ApplicationSpec, ClusterSpec
+from beeyard.config import Application, ClusterSpec, SecretSource
 from beeyard.inventory.model import Host, Inventory, SshAccess
 
-#: Where overlay networks and the engines' own bridges may live; the first that leaves the VPC alone.
+#: How the playbooks are handed the database administrator's password: in no file, in no argv.
+DATABASE_PASSWORD = "BEEYARD_DATABASE_PASSWORD"  # noqa: S105
+#: Where overlay networks and engines' own bridges may live; the first that leaves the VPC alone.
 _OVERLAY_POOLS = ("10.192.0.0/12", "10.128.0.0/12", "10.64.0.0/12")
 _BRIDGE_POOLS = ("172.30.0.0/16", "172.29.0.0/16")
 
@@ -73,9 +75,7 @@ def _infrastructure(spec: ClusterSpec, outputs: Outputs) -> dict[str, Any]:
         "infra_stack_acme_directory": acme.directory,
         "infra_stack_acme_ca_certificate": acme.root_certificate,
         "infra_stack_https_port": outputs.ingress.https_port,
-        "infra_stack_dashboard_users": {
-            user: hashed.reveal() for user, hashed in spec.ingress.dashboard_users.items()
-        },
+        "infra_stack_dashboard_users": dict(spec.ingress.dashboard_users),
     }
 
 
@@ -85,6 +85,7 @@ def _applications(spec: ClusterSpec, outputs: Outputs) -> dict[str, Any]:
         "app_files_applications": [
             _application(name, application) for name, application in spec.applications.items()
         ],
+        "app_files_database_password": _from_environment(DATABASE_PASSWORD),
         "app_files_database": {
             "address": database.address,
             "port": database.port,
@@ -96,15 +97,30 @@ def _applications(spec: ClusterSpec, outputs: Outputs) -> dict[str, Any]:
     }
 
 
-def _application(name: str, application: ApplicationSpec) -> Mapping[str, Any]:
-    """Only what is generated on the cluster: a value of the operator's own never stands here."""
+def _application(name: str, application: Application) -> Mapping[str, Any]:
     return {
         "name": name,
         "database": application.database,
         "secrets": {
-            secret: {"source": source.kind} for secret, source in application.secrets.items()
+            secret: _secret(secret, source) for secret, source in application.secrets.items()
         },
     }
+
+
+def _secret(name: str, source: SecretSource) -> Mapping[str, str]:
+    """A value of the operator's own never stands here: only where the playbook finds it."""
+    if source.kind in {"env", "file"}:
+        return {"source": "value", "value": _from_environment(secret_variable(name))}
+    return {"source": source.kind}
+
+
+def secret_variable(name: str) -> str:
+    """The environment variable by which the playbooks are handed the value of that Swarm secret."""
+    return "BEEYARD_SECRET_" + name.encode().hex()
+
+
+def _from_environment(variable: str) -> str:
+    return f"{{{{ lookup('ansible.builtin.env', '{variable}') }}}}"
 
 
 def _clear_of(vpc_cidr: str, pools: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""The OpenSSH client's configuration for a cluster: what Ansible, tunnels and `beeyard ssh` share."""
+"""The OpenSSH client's configuration: what Ansible, tunnels and `beeyard ssh` share."""
 
 from beeyard.inventory.model import Host, Inventory, SshAccess
 

@@ -1,6 +1,5 @@
 """What Ansible and SSH read, written into a cluster's folder."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import StringIO
@@ -10,6 +9,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from beeyard.inventory import Host, Inventory, render_ssh_config
+from beeyard.private import private_folder, write_private
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,12 @@ class ProvisionFiles:
 
 def write(inventory: Inventory, folder: Path) -> ProvisionFiles:
     """Write inventory and SSH configuration; the folders are the user's alone."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    inventory.ssh.sockets.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(folder)
+    private_folder(inventory.ssh.sockets)
     files = ProvisionFiles(folder, folder / "inventory.yml", folder / "ssh_config")
-    _write(files.ssh_config, render_ssh_config(inventory))
-    _write(files.inventory, to_yaml(render_inventory(inventory, files.ssh_config)))
+    write_private(files.ssh_config, render_ssh_config(inventory).encode())
+    text = to_yaml(render_inventory(inventory, files.ssh_config))
+    write_private(files.inventory, text.encode())
     return files
 
 
@@ -67,8 +68,3 @@ def to_yaml(value: Mapping[str, Any]) -> str:
     stream = StringIO()
     yaml.dump(value, stream)
     return stream.getvalue()
-
-
-def _write(path: Path, text: str) -> None:
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)

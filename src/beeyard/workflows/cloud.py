@@ -9,7 +9,7 @@ from beeyard.cloud.api import Account
 from beeyard.cloud.converge import apply_all, destroy_all, outputs_of, plan_all
 from beeyard.cloud.read import read
 from beeyard.cloud.terraform import Plan, Terraform
-from beeyard.cloud.workspace import lay_out
+from beeyard.cloud.workspace import lay_out, set_variables
 from beeyard.errors import CloudError
 from beeyard.secret import Secret
 from beeyard.workflows.cluster import Cluster
@@ -38,9 +38,7 @@ class Cloud:
         """The projects that have been applied at some time."""
         if not self.has_bucket():
             return ()
-        return state_bucket.projects_with_state(
-            self.cluster.aws, self.bucket, tuple(self.folders)
-        )
+        return state_bucket.projects_with_state(self.cluster.aws, self.bucket, tuple(self.folders))
 
     def converge(self, phase: Phase) -> dict[str, Plan]:
         """Bring every project to what its variables say; gives what had to be done."""
@@ -66,11 +64,19 @@ class Cloud:
         found = outputs_of(self.terraform, self.folders)
         return read(self.cluster.spec, self.cluster.target, found)
 
-    def destroy(self, phase: Phase) -> None:
+    def destroy(self, phase: Phase, *, final_snapshot: bool) -> None:
         """Destroy every project that has a state, last made first."""
-        stateful = self.stateful()
-        folders = {name: self.folders[name] for name in stateful}
+        folders = {name: self.folders[name] for name in self.stateful()}
+        if "database" in folders:
+            self._say_farewell(folders["database"], final_snapshot=final_snapshot)
         destroy_all(self.terraform, folders, self.waves, _sayer(phase))
+
+    def _say_farewell(self, folder: Path, *, final_snapshot: bool) -> None:
+        """Whether RDS takes a last snapshot is a setting of the instance, so it goes first."""
+        set_variables(folder, {"final_snapshot": final_snapshot})
+        self.terraform.init(folder)
+        if self.terraform.plan(folder).pending:
+            self.terraform.apply(folder)
 
 
 def open_cloud(cluster: Cluster) -> Cloud:

@@ -48,7 +48,7 @@ class Cluster:
     @property
     def key(self) -> Path:
         """The SSH key: the team's own, or the one that beeyard makes for this cluster."""
-        return self.spec.ssh.key.expanduser() if self.spec.ssh.key else self.folder / "id_ed25519"
+        return self.spec.ssh.private_key(self.base) or self.folder / "id_ed25519"
 
     @property
     def terraform_folder(self) -> Path:

@@ -1,12 +1,12 @@
 """The operator's SSH key: the one that `beeyard.yml` names, or one made for the cluster."""
 
-import os
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from beeyard.errors import ConfigError
+from beeyard.private import write_private
 
 
 def public_key(path: Path, *, own: bool) -> str:
@@ -18,7 +18,7 @@ def public_key(path: Path, *, own: bool) -> str:
         if not file.is_file():
             raise ConfigError(
                 f"the SSH key {file} is not there",
-                why="`ssh.key` in beeyard.yml names the private key; its public half lies beside it",
+                why="`ssh.key` in beeyard.yml names the private key, its public half lies beside",
                 fix=f"make it: ssh-keygen -t ed25519 -f {path}; or leave `ssh.key` out, and "
                 "beeyard makes one for this cluster",
             )
@@ -32,9 +32,7 @@ def _make(path: Path, public: Path) -> None:
         serialization.PrivateFormat.OpenSSH,
         serialization.NoEncryption(),
     )
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(private)
+    write_private(path, private)
     line = key.public_key().public_bytes(
         serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
     )

@@ -1,0 +1,54 @@
+# make demo   the example cluster, rehearsed on this machine
+# make test   everything that proves that it works
+# make check  the fast part of it: no Docker needed
+# make bench  speed and memory, as a table
+# make lock   choose dependencies anew
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+
+DEMO := examples/timeoff/beeyard.yml
+
+.PHONY: help demo demo-down test check lint bench lock clean venv venv-dev prerequisites-%
+
+help:
+	@sed -n 's/^# make/make/p' Makefile
+
+demo: prerequisites-demo venv
+	$(BIN)/beeyard --sandbox -f $(DEMO) up --yes
+
+demo-down:
+	$(BIN)/beeyard --sandbox -f $(DEMO) down --yes
+
+test: prerequisites-test venv-dev lint
+	$(BIN)/pytest --durations=15
+	scripts/test-example
+
+check: venv-dev lint
+	$(BIN)/pytest -m "not real and not cluster"
+
+lint: venv-dev
+	scripts/lint
+
+bench: prerequisites-test venv-dev
+	$(BIN)/python bench/run.py
+
+# The environments: made again whenever their lock has changed.
+venv: .venv/beeyard-$(shell sha256sum requirements/beeyard.txt | cut -c1-12)
+venv-dev: .venv/dev-$(shell sha256sum requirements/dev.txt | cut -c1-12)
+
+.venv/beeyard-%: | prerequisites-python
+	scripts/environment requirements/beeyard.txt $@
+
+.venv/dev-%: | prerequisites-python
+	scripts/environment requirements/dev.txt $@
+
+prerequisites-%:
+	@scripts/prerequisites $*
+
+lock: venv-dev
+	scripts/lock
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist

@@ -1,0 +1,5 @@
+"""`python -m beeyard.cli`."""
+
+from beeyard.cli.main import run
+
+run()

@@ -1,0 +1,224 @@
+"""Commands on the cluster: `up`, `status`, `down`, `provision`, `ssh`."""
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from beeyard import sandbox
+from beeyard.cli.options import Options
+from beeyard.cli.rehearsal import confirm_removal, remove_rehearsal
+from beeyard.cli.tables import show_status
+from beeyard.cli.view import err, out
+from beeyard.cli.wiring import file_of, open_cluster
+from beeyard.config import load
+from beeyard.errors import Refused
+from beeyard.process import replace_by
+from beeyard.provision import PLAYBOOKS
+from beeyard.workflows import (
+    Kept,
+    UpResult,
+    hosts_of,
+    run_down,
+    run_provision,
+    run_status,
+    run_up,
+)
+
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put this module's commands on the command line."""
+    for command in (up, status, down, provision, ssh):
+        app.command()(command)
+
+
+def up(
+    context: typer.Context,
+    yes: Yes = False,
+    builder: Annotated[
+        Literal["manager", "local"],
+        typer.Option(help="Whose engine builds images: the first manager's, or this machine's."),
+    ] = "manager",
+) -> None:
+    """Bring the cluster to what beeyard.yml says, and end when all of it runs and answers.
+
+    [bold]Examples[/bold]
+
+      beeyard --sandbox up
+
+      beeyard up --yes
+    """
+    options: Options = context.obj
+    with open_cluster(options, start=True) as cluster:
+        result = run_up(cluster, _asker(options, yes=yes), builder)
+    if options.json:
+        sys.stdout.write(json.dumps(_up_as_json(result), indent=2) + "\n")
+        return
+    _show_up(out(), result)
+
+
+def status(context: typer.Context) -> None:
+    """Show cloud, nodes, services, certificates and URLs on one screen.
+
+    Exit code 0: all is as it should be. 10: something is not.
+
+    [bold]Examples[/bold]
+
+      beeyard --sandbox status
+
+      beeyard --json status | jq '.nodes[].state'
+    """
+    options: Options = context.obj
+    with open_cluster(options) as cluster:
+        found = run_status(cluster)
+    if options.json:
+        sys.stdout.write(json.dumps(found.as_dict(), indent=2) + "\n")
+    else:
+        show_status(out(), found)
+    if not found.ok:
+        raise typer.Exit(10)
+
+
+def down(
+    context: typer.Context,
+    yes: Yes = False,
+    purge: Annotated[
+        bool, typer.Option("--purge", help="Remove snapshots and the state bucket as well.")
+    ] = False,
+) -> None:
+    """Take the cluster away. A rehearsal leaves nothing; on AWS, snapshots and the state stay.
+
+    [bold]Examples[/bold]
+
+      beeyard --sandbox down --yes
+
+      beeyard down --purge
+    """
+    options: Options = context.obj
+    if options.sandbox:
+        _down_rehearsal(options, yes=yes)
+        return
+    with open_cluster(options) as cluster:
+        kept = run_down(cluster, _asker(options, yes=yes), purge=purge)
+    _show_kept(options, kept)
+
+
+def provision(
+    context: typer.Context,
+    playbook: Annotated[
+        str, typer.Argument(help=f"deploy, or one of its parts: {', '.join(PLAYBOOKS)}.")
+    ] = "deploy",
+    tags: Annotated[str, typer.Option(help="Only these tags, with commas between.")] = "",
+    check: Annotated[
+        bool, typer.Option("--check", help="Say what would change; change nothing.")
+    ] = False,
+) -> None:
+    """Run the Ansible playbooks on the nodes, all or a part.
+
+    [bold]Examples[/bold]
+
+      beeyard provision --tags configure_efs
+
+      beeyard provision deploy_swarm --check
+    """
+    options: Options = context.obj
+    if playbook not in {"deploy", *PLAYBOOKS}:
+        raise typer.BadParameter(f"there are deploy, {', '.join(PLAYBOOKS)}", param_hint="PLAYBOOK")
+    with open_cluster(options) as cluster:
+        wanted = [tag for tag in tags.split(",") if tag]
+        done = run_provision(cluster, playbook=playbook, tags=wanted, check=check)
+    if options.json:
+        figures = {"changed": done.total, "hosts": dict(done.changed), "tasks": list(done.tasks)}
+        sys.stdout.write(json.dumps(figures, indent=2) + "\n")
+        return
+    for task in done.tasks:
+        out().print(f"changed  {escape(task)}")
+    out().print(f"changed={done.total}")
+
+
+def ssh(
+    context: typer.Context,
+    node: Annotated[str, typer.Argument(help="A node's name, as `status` shows it.")],
+    command: Annotated[
+        list[str] | None, typer.Argument(help="What to run there. Default: a shell.")
+    ] = None,
+) -> None:
+    """Sign in to a node, or run a command there.
+
+    [bold]Examples[/bold]
+
+      beeyard ssh manager-1
+
+      beeyard ssh worker-2 -- sudo docker ps
+    """
+    options: Options = context.obj
+    with open_cluster(options) as cluster:
+        hosts = hosts_of(cluster)
+        names = [host.name for host in hosts.inventory.hosts]
+    if node not in names:
+        raise typer.BadParameter(f"there are {', '.join(names)}", param_hint="NODE")
+    terminal = ["-t"] if sys.stdin.isatty() and not command else []
+    replace_by(["ssh", "-F", str(hosts.files.ssh_config), *terminal, node, *(command or [])])
+
+
+def _asker(options: Options, *, yes: bool) -> Callable[[str], None]:
+    """Ask before something is made or removed; a rehearsal costs nothing, so `up` there just goes."""
+
+    def ask(what: str) -> None:
+        if yes or options.sandbox:
+            return
+        console = err()
+        console.print(escape(what))
+        if not sys.stdin.isatty():
+            raise Refused("nobody is there to say yes", fix="run it on a terminal, or with --yes")
+        if not typer.confirm("Go on?", err=True):
+            raise Refused("you said no; nothing was changed")
+
+    return ask
+
+
+def _down_rehearsal(options: Options, *, yes: bool) -> None:
+    """Destroy as on AWS where the rehearsal's cloud still answers; then remove what it was made of."""
+    name = load(file_of(options)).name
+    confirm_removal(name, yes=yes)
+    if sandbox.status(name).running:
+        with open_cluster(options) as cluster:
+            run_down(cluster, lambda _: None, purge=True)
+    remove_rehearsal(options, name)
+
+
+def _show_up(console: Console, result: UpResult) -> None:
+    console.print(f"\n[bold green]It runs.[/bold green] {result.changes} changes.")
+    for url in sorted({answer.url for answer in result.answers}):
+        console.print(f"  {escape(url)}")
+    for name, why in result.skipped.items():
+        console.print(f"  [yellow]{escape(name)} skipped: {escape(why)}[/yellow]")
+
+
+def _up_as_json(result: UpResult) -> dict[str, object]:
+    return {
+        "changes": result.changes,
+        "urls": sorted({answer.url for answer in result.answers}),
+        "skipped": result.skipped,
+        "seconds": {name: round(seconds, 2) for name, seconds in result.seconds.items()},
+    }
+
+
+def _show_kept(options: Options, kept: Kept) -> None:
+    if options.json:
+        figures = {"bucket": kept.bucket, "snapshots": list(kept.snapshots)}
+        sys.stdout.write(json.dumps(figures) + "\n")
+        return
+    console = out()
+    console.print("the cluster is gone")
+    for snapshot in kept.snapshots:
+        console.print(f"  kept: database snapshot {escape(snapshot)}")
+    if kept.bucket:
+        console.print(f"  kept: state bucket {escape(kept.bucket)}")
+        console.print("  `beeyard down --purge` removes these too")

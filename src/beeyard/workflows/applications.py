@@ -1,0 +1,56 @@
+"""The applications' part of the workflows: their secrets, their images, their stacks."""
+
+import os
+
+from beeyard.config import Application, ClusterSpec, SecretSource
+from beeyard.errors import ConfigError
+from beeyard.inventory import DATABASE_PASSWORD, secret_variable
+from beeyard.secret import Secret
+from beeyard.swarm import Snapshot
+from beeyard.workflows.cluster import Cluster
+
+
+def missing_secrets(spec: ClusterSpec, snapshot: Snapshot | None) -> dict[str, Application]:
+    """Secrets of applications that the Swarm does not hold yet, with the application each is of."""
+    held = set(snapshot.secrets) if snapshot else set()
+    return {
+        secret: application
+        for application in spec.applications.values()
+        for secret in application.secrets
+        if secret not in held
+    }
+
+
+def hand_over(
+    cluster: Cluster, snapshot: Snapshot | None, database: str | None
+) -> dict[str, Secret]:
+    """Gather what the missing secrets are made from.
+
+    The database's administrator gets a new password whenever one is needed, and nobody keeps it.
+    """
+    handed: dict[str, Secret] = {}
+    for name, application in missing_secrets(cluster.spec, snapshot).items():
+        source = application.secrets[name]
+        if source.kind == "database-url" and database and DATABASE_PASSWORD not in handed:
+            password = Secret.generate()
+            cluster.aws.set_database_password(database, password)
+            handed[DATABASE_PASSWORD] = password
+        elif source.kind in {"env", "file"}:
+            handed[secret_variable(name)] = _value(name, source, cluster)
+    return handed
+
+
+def _value(name: str, source: SecretSource, cluster: Cluster) -> Secret:
+    """What the operator's environment or file holds. Raises ConfigError if there is nothing."""
+    where = f"secret {name} ({source})"
+    if source.kind == "env":
+        value = os.environ.get(source.name)
+        if not value:
+            raise ConfigError(
+                f"the variable {source.name} is empty", where=where, fix=f"export {source.name}=…"
+            )
+        return Secret(value)
+    path = source.path(cluster.base)
+    if not path.is_file():
+        raise ConfigError(f"there is no file {path}", where=where, fix="make it, or name another")
+    return Secret(path.read_text().rstrip("\n"))

@@ -1,0 +1,72 @@
+"""`down`: take the cluster away, last made first; what must not be lost is kept and listed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from beeyard.cloud import state_bucket
+from beeyard.cloud.workspace import remove
+from beeyard.errors import Refused
+from beeyard.workflows.cloud import Cloud, open_cloud
+from beeyard.workflows.cluster import Cluster
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is still there afterwards, and costs a little."""
+
+    bucket: str | None
+    snapshots: tuple[str, ...]
+
+
+def down(cluster: Cluster, confirm: Callable[[str], None], *, purge: bool = False) -> Kept:
+    """Destroy the cluster after `confirm` (which raises Refused) was shown what will go.
+
+    The database's snapshots and the state bucket stay, unless `purge`.
+    """
+    with cluster.progress.phase("look at the cloud") as phase:
+        cloud = open_cloud(cluster)
+        stateful = cloud.stateful()
+        phase.result = f"{len(stateful)} projects have a state"
+    if stateful:
+        _refuse_if_protected(cluster, stateful)
+        confirm(_what_goes(cluster, stateful, purge=purge))
+        with cluster.progress.phase("destroy") as phase:
+            cloud.destroy(phase, final_snapshot=not purge)
+            phase.result = ", ".join(reversed(stateful))
+    kept = _keep_or_purge(cluster, cloud, purge=purge)
+    remove(cluster.folder)
+    return kept
+
+
+def _refuse_if_protected(cluster: Cluster, stateful: tuple[str, ...]) -> None:
+    database = cluster.spec.database
+    if "database" in stateful and database is not None and database.deletion_protection:
+        raise Refused(
+            "the database is protected against deletion",
+            where="database.deletion_protection in beeyard.yml",
+            fix="set it to false, run `beeyard up`, then run this again",
+        )
+
+
+def _what_goes(cluster: Cluster, stateful: tuple[str, ...], *, purge: bool) -> str:
+    spec = cluster.spec
+    last = "with every backup of it" if purge else "a last snapshot of the database is kept"
+    return (
+        f"cluster {spec.name} in {spec.region}: {spec.managers.count} managers, "
+        f"{spec.workers.count} workers and all that is on them, shared files included "
+        f"({', '.join(stateful)}); {last}"
+    )
+
+
+def _keep_or_purge(cluster: Cluster, cloud: Cloud, *, purge: bool) -> Kept:
+    snapshots = cluster.aws.snapshots(cluster.spec.name)
+    there = cloud.has_bucket()
+    if not purge:
+        return Kept(cloud.bucket if there else None, tuple(snapshots))
+    with cluster.progress.phase("purge") as phase:
+        for snapshot in snapshots:
+            cluster.aws.delete_snapshot(snapshot)
+        if there:
+            state_bucket.remove(cluster.aws, cloud.bucket)
+        phase.result = f"{len(snapshots)} snapshots and the state bucket"
+    return Kept(None, ())

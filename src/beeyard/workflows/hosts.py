@@ -1,0 +1,65 @@
+"""The hosts' part of the workflows: inventory, first contact, playbooks."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from beeyard import inventory as inventories
+from beeyard import provision
+from beeyard.cloud import Outputs
+from beeyard.inventory import Inventory
+from beeyard.process import Command, SshRunner
+from beeyard.provision import Converged, Options, ProvisionFiles
+from beeyard.swarm import Manager, Tunnel
+from beeyard.workflows.cluster import Cluster
+from beeyard.workflows.progress import Phase
+
+
+@dataclass(frozen=True)
+class Hosts:
+    """The nodes of a cluster, ready to be reached."""
+
+    cluster: Cluster
+    outputs: Outputs
+    inventory: Inventory
+    files: ProvisionFiles
+
+    def run_on(self, node: str, *, sudo: bool = False) -> SshRunner:
+        """A runner on that node; `sudo` runs as root."""
+        return SshRunner(self.cluster.runner, self.files.ssh_config, node, sudo=sudo)
+
+    @property
+    def manager(self) -> SshRunner:
+        """The first manager, as root."""
+        return self.run_on(self.inventory.first_manager.name, sudo=True)
+
+    @contextmanager
+    def swarm(self) -> Iterator[Manager]:
+        """The first manager's Engine API, through a tunnel."""
+        gate = self.inventory.first_manager.name
+        with Tunnel(self.cluster.runner, self.files.ssh_config, gate) as tunnel:
+            yield Manager(tunnel.client)
+
+    def in_swarm(self) -> bool:
+        """Whether the first manager is one already: before provisioning it has no engine."""
+        argv = ["docker", "info", "--format", "{{.Swarm.LocalNodeState}}"]
+        said = self.manager.run(Command(argv, timeout=60), check=False)
+        return said.code == 0 and said.stdout.strip() == "active"
+
+    def play(self, phase: Phase, playbook: str, options: Options) -> Converged:
+        """Run one playbook on all nodes."""
+        done = provision.run(playbook, self.files, options, phase.say)
+        phase.result = f"{done.total} changed"
+        return done
+
+    def close(self) -> None:
+        """End the shared SSH connections, so that no process of ours is left."""
+        for host in self.inventory.hosts:
+            argv = ["ssh", "-F", str(self.files.ssh_config), "-O", "exit", host.name]
+            self.cluster.runner.run(Command(argv, timeout=10), check=False)
+
+
+def open_hosts(cluster: Cluster, outputs: Outputs) -> Hosts:
+    """Write inventory and SSH configuration from what the cloud gave."""
+    inventory = inventories.build(cluster.spec, outputs, cluster.ssh)
+    return Hosts(cluster, outputs, inventory, provision.write(inventory, cluster.provision_folder))

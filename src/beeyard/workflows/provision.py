@@ -1,0 +1,28 @@
+"""`provision`: one playbook or some tags of it, on a cluster that exists."""
+
+from collections.abc import Sequence
+
+from beeyard.provision import Converged, Options, await_ssh
+from beeyard.workflows.applications import hand_over
+from beeyard.workflows.cluster import Cluster
+from beeyard.workflows.status import hosts_of
+
+
+def provision(
+    cluster: Cluster, *, playbook: str = "deploy", tags: Sequence[str] = (), check: bool = False
+) -> Converged:
+    """Run the playbook. Secrets that the Swarm lacks are gathered first, unless only checked."""
+    with cluster.progress.phase("nodes") as phase:
+        hosts = hosts_of(cluster)
+        await_ssh(hosts.inventory, cluster.runner, hosts.files.ssh_config, cluster.clock, phase.say)
+        phase.result = f"{len(hosts.inventory.hosts)} answer"
+    wants_apps = not tags or "provision_apps" in tags
+    handed = {}
+    if wants_apps and playbook in {"deploy", "provision_apps"} and not check:
+        database = hosts.outputs.database
+        with hosts.swarm() as manager:
+            snapshot = manager.snapshot()
+        handed = hand_over(cluster, snapshot, database.identifier if database else None)
+    with cluster.progress.phase(playbook) as phase:
+        options = Options(tags=tags, check=check, mitogen=cluster.mitogen, secrets=handed)
+        return hosts.play(phase, playbook, options)

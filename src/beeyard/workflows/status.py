@@ -1,0 +1,162 @@
+"""`status`: cloud, nodes, services, certificates, URLs, as data for one screen or `--json`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from beeyard.apps import ProbeResult
+from beeyard.cloud import Outputs
+from beeyard.provision.facts import skipped
+from beeyard.swarm import Service, Snapshot
+from beeyard.workflows.cloud import open_cloud
+from beeyard.workflows.cluster import Cluster
+from beeyard.workflows.hosts import Hosts, open_hosts
+from beeyard.workflows.verify import probe_urls
+
+
+@dataclass(frozen=True)
+class NodeStatus:
+    """A node. `state` is `ready`, or what is wrong with it: the instance's state in the cloud where
+    that is not `running`, else the Swarm's word for it, else `not in the swarm`."""
+
+    name: str
+    role: str
+    zone: str
+    address: str
+    instance_type: str
+    state: str
+
+
+@dataclass(frozen=True)
+class ServiceStatus:
+    """A service: how many replicas run and are wanted, and where they run."""
+
+    name: str
+    running: int
+    wanted: int
+    nodes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class UrlStatus:
+    """A URL at one way in: whether it answers over verified TLS, and its certificate."""
+
+    url: str
+    address: str
+    ok: bool
+    answer: str
+    issuer: str | None
+    expires: str | None
+
+
+@dataclass(frozen=True)
+class Status:
+    """What `beeyard status` shows. Documented in docs/status.md."""
+
+    name: str
+    domain: str
+    region: str
+    world: str
+    database: str | None
+    file_system: str
+    nodes: tuple[NodeStatus, ...]
+    services: tuple[ServiceStatus, ...]
+    urls: tuple[UrlStatus, ...]
+    skipped: Mapping[str, str]
+
+    @property
+    def ok(self) -> bool:
+        """Whether all of it is as it should be."""
+        return (
+            all(node.state == "ready" for node in self.nodes)
+            and all(service.running == service.wanted for service in self.services)
+            and all(url.ok for url in self.urls)
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """The status for `--json`."""
+        return {"ok": self.ok, **asdict(self)}
+
+
+def status(cluster: Cluster) -> Status:
+    """Look at everything; changes nothing. Raises CloudError where there is no cluster."""
+    with cluster.progress.phase("look at the cloud") as phase:
+        cloud = open_cloud(cluster)
+        outputs = cloud.outputs()
+        instances = cluster.aws.instance_states(outputs)
+        phase.result = f"{len(outputs.nodes)} instances"
+    with cluster.progress.phase("look at the swarm") as phase:
+        hosts = open_hosts(cluster, outputs)
+        with hosts.swarm() as manager:
+            snapshot = manager.snapshot()
+        left_out = skipped(hosts.manager)
+        phase.result = f"{len(snapshot.services)} services"
+    with cluster.progress.phase("ask the URLs") as phase:
+        answers = probe_urls(cluster, outputs, left_out)
+        phase.result = f"{sum(answer.ok for answer in answers)} of {len(answers)} answer"
+    return assemble(cluster, outputs, instances, snapshot, answers, left_out)
+
+
+def assemble(
+    cluster: Cluster,
+    outputs: Outputs,
+    instances: Mapping[str, str],
+    snapshot: Snapshot,
+    answers: Sequence[ProbeResult],
+    left_out: Mapping[str, str],
+) -> Status:
+    """Put together what was seen. Pure."""
+    return Status(
+        name=outputs.name,
+        domain=outputs.domain,
+        region=outputs.region,
+        world=cluster.target.world,
+        database=outputs.database.address if outputs.database else None,
+        file_system=outputs.shared_files.file_system_id,
+        nodes=_nodes(outputs, instances, snapshot),
+        services=tuple(_service(service) for service in snapshot.services),
+        urls=tuple(_url(answer) for answer in answers),
+        skipped=left_out,
+    )
+
+
+def _nodes(
+    outputs: Outputs, instances: Mapping[str, str], snapshot: Snapshot
+) -> tuple[NodeStatus, ...]:
+    members = {node.name: node.state for node in snapshot.nodes}
+
+    def state(name: str, instance_id: str) -> str:
+        instance = instances.get(instance_id, "missing")
+        return members.get(name, "not in the swarm") if instance == "running" else instance
+
+    return tuple(
+        NodeStatus(
+            name=node.name,
+            role=node.role,
+            zone=node.zone,
+            address=node.private_ip,
+            instance_type=node.instance_type,
+            state=state(node.name, node.instance_id),
+        )
+        for node in outputs.nodes
+    )
+
+
+def _service(service: Service) -> ServiceStatus:
+    return ServiceStatus(service.name, len(service.running), service.wanted, service.nodes)
+
+
+def _url(answer: ProbeResult) -> UrlStatus:
+    return UrlStatus(
+        url=answer.url,
+        address=answer.address,
+        ok=answer.ok,
+        answer=answer.problem or str(answer.status),
+        issuer=answer.certificate.issuer if answer.certificate else None,
+        expires=answer.certificate.expires.isoformat() if answer.certificate else None,
+    )
+
+
+def hosts_of(cluster: Cluster) -> Hosts:
+    """The hosts of a cluster that exists, for `ssh` and `provision`."""
+    return open_hosts(cluster, open_cloud(cluster).outputs())

@@ -1,0 +1,83 @@
+"""Does every address answer, at every way in, over TLS that is verified?"""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from beeyard.apps import AppUrl, ProbeResult, await_answer, probe
+from beeyard.cloud import Outputs
+from beeyard.config import ClusterSpec
+from beeyard.errors import UnverifiedError
+from beeyard.workflows.cluster import Cluster
+from beeyard.workflows.progress import Phase
+from beeyard.workflows.rollout import urls_of
+
+#: Seconds for the first certificates to be issued and the routers to be known.
+DEADLINE = 120.0
+
+
+def urls(cluster: Cluster, outputs: Outputs, left_out: Mapping[str, str]) -> list[AppUrl]:
+    """The dashboards' addresses, then the applications'. `left_out`: services that do not run."""
+    port = outputs.ingress.https_port
+    return [
+        *dashboards(cluster.spec, port, left_out),
+        *urls_of(cluster.spec, cluster.base, port),
+    ]
+
+
+def dashboards(spec: ClusterSpec, port: int, left_out: Mapping[str, str]) -> list[AppUrl]:
+    """The addresses of the infrastructure services that run."""
+    paths = {"traefik": "/dashboard/", "registry": "/v2/", "portainer": "/"}
+    running = [name for name in ("traefik", *spec.infrastructure) if name not in left_out]
+    return [AppUrl(f"{name}.{spec.domain}", paths[name], port, name, name) for name in running]
+
+
+def probe_urls(
+    cluster: Cluster, outputs: Outputs, left_out: Mapping[str, str]
+) -> list[ProbeResult]:
+    """Ask every address once, at every way in."""
+    ingress = outputs.ingress
+
+    def ask(pair: tuple[AppUrl, str]) -> ProbeResult:
+        url, address = pair
+        return probe(
+            url.url, address, https_port=ingress.https_port, ca_pem=ingress.acme.root_certificate
+        )
+
+    pairs = [
+        (url, address) for url in urls(cluster, outputs, left_out) for address in ingress.addresses
+    ]
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        return list(pool.map(ask, pairs))
+
+
+def await_urls(
+    cluster: Cluster, outputs: Outputs, left_out: Mapping[str, str], phase: Phase
+) -> list[ProbeResult]:
+    """Wait until every address answers. Raises UnverifiedError with all of those that do not."""
+    ingress = outputs.ingress
+
+    def await_one(url: AppUrl) -> list[ProbeResult] | UnverifiedError:
+        try:
+            return await_answer(
+                url.url,
+                ingress.addresses,
+                https_port=ingress.https_port,
+                ca_pem=ingress.acme.root_certificate,
+                deadline=DEADLINE,
+                clock=cluster.clock,
+                progress=lambda result: phase.say(f"{url.url}: {result.problem}"),
+            )
+        except UnverifiedError as error:
+            return error
+
+    wanted = urls(cluster, outputs, left_out)
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        found = list(pool.map(await_one, wanted))
+    failures = [result for result in found if isinstance(result, UnverifiedError)]
+    if failures:
+        raise UnverifiedError(
+            f"{len(failures)} of {len(wanted)} addresses do not answer",
+            why="\n".join(f"{failure.what}: {failure.why}" for failure in failures),
+            fix="see `beeyard status`; running the command again goes on from here",
+        )
+    return [result for results in found if isinstance(results, list) for result in results]

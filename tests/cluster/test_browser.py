@@ -1,0 +1,109 @@
+"""A person asks for leave and another approves it, in a real browser that verifies the certificate."""
+
+import datetime as dt
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from cluster.conftest import Running
+
+pytestmark = pytest.mark.cluster
+EMPLOYEE, MANAGER = "employee@example.com", "manager@example.com"
+
+
+@pytest.fixture(scope="module")
+def browser(ca: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Chromium with a home of its own, in which the sandbox's CA is trusted and nothing else."""
+    home = tmp_path_factory.mktemp("browser")
+    database = home / ".pki" / "nssdb"
+    database.mkdir(parents=True)
+    where = ["-d", f"sql:{database}"]
+    subprocess.run(["certutil", *where, "-N", "--empty-password"], check=True)
+    subprocess.run(
+        ["certutil", *where, "-A", "-t", "C,,", "-n", "sandbox", "-i", str(ca)], check=True
+    )
+    chromium = shutil.which("chromium")
+    assert chromium, "chromium is not installed: scripts/prerequisites test"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium,
+            env={**os.environ, "HOME": str(home)},
+            args=["--no-sandbox", "--disable-background-networking", "--disable-gpu"],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def password(cluster: Running) -> str:
+    return cluster.yard.run(
+        "ssh", "manager-1", "--", "sudo", "cat", "/etc/beeyard/secrets/timeoff_demo_password"
+    ).strip()
+
+
+def test_leave_is_requested_and_approved(
+    browser: Browser, cluster: Running, password: str
+) -> None:
+    url = cluster.url("timeoff")
+    day = _monday_in_three_weeks()
+    note = "A week by the sea"
+    with browser.new_context(viewport={"width": 390, "height": 844}) as phone:
+        page = _sign_in(phone, url, EMPLOYEE, password)
+        page.goto(f"{url}leave/new")
+        page.get_by_label("First day").fill(day.isoformat())
+        page.get_by_label("Last day").fill((day + dt.timedelta(days=4)).isoformat())
+        page.get_by_label("Note").fill(note)
+        page.get_by_role("button", name="Send request").click()
+        expect(page.get_by_text("Pending").first).to_be_visible()
+        assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
+    with browser.new_context(viewport={"width": 1280, "height": 800}) as desk:
+        page = _sign_in(desk, url, MANAGER, password)
+        page.goto(f"{url}approvals")
+        page.get_by_role("link", name="Review").first.click()
+        expect(page.get_by_text(note)).to_be_visible()
+        page.get_by_role("button", name="Approve").click()
+        expect(page.get_by_text("Approved").first).to_be_visible()
+    with browser.new_context() as phone:
+        page = _sign_in(phone, url, EMPLOYEE, password)
+        page.goto(f"{url}leave?year={day.year}")
+        expect(page.get_by_text("Approved").first).to_be_visible()
+
+
+def test_a_session_holds_on_both_replicas(
+    browser: Browser, cluster: Running, password: str
+) -> None:
+    """Signed in once, the same cookie is good at whichever replica answers."""
+    url = cluster.url("timeoff")
+    with browser.new_context() as context:
+        _sign_in(context, url, EMPLOYEE, password)
+        served = set()
+        session = [c for c in context.cookies() if "sticky" not in c["name"]]
+        for _ in range(40):
+            context.clear_cookies()
+            context.add_cookies(session)  # type: ignore[arg-type]
+            answer = context.request.get(f"{url}leave", max_redirects=0)
+            assert answer.status == 200
+            served.add(answer.headers["x-served-by"])
+            if len(served) == 2:
+                break
+        assert len(served) == 2
+
+
+def _sign_in(context: BrowserContext, url: str, email: str, password: str) -> Page:
+    page = context.new_page()
+    page.goto(url)
+    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", level=1)).not_to_have_text("Sign in")
+    return page
+
+
+def _monday_in_three_weeks() -> dt.date:
+    today = dt.datetime.now(tz=dt.UTC).date()
+    return today + dt.timedelta(days=21 - today.weekday())
