@@ -13,7 +13,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, NoReturn, Protocol
@@ -131,8 +131,7 @@ class LocalRunner:
         on_line: LineHandler | None = None,
     ) -> Completed:
         started = time.monotonic()
-        process = _start(command)
-        streams = _Streams(process, command.input, on_line)
+        process, streams = _start(command, on_line)
         with self._lock:
             self._processes.add(process)
         try:
@@ -157,8 +156,7 @@ class LocalRunner:
         return completed
 
     def start(self, command: Command) -> "LocalRunning":
-        process = _start(command)
-        return LocalRunning(process, _Streams(process, command.input, None))
+        return LocalRunning(*_start(command, None))
 
 
 class LocalRunning:
@@ -254,7 +252,43 @@ def replace_by(argv: Sequence[str]) -> NoReturn:
         raise ToolError(f"`{argv[0]}` is not installed", fix=f"install {argv[0]}") from error
 
 
-def _start(command: Command) -> subprocess.Popen[bytes]:
+def _start(
+    command: Command, on_line: LineHandler | None
+) -> "tuple[subprocess.Popen[bytes], _Streams]":
+    process: subprocess.Popen[bytes] | None = None
+    try:
+        with _signals_held():
+            process = _popen(command)
+            streams = _Streams(process, command.input, on_line)
+    except BaseException:
+        if process is not None:
+            _stop(process)
+        raise
+    return process, streams
+
+
+@contextlib.contextmanager
+def _signals_held() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM wait until a process that starts is one that we know of."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    # Those that are ignored, or end us at once, stay so: a child inherits what is ignored.
+    held = {number: handler for number, handler in before.items() if callable(handler)}
+    try:
+        for number in held:
+            signal.signal(number, lambda number, _: came.append(number))
+        yield
+    finally:
+        for number, handler in held.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
+
+
+def _popen(command: Command) -> subprocess.Popen[bytes]:
     if command.cwd is not None and not command.cwd.is_dir():
         raise ToolError(f"`{command}` can't be run in {command.cwd}", why="there is no such folder")
     try:
@@ -309,14 +343,14 @@ class _Streams:
         data: bytes | None,
         on_line: LineHandler | None,
     ) -> None:
-        assert process.stdout is not None and process.stderr is not None
+        outputs = [stream for stream in (process.stdout, process.stderr) if stream is not None]
         self._on_line = on_line
         self._lock = threading.Lock()
         self._failure: Exception | None = None
         self._parts: tuple[list[str], list[str]] = ([], [])
         self._threads = [
             threading.Thread(target=self._read, args=(stream, part), daemon=True)
-            for stream, part in zip((process.stdout, process.stderr), self._parts, strict=True)
+            for stream, part in zip(outputs, self._parts, strict=True)
         ]
         if process.stdin is not None:
             feeder = threading.Thread(target=_feed, args=(process.stdin, data or b""), daemon=True)

@@ -5,15 +5,15 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 from rich.markup import escape
 
 import beeyard
 from beeyard.cli import cluster, files, rehearsal
 from beeyard.cli.options import Options
+from beeyard.cli.signals import pass_on
 from beeyard.cli.view import err
-from beeyard.errors import BeeyardError, Interrupted, render
+from beeyard.errors import BeeyardError, render
 
 app = typer.Typer(
     name="beeyard",
@@ -73,22 +73,19 @@ def options(
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; gives the exit code (see docs/exit-codes.md)."""
     arguments = sys.argv[1:] if argv is None else argv
-    debug, as_json = "--debug" in arguments, "--json" in arguments
+    pass_on()
     try:
-        code = app(args=arguments, standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        return _report(Interrupted("stopped by you", fix="run it again to go on"), as_json)
+        app(args=arguments)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
     except BeeyardError as error:
-        if debug:
+        if "--debug" in arguments:
             err().print_exception()
-        return _report(error, as_json)
-    return code if isinstance(code, int) else 0
+        return _report(error, as_json="--json" in arguments)
+    return 0
 
 
-def _report(error: BeeyardError, as_json: bool) -> int:
+def _report(error: BeeyardError, *, as_json: bool) -> int:
     if as_json:
         sys.stdout.write(json.dumps(error.as_dict(), indent=2) + "\n")
     text = escape(render(error))

@@ -1,4 +1,4 @@
-"""The S3 state of the Terraform projects, and the override file that points them at another AWS endpoint."""
+"""Where the Terraform projects keep their state, and how another AWS API is put in their way."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -29,7 +29,7 @@ def state_key(project: str) -> str:
 
 
 def backend_config(project: str, bucket: str, region: str) -> dict[str, Any]:
-    """Give what a project's partial S3 backend lacks, for `terraform init -backend-config=FILE.json`.
+    """Give what a project's partial S3 backend lacks, for `init -backend-config=FILE.json`.
 
     The same for AWS and for another endpoint: what differs there is in the override file.
     """

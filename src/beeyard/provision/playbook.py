@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -11,6 +12,7 @@ from typing import Any
 import ansible_runner
 
 from beeyard.errors import HostError, ToolError
+from beeyard.private import private_folder
 from beeyard.provision.files import ProvisionFiles
 from beeyard.secret import Secret
 
@@ -53,7 +55,7 @@ def run(
     watcher = _Watcher(say)
     with resources.as_file(resources.files("beeyard.provision") / "ansible") as project:
         result = ansible_runner.interface.run(
-            private_data_dir=str(files.folder / "runner"),
+            private_data_dir=str(private_folder(files.folder / "runner")),
             project_dir=str(project),
             playbook=f"{playbook}.yml",
             inventory=str(files.inventory),
@@ -73,6 +75,8 @@ def run(
 def _environment(project: Path, files: ProvisionFiles, options: Options) -> dict[str, str]:
     variables = {
         "ANSIBLE_CONFIG": str(project / "ansible.cfg"),
+        # ansible-playbook lies beside the Python that runs us, which need not be on PATH.
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_DEPRECATION_WARNINGS": "False",
         "ANSIBLE_LOCAL_TEMP": str(files.folder / "tmp"),

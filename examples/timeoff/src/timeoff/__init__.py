@@ -1,0 +1,1 @@
+"""TimeOff: leave management for a small company."""

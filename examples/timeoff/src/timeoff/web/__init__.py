@@ -1,0 +1,1 @@
+"""The web pages: what a browser sees, and nothing of the rules."""

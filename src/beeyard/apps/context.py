@@ -1,0 +1,72 @@
+"""A build context: what is sent to the engine, and the hash that says whether it changed."""
+
+import hashlib
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from docker.utils.build import create_archive, exclude_paths
+
+from beeyard.apps.stack import Build
+from beeyard.errors import AppError
+
+_HASH_LENGTH = 16
+
+
+@dataclass(frozen=True)
+class Context:
+    """A folder with a Dockerfile, and how to build it."""
+
+    folder: Path
+    build: Build
+
+    @classmethod
+    def of(cls, stack_folder: Path, build: Build) -> "Context":
+        """The context that a stack file names. Raises AppError where there is no Dockerfile."""
+        folder = (stack_folder / build.context).resolve()
+        if not (folder / build.dockerfile).is_file():
+            raise AppError(
+                "there is nothing to build",
+                where=str(folder / build.dockerfile),
+                why="no such file",
+                fix="`build:` in the stack file must name the folder with the Dockerfile",
+            )
+        return cls(folder, build)
+
+    def paths(self) -> list[str]:
+        """What belongs to it, relative and sorted, `.dockerignore` honoured."""
+        ignore = self.folder / ".dockerignore"
+        patterns = ignore.read_text(encoding="utf-8").splitlines() if ignore.is_file() else []
+        kept = [line.strip() for line in patterns if line.strip() and not line.startswith("#")]
+        return sorted(exclude_paths(str(self.folder), kept, dockerfile=self.build.dockerfile))
+
+    def digest(self) -> str:
+        """A short hash of all that decides what is built, save what the Dockerfile downloads.
+
+        Times and owners are left out, so that a fresh clone gives the same.
+        """
+        total = hashlib.sha256()
+        settings = (self.build.dockerfile, self.build.args, self.build.target)
+        total.update(repr(settings).encode())
+        for path in self.paths():
+            for part in _identity(self.folder / path):
+                total.update(len(part).to_bytes(8, "big") + part)
+            total.update(path.encode() + b"\0")
+        return total.hexdigest()[:_HASH_LENGTH]
+
+    def archive(self) -> IO[bytes]:
+        """The context as a tar, in a temporary file that the caller closes."""
+        archive: Any = create_archive(root=str(self.folder), files=self.paths())
+        return archive  # type: ignore[no-any-return]
+
+
+def _identity(path: Path) -> Iterable[bytes]:
+    """Kind, whether it may be executed, and contents."""
+    status = path.lstat()
+    if stat.S_ISLNK(status.st_mode):
+        return (b"link", str(path.readlink()).encode())
+    if stat.S_ISDIR(status.st_mode):
+        return (b"folder",)
+    return (b"program" if status.st_mode & stat.S_IXUSR else b"file", path.read_bytes())

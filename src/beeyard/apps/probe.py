@@ -1,0 +1,205 @@
+"""Does an address answer, over verified TLS, as a browser would ask it?
+
+The connection goes to an ingress address that is given, whatever DNS says; name and certificate are
+those of the URL.
+"""
+
+import socket
+import ssl
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import httpx
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from beeyard.errors import UnverifiedError
+from beeyard.waiting import Clock, SystemClock
+
+_POLL = 0.5
+_TIMEOUT = 10.0
+_SERVER_ERROR = 500
+_NOT_FOUND = 404
+# Traefik's own answer where no router matches.
+_NO_ROUTER = b"404 page not found\n"
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Who signed a server's certificate, and until when it is valid."""
+
+    issuer: str
+    expires: datetime
+
+
+@dataclass(frozen=True)
+class ProbeResult:
+    """What one GET of `url` at one `address` gave.
+
+    `problem` says why that is no answer; None if it is one.
+    """
+
+    url: str
+    address: str
+    status: int | None
+    seconds: float
+    certificate: Certificate | None
+    problem: str | None
+
+    @property
+    def ok(self) -> bool:
+        return self.problem is None
+
+
+def probe(
+    url: str, address: str, *, https_port: int, ca_pem: str | None, clock: Clock | None = None
+) -> ProbeResult:
+    """GET `url` once at `address`:`https_port`. Never raises for what the other side does.
+
+    `ca_pem` is the only root that is trusted; None or empty: the system's. Any status below 500 is
+    an answer (a sign-in page's 401 too), save Traefik's own 404.
+    """
+    clock = clock or SystemClock()
+    started = clock.monotonic()
+    name = httpx.URL(url).host
+    context = ssl.create_default_context(cadata=ca_pem or None)
+    try:
+        response, certificate = _get(url, address, https_port, context)
+    except httpx.HTTPError as error:
+        problem = _in_words(error, name, address, https_port)
+        return ProbeResult(url, address, None, clock.monotonic() - started, None, problem)
+    return ProbeResult(
+        url,
+        address,
+        response.status_code,
+        clock.monotonic() - started,
+        certificate,
+        _problem(response, name),
+    )
+
+
+def await_answer(
+    url: str,
+    addresses: Iterable[str],
+    *,
+    https_port: int,
+    ca_pem: str | None,
+    deadline: float = 120.0,
+    clock: Clock | None = None,
+    progress: Callable[[ProbeResult], None] = lambda _: None,
+) -> list[ProbeResult]:
+    """Wait until `url` answers at every one of `addresses`; give the answers.
+
+    `progress` hears of each attempt that failed for another reason than the one before. Raises
+    UnverifiedError with the last reason after `deadline` seconds.
+    """
+    clock = clock or SystemClock()
+    end = clock.monotonic() + deadline
+    results = []
+    for address in addresses:
+        last: str | None = None
+        while True:
+            result = probe(url, address, https_port=https_port, ca_pem=ca_pem, clock=clock)
+            if result.problem is None:
+                break
+            if result.problem != last:
+                progress(result)
+                last = result.problem
+            if clock.monotonic() >= end:
+                raise UnverifiedError(
+                    f"{url} does not answer",
+                    where=f"{address}:{https_port}",
+                    why=result.problem,
+                    fix="see `beeyard status`; running the command again goes on from here",
+                )
+            clock.sleep(_POLL)
+        results.append(result)
+    return results
+
+
+def _get(
+    url: str, address: str, port: int, context: ssl.SSLContext
+) -> tuple[httpx.Response, Certificate | None]:
+    # The environment's proxies would not connect to the address that is asked about.
+    with httpx.Client(verify=context, timeout=_TIMEOUT, trust_env=False) as client:
+        asked = httpx.URL(url)
+        request = client.build_request(
+            "GET",
+            asked.copy_with(host=address, port=port),
+            headers={"Host": asked.host if port == 443 else f"{asked.host}:{port}"},
+            extensions={"sni_hostname": asked.host},
+        )
+        response = client.send(request, stream=True)
+        try:
+            certificate = _certificate(response)
+            response.read()
+        finally:
+            response.close()
+    return response, certificate
+
+
+def _certificate(response: httpx.Response) -> Certificate | None:
+    stream = response.extensions["network_stream"]
+    der = stream.get_extra_info("ssl_object").getpeercert(True)  # noqa: FBT003
+    return _read(der) if der else None
+
+
+def _read(der: bytes) -> Certificate:
+    certificate = x509.load_der_x509_certificate(der)
+    issuer = certificate.issuer
+    names = [
+        str(attribute.value)
+        for oid in (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME)
+        for attribute in issuer.get_attributes_for_oid(oid)
+    ]
+    return Certificate(
+        issuer=names[0] if names else issuer.rfc4514_string(),
+        expires=certificate.not_valid_after_utc,
+    )
+
+
+def _problem(response: httpx.Response, name: str) -> str | None:
+    if response.status_code >= _SERVER_ERROR:
+        reason = {502: ": Traefik reaches no task", 503: ": no healthy task", 504: ": too slow"}
+        return f"it answers {response.status_code}{reason.get(response.status_code, '')}"
+    if response.status_code == _NOT_FOUND and response.content == _NO_ROUTER:
+        return f"Traefik knows no router for {name} (404): it may not have seen the service yet"
+    return None
+
+
+def _in_words(error: httpx.HTTPError, name: str, address: str, port: int) -> str:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return _untrusted(cause, name, address, port)
+        if isinstance(cause, ssl.SSLError):
+            return f"no TLS connection: {cause.reason or cause}"
+        if isinstance(cause, ConnectionRefusedError):
+            return f"connection refused: nothing listens at {address}:{port}"
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, httpx.ConnectTimeout):
+        return f"no connection to {address}:{port} within {_TIMEOUT:g} s"
+    if isinstance(error, httpx.TimeoutException):
+        return f"no answer within {_TIMEOUT:g} s"
+    return str(error) or type(error).__name__
+
+
+def _untrusted(error: ssl.SSLCertVerificationError, name: str, address: str, port: int) -> str:
+    """Who signed what was not trusted, asked in a second handshake that carries nothing."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        with (
+            socket.create_connection((address, port), timeout=_TIMEOUT) as plain,
+            context.wrap_socket(plain, server_hostname=name) as secured,
+        ):
+            certificate = _read(secured.getpeercert(binary_form=True) or b"")
+    except (OSError, ValueError) as again:
+        return f"the certificate is not trusted: {error.verify_message} ({again})"
+    if certificate.issuer == "TRAEFIK DEFAULT CERT":
+        return f"Traefik has no certificate for {name} yet"
+    if certificate.expires < datetime.now(UTC):
+        return f"the certificate by {certificate.issuer} expired on {certificate.expires:%Y-%m-%d}"
+    return f"the certificate by {certificate.issuer} is not trusted: {error.verify_message}"

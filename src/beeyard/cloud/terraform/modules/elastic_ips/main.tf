@@ -1,0 +1,9 @@
+# Neither `vpc` (gone in provider 6) nor `domain` (unknown to 3.39): every account allocates VPC addresses today.
+resource "aws_eip" "manager" {
+  for_each = var.managers
+
+  tags = {
+    Name           = "${var.name}-${each.key}"
+    "beeyard:node" = each.key
+  }
+}

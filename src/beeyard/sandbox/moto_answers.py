@@ -1,0 +1,69 @@
+"""Answers of moto's put right where Terraform needs what AWS says.
+
+Called before moto's server takes requests; patches moto's own classes, in this process alone.
+"""
+
+from typing import Any
+
+from moto.ec2.models.instances import Instance
+from moto.ec2.responses.account_attributes import AccountAttributes
+from moto.rds.models import DBParameterGroup
+
+
+def apply() -> None:
+    """Put all of them right."""
+    say_vpc_only()
+    show_groups_of_interface()
+    mark_parameters_of_user()
+
+
+def say_vpc_only() -> None:
+    """Say that the account has no EC2-Classic, as no account has since 2022.
+
+    Provider 3.39 would else allocate Classic addresses, which have neither tags nor allocation ID.
+    """
+    original = AccountAttributes.describe_account_attributes
+
+    def describe_account_attributes(self: AccountAttributes) -> Any:
+        answer = original(self)
+        for attribute in answer._result["AccountAttributes"]:
+            if attribute["AttributeName"] == "supported-platforms":
+                attribute["AttributeValues"] = [{"AttributeValue": "VPC"}]
+        return answer
+
+    AccountAttributes.describe_account_attributes = describe_account_attributes
+
+
+def show_groups_of_interface() -> None:
+    """Show as an instance's security groups those of its primary network interface.
+
+    The provider launches with an interface's specification, whose groups moto keeps on the
+    interface alone; Terraform would else want to add the groups on every run.
+    """
+
+    def read(self: Instance) -> list[Any]:
+        interface = getattr(self, "nics", {}).get(0)
+        if interface is not None and interface._group_set:
+            return list(interface._group_set)
+        return list(self.__dict__.get("launch_groups", []))
+
+    def write(self: Instance, groups: list[Any]) -> None:
+        self.__dict__["launch_groups"] = groups
+        interface = getattr(self, "nics", {}).get(0)
+        if interface is not None:
+            interface._group_set = list(groups)
+
+    Instance.security_groups = property(read, write)
+
+
+def mark_parameters_of_user() -> None:
+    """Mark the parameters that a DB parameter group was given as the user's.
+
+    The provider reads no others back, and would else set them on every run.
+    """
+    original = DBParameterGroup.update_parameters
+
+    def update_parameters(self: DBParameterGroup, new_parameters: Any) -> None:
+        original(self, [{**parameter, "Source": "user"} for parameter in new_parameters])
+
+    DBParameterGroup.update_parameters = update_parameters

@@ -1,0 +1,196 @@
+"""The AWS API's answers, made into a `World`."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from beeyard.sandbox.world import (
+    ARecord,
+    DatabaseInstance,
+    ElasticIp,
+    Instance,
+    MountTarget,
+    PortRange,
+    World,
+)
+from beeyard.secret import Secret
+
+#: Part of the supervisor's own user agent, by which its requests are told from the user's.
+OBSERVER = "beeyard-supervisor"
+
+_ANYWHERE = "0.0.0.0/0"
+_GONE = {"shutting-down", "terminated"}
+
+
+class Observer:
+    """Reads the API at `endpoint`; `passwords` has the databases', which no API tells."""
+
+    def __init__(
+        self, endpoint: str, region: str, environment: Mapping[str, str], passwords: "Passwords"
+    ) -> None:
+        session = boto3.session.Session(
+            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+            region_name=region,
+        )
+        config = Config(
+            user_agent_extra=OBSERVER,
+            proxies={},
+            connect_timeout=5,
+            read_timeout=30,
+            retries={"total_max_attempts": 1},
+        )
+
+        def client(service: str) -> Any:
+            return session.client(service, endpoint_url=endpoint, config=config)
+
+        self._region = region
+        self._passwords = passwords
+        self._ec2, self._efs, self._rds = client("ec2"), client("efs"), client("rds")
+        self._route53 = client("route53")
+        self._user_data: dict[str, str] = {}
+
+    def world(self) -> World:
+        """Ask for everything anew."""
+        file_systems = tuple(
+            one["FileSystemId"] for one in _all(self._efs, "describe_file_systems", "FileSystems")
+        )
+        return World(
+            region=self._region,
+            instances=tuple(self._instances()),
+            elastic_ips=tuple(
+                ElasticIp(address["PublicIp"], address["InstanceId"])
+                for address in self._ec2.describe_addresses()["Addresses"]
+                if address.get("InstanceId")
+            ),
+            file_systems=file_systems,
+            mount_targets=tuple(self._mount_targets(file_systems)),
+            databases=tuple(self._databases()),
+            records=tuple(self._records()),
+        )
+
+    def ensure_hosted_zone(self, zone: str) -> None:
+        """The hosted zone that the team owns before there is a cluster."""
+        held = _all(self._route53, "list_hosted_zones", "HostedZones")
+        if zone not in {one["Name"].rstrip(".") for one in held}:
+            self._route53.create_hosted_zone(Name=zone, CallerReference=f"beeyard-{zone}")
+
+    def _instances(self) -> Iterator[Instance]:
+        groups = {
+            group["GroupId"]: open_ports(group["IpPermissions"])
+            for group in _all(self._ec2, "describe_security_groups", "SecurityGroups")
+        }
+        pairs = self._ec2.describe_key_pairs(IncludePublicKey=True)["KeyPairs"]
+        keys = {pair["KeyName"]: pair["PublicKey"].strip() for pair in pairs}
+        for reservation in _all(self._ec2, "describe_instances", "Reservations"):
+            for one in reservation["Instances"]:
+                if one["State"]["Name"] in _GONE:
+                    self._user_data.pop(one["InstanceId"], None)
+                    continue
+                opened = [groups[group["GroupId"]] for group in one["SecurityGroups"]]
+                key = keys.get(one.get("KeyName", ""))
+                yield Instance(
+                    id=one["InstanceId"],
+                    private_ip=one["PrivateIpAddress"],
+                    running=one["State"]["Name"] in {"pending", "running"},
+                    hostname=hostname(one),
+                    public_keys=(key,) if key else (),
+                    user_data=self._user_data_of(one["InstanceId"]),
+                    open_ports=tuple(dict.fromkeys(port for ports in opened for port in ports)),
+                )
+
+    def _user_data_of(self, instance_id: str) -> str:
+        if instance_id not in self._user_data:
+            answer = self._ec2.describe_instance_attribute(
+                InstanceId=instance_id, Attribute="userData"
+            )
+            self._user_data[instance_id] = answer.get("UserData", {}).get("Value", "")
+        return self._user_data[instance_id]
+
+    def _mount_targets(self, file_systems: Iterable[str]) -> Iterator[MountTarget]:
+        for file_system in file_systems:
+            answer = self._efs.describe_mount_targets(FileSystemId=file_system)
+            for one in answer["MountTargets"]:
+                yield MountTarget(one["MountTargetId"], file_system, one["IpAddress"])
+
+    def _databases(self) -> Iterator[DatabaseInstance]:
+        for one in _all(self._rds, "describe_db_instances", "DBInstances"):
+            groups = [group["DBParameterGroupName"] for group in one["DBParameterGroups"]]
+            yield DatabaseInstance(
+                identifier=one["DBInstanceIdentifier"],
+                engine=one["Engine"],
+                endpoint=one["Endpoint"]["Address"],
+                port=one["Endpoint"]["Port"],
+                running=one["DBInstanceStatus"] != "stopped",
+                username=one["MasterUsername"],
+                password=self._passwords.of(one["DBInstanceIdentifier"]),
+                parameters=self._parameters(groups),
+            )
+
+    def _parameters(self, groups: Iterable[str]) -> dict[str, str]:
+        """What the parameter groups set; AWS's own default groups set nothing of ours."""
+        found: dict[str, str] = {}
+        for group in groups:
+            if not group.startswith("default."):
+                answer = self._rds.describe_db_parameters(DBParameterGroupName=group)
+                found |= {
+                    one["ParameterName"]: one["ParameterValue"]
+                    for one in answer["Parameters"]
+                    if "ParameterValue" in one
+                }
+        return found
+
+    def _records(self) -> Iterator[ARecord]:
+        for zone in _all(self._route53, "list_hosted_zones", "HostedZones"):
+            answer = _all(
+                self._route53,
+                "list_resource_record_sets",
+                "ResourceRecordSets",
+                HostedZoneId=zone["Id"],
+            )
+            for record in answer:
+                values = tuple(one["Value"] for one in record.get("ResourceRecords", ()))
+                if record["Type"] == "A" and values:
+                    # Route 53 writes the asterisk as \052.
+                    name = record["Name"].rstrip(".").replace("\\052", "*").lower()
+                    yield ARecord(name, values)
+
+
+class Passwords:
+    """The passwords of the DB instances in moto's memory."""
+
+    def __init__(self, account: str, region: str) -> None:
+        self._account = account
+        self._region = region
+
+    def of(self, identifier: str) -> Secret:
+        # Not before moto was told of its machine images, which it reads when it is imported.
+        from moto.rds.models import rds_backends  # noqa: PLC0415
+
+        database = rds_backends[self._account][self._region].databases[identifier]
+        # The public property refuses to be read, as the API does.
+        return Secret(database._master_user_password or "")  # noqa: SLF001
+
+
+def hostname(instance: Mapping[str, Any]) -> str:
+    """A node's name is its tag `beeyard:node`, else what EC2 calls it after its address."""
+    tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", ())}
+    fallback = "ip-" + instance["PrivateIpAddress"].replace(".", "-")
+    return str(tags.get("beeyard:node") or fallback)
+
+
+def open_ports(permissions: Iterable[Mapping[str, Any]]) -> tuple[PortRange, ...]:
+    """The TCP ports that a security group's rules open to the whole world."""
+    return tuple(
+        PortRange(rule.get("FromPort", 0), rule.get("ToPort", 65535))
+        for rule in permissions
+        if rule["IpProtocol"] in {"tcp", "6", "-1"}
+        and any(block["CidrIp"] == _ANYWHERE for block in rule.get("IpRanges", ()))
+    )
+
+
+def _all(client: Any, operation: str, key: str, **arguments: Any) -> Iterator[Any]:
+    for page in client.get_paginator(operation).paginate(**arguments):
+        yield from page[key]

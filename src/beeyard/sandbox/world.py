@@ -1,0 +1,90 @@
+"""What the AWS API holds, as far as the sandbox makes it real."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from beeyard.secret import Secret
+
+
+@dataclass(frozen=True)
+class PortRange:
+    """TCP ports that a security group opens to the world, both ends included."""
+
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Instance:
+    """An EC2 instance that is not terminated. `user_data` is base64, as the API has it."""
+
+    id: str
+    private_ip: str
+    running: bool
+    hostname: str
+    public_keys: tuple[str, ...] = ()
+    user_data: str = ""
+    open_ports: tuple[PortRange, ...] = ()
+
+
+@dataclass(frozen=True)
+class ElasticIp:
+    """An address that is associated with an instance."""
+
+    public_ip: str
+    instance_id: str
+
+
+@dataclass(frozen=True)
+class MountTarget:
+    """An EFS file system's address in one subnet."""
+
+    id: str
+    file_system_id: str
+    address: str
+
+
+@dataclass(frozen=True)
+class DatabaseInstance:
+    """An RDS instance. `parameters` are those that its parameter groups set."""
+
+    identifier: str
+    engine: str
+    endpoint: str
+    port: int
+    running: bool
+    username: str
+    password: Secret
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ARecord:
+    """An A record of a hosted zone. `name` has no dot at its end and may start with `*.`."""
+
+    name: str
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything at once. Elastic IPs stand in the order in which they were allocated."""
+
+    region: str
+    instances: tuple[Instance, ...] = ()
+    elastic_ips: tuple[ElasticIp, ...] = ()
+    file_systems: tuple[str, ...] = ()
+    mount_targets: tuple[MountTarget, ...] = ()
+    databases: tuple[DatabaseInstance, ...] = ()
+    records: tuple[ARecord, ...] = ()
+
+    def instance(self, instance_id: str) -> Instance | None:
+        return next((one for one in self.instances if one.id == instance_id), None)
+
+    def private_address(self, address: str) -> str:
+        """What the VPC's own resolver answers instead of a public address, as AWS's does."""
+        for elastic_ip in self.elastic_ips:
+            instance = self.instance(elastic_ip.instance_id)
+            if elastic_ip.public_ip == address and instance:
+                return instance.private_ip
+        return address

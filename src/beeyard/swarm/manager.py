@@ -1,0 +1,74 @@
+"""A manager as the later stages use it: observed, and asked for the logs of tasks, in words."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import requests
+from docker import DockerClient
+from docker.errors import APIError, DockerException
+
+from beeyard.errors import SwarmError
+from beeyard.swarm.model import Snapshot
+from beeyard.swarm.snapshot import snapshot
+
+_LOG_TIMEOUT = 10.0
+_FRAME_HEADER = 8
+
+
+@dataclass(frozen=True)
+class Manager:
+    """A manager's Engine API."""
+
+    client: DockerClient
+
+    def snapshot(self) -> Snapshot:
+        """What the Swarm is now. Raises SwarmError if the manager does not say."""
+        with in_words("the manager did not say what runs"):
+            return snapshot(self.client)
+
+    def task_log(self, task_id: str, lines: int = 12) -> list[str]:
+        """The last lines that a task wrote, to both its streams.
+
+        Raises SwarmError if they can't be had (its node is gone, or its container is).
+        """
+        api = self.client.api
+        with in_words("the task's log could not be read"):
+            # The SDK knows the logs of services only; this is the same call for one task.
+            answer = api.get(
+                f"{api.base_url}/v{api.api_version}/tasks/{task_id}/logs",
+                params={"stdout": "1", "stderr": "1", "tail": str(lines)},
+                timeout=_LOG_TIMEOUT,
+            )
+            answer.raise_for_status()
+            return _lines(answer.content)[-lines:]
+
+
+@contextmanager
+def in_words(what: str) -> Iterator[None]:
+    """Turn what the Docker SDK raises into a SwarmError that starts with `what`."""
+    try:
+        yield
+    except APIError as error:
+        raise SwarmError(what, why=str(error.explanation or error)) from error
+    except (DockerException, requests.RequestException) as error:
+        raise SwarmError(
+            what,
+            why=str(error),
+            fix="see whether the manager is up and reachable, then run the command again",
+        ) from error
+
+
+def _lines(stream: bytes) -> list[str]:
+    """The Engine API's multiplexed stream as lines: frames of 8 bytes of header, then the payload.
+
+    Source: Docker Engine API, "Attach to a container", "Stream format".
+    """
+    text = bytearray()
+    while len(stream) >= _FRAME_HEADER and stream[0] in (0, 1, 2) and stream[1:4] == b"\0\0\0":
+        end = _FRAME_HEADER + int.from_bytes(stream[4:_FRAME_HEADER], "big")
+        text += stream[_FRAME_HEADER:end]
+        stream = stream[end:]
+    # A task with a terminal has no frames.
+    text += stream
+    return text.decode(errors="replace").splitlines()

@@ -1,0 +1,216 @@
+"""A real Swarm for the tests of `swarm` and `apps`: nodes of the sandbox's own image, without its
+AWS. Everything carries one label and is removed at the end.
+"""
+
+import base64
+import contextlib
+import os
+import shlex
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bcrypt
+import docker
+import pytest
+from docker import DockerClient
+from docker.types import IPAMConfig, IPAMPool
+
+from beeyard.process import Command, LocalRunner, SshRunner
+from beeyard.sandbox.container import Container, Mount, NodeForm, create_body
+from beeyard.sandbox.engine import node_form
+from beeyard.sandbox.images import Images, build_all
+from beeyard.swarm import Manager, Tunnel
+from beeyard.waiting import SystemClock, wait_until
+
+NETWORK = "10.78"
+REGISTRY = f"{NETWORK}.0.5:5000"
+NAMES = ("manager-1", "worker-1", "worker-2")
+PASSWORD = "registry-password"
+LOCAL = LocalRunner()
+
+
+@dataclass(frozen=True)
+class RealSwarm:
+    """Three nodes with Docker engines, joined, and a registry that asks for a password."""
+
+    folder: Path
+    ssh_config: Path
+    registry: str
+    tiny: str
+
+    def on(self, node: str, *, sudo: bool = True) -> SshRunner:
+        return SshRunner(LOCAL, self.ssh_config, node, sudo=sudo)
+
+    def tunnel(self, node: str = "manager-1", **options: Any) -> Tunnel:
+        return Tunnel(LOCAL, self.ssh_config, node, **options)
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[DockerClient]:
+    with contextlib.closing(docker.from_env(timeout=120)) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def images(engine: DockerClient) -> Images:
+    return build_all(engine, LOCAL, lambda *_: None)
+
+
+@pytest.fixture(scope="session")
+def real_swarm(
+    engine: DockerClient, images: Images, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RealSwarm]:
+    folder = tmp_path_factory.mktemp("swarm")
+    label = {"beeyard.tests.swarm": str(os.getpid())}
+    try:
+        yield _bring_up(engine, images, folder, label)
+    finally:
+        _remove(engine, label)
+
+
+@pytest.fixture(scope="session")
+def manager(real_swarm: RealSwarm) -> Iterator[Manager]:
+    with real_swarm.tunnel() as tunnel:
+        yield Manager(tunnel.client)
+
+
+def _bring_up(
+    engine: DockerClient, images: Images, folder: Path, label: Mapping[str, str]
+) -> RealSwarm:
+    key = folder / "key"
+    LOCAL.run(Command(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)]))
+    public = key.with_suffix(".pub").read_text()
+    prefix = f"beeyard-tests-{os.getpid()}"
+    ipam = IPAMConfig(pool_configs=[IPAMPool(subnet=f"{NETWORK}.0.0/16")])
+    engine.networks.create(prefix, ipam=ipam, labels=dict(label))
+    form = node_form(engine, images.node)
+    for index in range(len(NAMES)):
+        _start(engine, prefix, label, _node(images.node, form, prefix, index, public))
+    _start(engine, prefix, label, _registry(images.hub, folder))
+    swarm = RealSwarm(folder, _ssh_config(folder, key), REGISTRY, f"{REGISTRY}/tiny:1")
+    for name in NAMES:
+        _await_engine(swarm, name)
+    _join(swarm)
+    _push_tiny(swarm)
+    return swarm
+
+
+def _node(image: str, form: NodeForm, prefix: str, index: int, key: str) -> Container:
+    # As the roles `docker` and `base` leave a node.
+    user_data = (
+        "#!/bin/sh\nset -e\nusermod -aG docker admin\nmkdir -p /etc/docker\n"
+        f'echo \'{{"insecure-registries": ["{REGISTRY}"]}}\' > /etc/docker/daemon.json\n'
+    )
+    return Container(
+        thing=NAMES[index],
+        kind="instance",
+        image=image,
+        address=_address(index),
+        hostname=NAMES[index],
+        environment={
+            "BEEYARD_SSH_PUBLIC_KEY": key.strip(),
+            "BEEYARD_USER_DATA": base64.b64encode(user_data.encode()).decode(),
+        },
+        mounts=(Mount(f"{prefix}-{NAMES[index]}", "/var/lib/docker"),),
+        node=form,
+    )
+
+
+def _registry(image: str, folder: Path) -> Container:
+    users = folder / "htpasswd"
+    users.write_text(f"ci:{bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()}\n")
+    config = folder / "registry.yml"
+    config.write_text(
+        "version: 0.1\nstorage: {filesystem: {rootdirectory: /tmp/registry}}\n"
+        "http: {addr: ':5000'}\nlog: {level: warn}\n"
+        "auth: {htpasswd: {realm: tests, path: /htpasswd}}\n"
+    )
+    return Container(
+        thing="registry",
+        kind="service",
+        image=image,
+        address=REGISTRY.partition(":")[0],
+        argv=("docker-registry",),
+        arguments=("serve", "/registry.yml"),
+        mounts=(Mount.path(config, "/registry.yml"), Mount.path(users, "/htpasswd")),
+    )
+
+
+def _start(engine: DockerClient, prefix: str, label: Mapping[str, str], one: Container) -> None:
+    for volume in one.volumes:
+        engine.volumes.create(volume, labels=dict(label))
+    body = create_body(one, label, prefix)
+    api: Any = engine.api
+    api.start(api.create_container_from_config(body, f"{prefix}-{one.thing}")["Id"])
+
+
+def _ssh_config(folder: Path, key: Path) -> Path:
+    lines = [
+        "Host *",
+        "  User admin",
+        f"  IdentityFile {key}",
+        "  IdentitiesOnly yes",
+        f"  UserKnownHostsFile {folder / 'known_hosts'}",
+        "  StrictHostKeyChecking accept-new",
+        "  LogLevel ERROR",
+    ]
+    for index, name in enumerate(NAMES):
+        lines += [f"Host {name}", f"  HostName {_address(index)}"]
+    config = folder / "ssh_config"
+    config.write_text("\n".join(lines) + "\n")
+    return config
+
+
+def _address(index: int) -> str:
+    return f"{NETWORK}.1.{index + 4}"
+
+
+def _await_engine(swarm: RealSwarm, name: str) -> None:
+    def answers() -> bool:
+        return swarm.on(name).run(Command(["docker", "info"], timeout=20), check=False).code == 0
+
+    wait_until(answers, clock=SystemClock(), deadline=60, interval=0.3)
+
+
+def _join(swarm: RealSwarm) -> None:
+    first = swarm.on("manager-1")
+    address = _address(0)
+    first.run(Command(["docker", "swarm", "init", "--advertise-addr", address]))
+    token = first.run(Command(["docker", "swarm", "join-token", "-q", "worker"])).stdout.strip()
+    for name in NAMES[1:]:
+        swarm.on(name).run(
+            Command(["docker", "swarm", "join", "--token", token, f"{address}:2377"])
+        )
+    for name in NAMES:
+        # No test relies on IPVS: kernels without it must do.
+        first.run(Command(["docker", "node", "update", "--label-add", "beeyard.ipvs=false", name]))
+
+
+def _push_tiny(swarm: RealSwarm) -> None:
+    """An image of a shell and little else, made of what the node's image has."""
+    files = "/bin/sh /bin/sleep /bin/cat"
+    pack = f"tar -ch {files} $(ldd {files} | grep -o '/lib[^: ]*' | sort -u)"
+    first = swarm.on("manager-1")
+    first.run(Command(["sh", "-c", f"{pack} | docker import - {shlex.quote(swarm.tiny)}"]))
+    first.run(
+        Command(
+            ["docker", "login", "--username", "ci", "--password-stdin", swarm.registry],
+            input=PASSWORD.encode(),
+        )
+    )
+    first.run(Command(["docker", "push", swarm.tiny]))
+
+
+def _remove(engine: DockerClient, label: Mapping[str, str]) -> None:
+    filters: dict[str, Any] = {"label": [f"{key}={value}" for key, value in label.items()]}
+    containers = engine.containers.list(all=True, filters=filters)
+    with ThreadPoolExecutor(len(NAMES) + 1) as pool:
+        for gone in [pool.submit(one.remove, force=True, v=True) for one in containers]:
+            gone.result()
+    for volume in engine.volumes.list(filters=filters):
+        volume.remove()
+    for network in engine.networks.list(filters=filters):
+        network.remove()
