@@ -1,6 +1,6 @@
 """The one tree of errors, and the one way in which they are shown.
 
-An error says what happened, where, why, and what to do now. Only the command line prints it or exits.
+An error says what happened, where, why, and what to do now. Only the command line prints or exits.
 """
 
 from collections.abc import Sequence

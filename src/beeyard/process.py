@@ -247,7 +247,7 @@ class ContainerRunner:
 def replace_by(argv: Sequence[str]) -> NoReturn:
     """Become that program: for `ssh`, which wants the terminal for itself."""
     try:
-        os.execvp(argv[0], list(argv))
+        os.execvp(argv[0], list(argv))  # noqa: S606
     except FileNotFoundError as error:
         raise ToolError(f"`{argv[0]}` is not installed", fix=f"install {argv[0]}") from error
 

@@ -14,15 +14,15 @@ PROJECT = Path(beeyard.provision.__file__).parent / "ansible"
 Tool = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture
-def tool(tmp_path: Path) -> Tool:
+@pytest.fixture(scope="session")
+def tool(tmp_path_factory: pytest.TempPathFactory) -> Tool:
     """Runs one of the tools that lie beside this Python, in the project's folder."""
     programs = Path(sys.executable).parent
     environment = {
         **os.environ,
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
-        "ANSIBLE_LOCAL_TEMP": str(tmp_path / "ansible"),
+        "ANSIBLE_LOCAL_TEMP": str(tmp_path_factory.mktemp("ansible")),
         "NO_COLOR": "1",
     }
 

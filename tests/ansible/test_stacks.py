@@ -14,6 +14,7 @@ import beeyard.provision
 
 PROJECT = Path(beeyard.provision.__file__).parent / "ansible"
 Tool = Callable[..., subprocess.CompletedProcess[str]]
+Stacks = dict[str, dict[str, Any]]
 
 _PLAY = """
 - hosts: localhost
@@ -38,35 +39,45 @@ _PLAY = """
 _NAMES = ("dashboard_users", "registry_htpasswd", "registry_http_secret", "portainer_password")
 
 
-@pytest.fixture
-def render(tool: Tool, tmp_path: Path) -> Any:
-    """Renders all templates with the given variables; gives the folder."""
-
-    def rendered(**variables: Any) -> Path:
-        role = PROJECT / "roles" / "infra_stack"
-        # The templates look each other up beside the playbook, as they do beside their role.
-        (tmp_path / "templates").unlink(missing_ok=True)
-        (tmp_path / "templates").symlink_to(role / "templates")
-        (tmp_path / "play.yml").write_text(_PLAY)
-        given = {
-            "role": str(role),
-            "out": str(tmp_path),
-            "efs_path": "/mnt/efs",
-            "infra_stack_domain": "cluster.test",
-            "infra_stack_secrets": {"digests": dict.fromkeys(_NAMES, "0123456789ab")},
-            "infra_stack_swarm": {"nodes": [], "services": []},
-            **variables,
-        }
-        play = str(tmp_path / "play.yml")
-        ran = tool("ansible-playbook", "-i", "localhost,", "-e", json.dumps(given), play)
-        assert ran.returncode == 0, ran.stdout + ran.stderr
-        return tmp_path
-
-    return rendered
+#: The two worlds: AWS as it usually is, and one without IPVS, on other ports, with a CA of its own.
+_USUAL: dict[str, Any] = {"infra_stack_https_port": 443}
+_OTHER: dict[str, Any] = {
+    "infra_stack_https_port": 8443,
+    "infra_stack_acme_ca_certificate": "PEM",
+    "infra_stack_encrypt_networks": True,
+}
 
 
-def _stacks(folder: Path) -> dict[str, dict[str, Any]]:
+def _render(tool: Tool, folder: Path, ipvs: tuple[str, ...], variables: dict[str, Any]) -> Stacks:
+    """All templates, rendered by Ansible into `folder`; gives the stacks by file name."""
+    role = PROJECT / "roles" / "infra_stack"
+    # The templates look each other up beside the playbook, as they do beside their role.
+    (folder / "templates").symlink_to(role / "templates")
+    (folder / "play.yml").write_text(_PLAY)
+    nodes = [{"Spec": {"Labels": {"beeyard.ipvs": value, "zone": "a"}}} for value in ipvs]
+    given = {
+        "role": str(role),
+        "out": str(folder),
+        "efs_path": "/mnt/efs",
+        "infra_stack_domain": "cluster.test",
+        "infra_stack_secrets": {"digests": dict.fromkeys(_NAMES, "0123456789ab")},
+        "infra_stack_swarm": {"nodes": nodes, "services": []},
+        **variables,
+    }
+    play = str(folder / "play.yml")
+    ran = tool("ansible-playbook", "-i", "localhost,", "-e", json.dumps(given), play)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
     return {path.name: yaml.safe_load(path.read_text()) for path in folder.glob("*-stack.yml")}
+
+
+@pytest.fixture(scope="session")
+def usual(tool: Tool, tmp_path_factory: pytest.TempPathFactory) -> Stacks:
+    return _render(tool, tmp_path_factory.mktemp("usual"), ("true", "true"), _USUAL)
+
+
+@pytest.fixture(scope="session")
+def other(tool: Tool, tmp_path_factory: pytest.TempPathFactory) -> Stacks:
+    return _render(tool, tmp_path_factory.mktemp("other"), ("true", "false"), _OTHER)
 
 
 def _named(service: dict[str, Any], kind: str) -> set[str]:
@@ -74,11 +85,9 @@ def _named(service: dict[str, Any], kind: str) -> set[str]:
     return {entry["source"] if isinstance(entry, dict) else entry for entry in entries}
 
 
-def test_each_stack_declares_what_its_services_use(render: Any) -> None:
-    given = {"infra_stack_acme_ca_certificate": "PEM", "infra_stack_encrypt_networks": True}
-    stacks = _stacks(render(**given))
-    assert len(stacks) == 3
-    for stack in stacks.values():
+def test_each_stack_declares_what_its_services_use(usual: Stacks, other: Stacks) -> None:
+    assert len(usual) == len(other) == 3
+    for stack in (*usual.values(), *other.values()):
         assert stack["version"] == "3.8"
         for service in stack["services"].values():
             assert service["deploy"]["labels"]["beeyard.digest"] == "abc"
@@ -86,23 +95,29 @@ def test_each_stack_declares_what_its_services_use(render: Any) -> None:
                 assert _named(service, kind) <= set(stack.get(kind, {}))
 
 
-def test_the_redirect_names_the_port_only_where_it_is_not_the_usual_one(render: Any) -> None:
+def test_the_redirect_names_the_port_only_where_it_is_not_the_usual_one(
+    usual: Stacks, other: Stacks
+) -> None:
     flag = "--entrypoints.http.http.redirections.entrypoint.to="
-    for port, target in ((443, "https"), (8443, ":8443")):
-        stack = _stacks(render(infra_stack_https_port=port))["traefik-stack.yml"]
-        assert flag + target in stack["services"]["traefik"]["command"]
+    assert flag + "https" in usual["traefik-stack.yml"]["services"]["traefik"]["command"]
+    assert flag + ":8443" in other["traefik-stack.yml"]["services"]["traefik"]["command"]
 
 
-@pytest.mark.parametrize(("second", "mode"), [("true", "vip"), ("false", "dnsrr")])
-def test_one_node_without_ipvs_is_enough_for_dnsrr(render: Any, second: str, mode: str) -> None:
-    labels = [{"beeyard.ipvs": value, "zone": "a"} for value in ("true", second)]
-    nodes = [{"Spec": {"Labels": label}} for label in labels]
-    stack = _stacks(render(infra_stack_swarm={"nodes": nodes, "services": []}))["traefik-stack.yml"]
-    assert stack["services"]["socket-proxy"]["deploy"]["endpoint_mode"] == mode
+def test_one_node_without_ipvs_is_enough_for_dnsrr(usual: Stacks, other: Stacks) -> None:
+    def mode(stacks: Stacks) -> str:
+        proxy = stacks["traefik-stack.yml"]["services"]["socket-proxy"]
+        return str(proxy["deploy"]["endpoint_mode"])
+
+    assert (mode(usual), mode(other)) == ("vip", "dnsrr")
 
 
-def test_only_the_socket_proxy_has_the_engines_socket(render: Any) -> None:
-    stack = _stacks(render())["traefik-stack.yml"]
+def test_networks_are_encrypted_only_where_asked_for(usual: Stacks, other: Stacks) -> None:
+    assert "driver_opts" not in usual["traefik-stack.yml"]["networks"]["socket"]
+    assert "encrypted" in other["traefik-stack.yml"]["networks"]["socket"]["driver_opts"]
+
+
+def test_only_the_socket_proxy_has_the_engines_socket(usual: Stacks) -> None:
+    stack = usual["traefik-stack.yml"]
     assert not any("docker.sock" in volume for volume in stack["services"]["traefik"]["volumes"])
     assert _named(stack["services"]["socket-proxy"], "networks") == {"socket"}
     assert stack["networks"]["socket"]["internal"] is True

@@ -1,4 +1,4 @@
-"""A person asks for leave and another approves it, in a real browser that verifies the certificate."""
+"""One person asks for leave, another approves, in a real browser that verifies certificates."""
 
 import datetime as dt
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from cluster.conftest import Running
+from cluster.yard import Running
 
 pytestmark = pytest.mark.cluster
 EMPLOYEE, MANAGER = "employee@example.com", "manager@example.com"
@@ -46,9 +46,7 @@ def password(cluster: Running) -> str:
     ).strip()
 
 
-def test_leave_is_requested_and_approved(
-    browser: Browser, cluster: Running, password: str
-) -> None:
+def test_leave_is_requested_and_approved(browser: Browser, cluster: Running, password: str) -> None:
     url = cluster.url("timeoff")
     day = _monday_in_three_weeks()
     note = "A week by the sea"

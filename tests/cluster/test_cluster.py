@@ -12,7 +12,7 @@ import boto3
 import psutil
 import pytest
 
-from cluster.conftest import CIDR, DOMAIN, NAME, Running, Yard, leftovers
+from cluster.yard import CIDR, DOMAIN, NAME, Running, Yard, leftovers
 
 pytestmark = pytest.mark.cluster
 PROJECTS = ("elastic_ips", "swarm_cluster", "efs", "database", "dns")
@@ -49,7 +49,9 @@ def test_every_project_has_its_state_in_s3(sandbox: dict[str, Any]) -> None:
     assert keys >= {f"{project}/terraform.tfstate" for project in PROJECTS}
     assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
     for project in PROJECTS:
-        state = json.loads(s3.get_object(Bucket=bucket, Key=f"{project}/terraform.tfstate")["Body"].read())
+        state = json.loads(
+            s3.get_object(Bucket=bucket, Key=f"{project}/terraform.tfstate")["Body"].read()
+        )
         assert state["resources"], project
 
 
@@ -161,7 +163,8 @@ def test_up_again_changes_nothing(cluster: Running) -> None:
 def test_down_leaves_nothing(cluster: Running, sandbox: dict[str, Any]) -> None:
     ports = (sandbox["http_port"], sandbox["https_port"], urlsplit(sandbox["endpoint"]).port)
     supervised = [p.pid for p in psutil.process_iter() if NAME in _arguments(p)]
-    assert supervised and leftovers()
+    assert supervised
+    assert leftovers()
     cluster.yard.run("down", "--yes")
     assert leftovers() == []
     for port in ports:

@@ -123,10 +123,13 @@ def cluster(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
     ec2 = cloud.aws("ec2")
     vpc = ec2.create_vpc(CidrBlock=cloud.spec.vpc_cidr)["Vpc"]["VpcId"]
     subnets = tuple(
-        ec2.create_subnet(VpcId=vpc, CidrBlock=f"{cloud.at(f'{number}.0')}/24")["Subnet"][
-            "SubnetId"
-        ]
-        for number in (1, 2)
+        ec2.create_subnet(
+            VpcId=vpc,
+            CidrBlock=cloud.at(f"{number}.0/24"),
+            # Left to itself, moto may give both the same zone, and EFS takes one target in each.
+            AvailabilityZone=f"{cloud.spec.region}{zone}",
+        )["Subnet"]["SubnetId"]
+        for number, zone in ((1, "a"), (2, "b"))
     )
     group = ec2.create_security_group(GroupName="web", Description="web", VpcId=vpc)["GroupId"]
     rules = [(80, "0.0.0.0/0"), (443, "0.0.0.0/0"), (22, "203.0.113.0/24")]

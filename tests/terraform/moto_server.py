@@ -1,4 +1,4 @@
-"""`python moto_server.py PORT`: moto's server, with four answers put right that Terraform needs.
+"""`python moto_server.py PORT`: moto's server as the sandbox runs it, in a process of its own.
 
 Port 0 takes a free one; the server says which. MOTO_AMIS_PATH must be set before the start.
 """
@@ -7,48 +7,9 @@ import sys
 from typing import Any
 
 from moto.ec2.models.instances import Instance
-from moto.ec2.responses.account_attributes import AccountAttributes
-from moto.rds.models import DBParameterGroup
 from moto.server import main
 
-
-def say_vpc_only() -> None:
-    """Say that the account has no EC2-Classic, as no account has since 2022.
-
-    Provider 3.39 would else allocate Classic addresses, which have neither tags nor allocation ID.
-    """
-    original = AccountAttributes.describe_account_attributes
-
-    def describe_account_attributes(self: AccountAttributes) -> Any:
-        answer: Any = original(self)
-        for attribute in answer.result["AccountAttributes"]:
-            if attribute["AttributeName"] == "supported-platforms":
-                attribute["AttributeValues"] = [{"AttributeValue": "VPC"}]
-        return answer
-
-    _replace(AccountAttributes, "describe_account_attributes", describe_account_attributes)
-
-
-def show_groups_of_interface() -> None:
-    """Show as an instance's security groups those of its primary network interface.
-
-    The provider launches with an interface's specification, whose groups moto keeps on the
-    interface alone; Terraform would else want to add the groups on every run.
-    """
-
-    def read(self: Instance) -> list[Any]:
-        interface = getattr(self, "nics", {}).get(0)
-        if interface is not None and interface._group_set:
-            return list(interface._group_set)
-        return list(self.__dict__.get("launch_groups", []))
-
-    def write(self: Instance, groups: list[Any]) -> None:
-        self.__dict__["launch_groups"] = groups
-        interface = getattr(self, "nics", {}).get(0)
-        if interface is not None:
-            interface._group_set = list(groups)
-
-    _replace(Instance, "security_groups", property(read, write))
+from beeyard.sandbox import moto_answers
 
 
 def remove_interfaces_of_the_terminated() -> None:
@@ -64,34 +25,10 @@ def remove_interfaces_of_the_terminated() -> None:
             interface.delete_on_termination = interface.id in self.ec2_backend.enis
         return original(self)
 
-    _replace(Instance, "terminate", terminate)
-
-
-def mark_parameters_of_user() -> None:
-    """Mark the parameters that a DB parameter group was given as the user's.
-
-    The provider reads no others back, and would else set them on every run.
-    """
-    original = DBParameterGroup.update_parameters
-
-    def update_parameters(self: DBParameterGroup, new_parameters: Any) -> None:
-        original(self, [{**parameter, "Source": "user"} for parameter in new_parameters])
-
-    _replace(DBParameterGroup, "update_parameters", update_parameters)
-
-
-def put_right() -> None:
-    """Put all of them right, in this process."""
-    say_vpc_only()
-    show_groups_of_interface()
-    remove_interfaces_of_the_terminated()
-    mark_parameters_of_user()
-
-
-def _replace(owner: type, name: str, value: object) -> None:
-    setattr(owner, name, value)
+    Instance.terminate = terminate  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":
-    put_right()
+    moto_answers.apply()
+    remove_interfaces_of_the_terminated()
     main(["-H", "127.0.0.1", "-p", sys.argv[1]])

@@ -6,6 +6,7 @@ from beeyard.apps.build import (
     BuiltImage,
     LocalBuilder,
     ManagerBuilder,
+    build_ahead,
     ensure_image,
 )
 from beeyard.apps.context import Context
@@ -32,6 +33,7 @@ __all__ = [
     "Stack",
     "app_urls",
     "await_answer",
+    "build_ahead",
     "deploy",
     "ensure_image",
     "interpolate",

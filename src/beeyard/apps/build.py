@@ -104,6 +104,18 @@ def ensure_image(
     return BuiltImage(f"{plan.repository}@{digest}", plan.tag, built=built, pushed=True)
 
 
+def build_ahead(
+    plan: BuildPlan,
+    *,
+    builder: Builder,
+    manager: DockerClient,
+    lines: Lines = lambda _: None,
+) -> None:
+    """Have the image on the manager's engine, unpushed. `ensure_image` then only pushes it."""
+    if not _has(manager, plan.reference):
+        builder.build(plan, lines)
+
+
 def _has(client: DockerClient, reference: str) -> bool:
     try:
         client.images.get(reference)

@@ -10,16 +10,18 @@ from rich.console import Console
 from rich.markup import escape
 
 from beeyard import sandbox
+from beeyard.cli.completion import node_names
 from beeyard.cli.options import Options
 from beeyard.cli.rehearsal import confirm_removal, remove_rehearsal
 from beeyard.cli.tables import show_status
-from beeyard.cli.view import err, out
+from beeyard.cli.view import aside, confirm, err, out
 from beeyard.cli.wiring import file_of, open_cluster
+from beeyard.cli.words import Command
 from beeyard.config import load
-from beeyard.errors import Refused
 from beeyard.process import replace_by
 from beeyard.provision import PLAYBOOKS
 from beeyard.workflows import (
+    Cluster,
     Kept,
     UpResult,
     hosts_of,
@@ -34,8 +36,10 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 def add_to(app: typer.Typer) -> None:
     """Put this module's commands on the command line."""
-    for command in (up, status, down, provision, ssh):
-        app.command()(command)
+    for command in (up, status, down, provision):
+        app.command(cls=Command)(command)
+    # What follows the node is another program's, its options included.
+    app.command(cls=Command, context_settings={"allow_interspersed_args": False})(ssh)
 
 
 def up(
@@ -49,14 +53,12 @@ def up(
     """Bring the cluster to what beeyard.yml says, and end when all of it runs and answers.
 
     [bold]Examples[/bold]
-
-      beeyard --sandbox up
-
-      beeyard up --yes
+    beeyard --sandbox up    rehearse it: what it costs is this machine's time
+    beeyard up --yes        make it on AWS without being asked
     """
     options: Options = context.obj
     with open_cluster(options, start=True) as cluster:
-        result = run_up(cluster, _asker(options, yes=yes), builder)
+        result = run_up(cluster, _asker(options, cluster, yes=yes), builder)
     if options.json:
         sys.stdout.write(json.dumps(_up_as_json(result), indent=2) + "\n")
         return
@@ -69,10 +71,8 @@ def status(context: typer.Context) -> None:
     Exit code 0: all is as it should be. 10: something is not.
 
     [bold]Examples[/bold]
-
-      beeyard --sandbox status
-
-      beeyard --json status | jq '.nodes[].state'
+    beeyard --sandbox status
+    beeyard status --json | jq '.nodes[].state'
     """
     options: Options = context.obj
     with open_cluster(options) as cluster:
@@ -95,17 +95,15 @@ def down(
     """Take the cluster away. A rehearsal leaves nothing; on AWS, snapshots and the state stay.
 
     [bold]Examples[/bold]
-
-      beeyard --sandbox down --yes
-
-      beeyard down --purge
+    beeyard --sandbox down --yes
+    beeyard down --purge
     """
     options: Options = context.obj
     if options.sandbox:
         _down_rehearsal(options, yes=yes)
         return
     with open_cluster(options) as cluster:
-        kept = run_down(cluster, _asker(options, yes=yes), purge=purge)
+        kept = run_down(cluster, _asker(options, cluster, yes=yes), purge=purge)
     _show_kept(options, kept)
 
 
@@ -122,14 +120,13 @@ def provision(
     """Run the Ansible playbooks on the nodes, all or a part.
 
     [bold]Examples[/bold]
-
-      beeyard provision --tags configure_efs
-
-      beeyard provision deploy_swarm --check
+    beeyard provision --tags configure_efs
+    beeyard provision deploy_swarm --check
     """
     options: Options = context.obj
     if playbook not in {"deploy", *PLAYBOOKS}:
-        raise typer.BadParameter(f"there are deploy, {', '.join(PLAYBOOKS)}", param_hint="PLAYBOOK")
+        known = ", ".join(("deploy", *PLAYBOOKS))
+        raise typer.BadParameter(f"there are {known}", context, param_hint="PLAYBOOK")
     with open_cluster(options) as cluster:
         wanted = [tag for tag in tags.split(",") if tag]
         done = run_provision(cluster, playbook=playbook, tags=wanted, check=check)
@@ -144,7 +141,12 @@ def provision(
 
 def ssh(
     context: typer.Context,
-    node: Annotated[str, typer.Argument(help="A node's name, as `status` shows it.")],
+    node: Annotated[
+        str,
+        typer.Argument(
+            metavar="NODE", help="A node's name, as `status` shows it.", autocompletion=node_names
+        ),
+    ],
     command: Annotated[
         list[str] | None, typer.Argument(help="What to run there. Default: a shell.")
     ] = None,
@@ -152,39 +154,35 @@ def ssh(
     """Sign in to a node, or run a command there.
 
     [bold]Examples[/bold]
-
-      beeyard ssh manager-1
-
-      beeyard ssh worker-2 -- sudo docker ps
+    beeyard ssh manager-1
+    beeyard ssh worker-2 sudo docker ps --all
     """
     options: Options = context.obj
+    remote = command[1:] if command and command[0] == "--" else command or []
     with open_cluster(options) as cluster:
         hosts = hosts_of(cluster)
         names = [host.name for host in hosts.inventory.hosts]
     if node not in names:
-        raise typer.BadParameter(f"there are {', '.join(names)}", param_hint="NODE")
-    terminal = ["-t"] if sys.stdin.isatty() and not command else []
-    replace_by(["ssh", "-F", str(hosts.files.ssh_config), *terminal, node, *(command or [])])
+        raise typer.BadParameter(f"there are {', '.join(names)}", context, param_hint="NODE")
+    terminal = ["-t"] if sys.stdin.isatty() and not remote else []
+    replace_by(["ssh", "-F", str(hosts.files.ssh_config), *terminal, node, *remote])
 
 
-def _asker(options: Options, *, yes: bool) -> Callable[[str], None]:
-    """Ask before something is made or removed; a rehearsal costs nothing, so `up` there just goes."""
+def _asker(options: Options, cluster: Cluster, *, yes: bool) -> Callable[[str], None]:
+    """Ask before something is made or removed; a rehearsal costs nothing, so it just goes."""
 
     def ask(what: str) -> None:
         if yes or options.sandbox:
             return
-        console = err()
-        console.print(escape(what))
-        if not sys.stdin.isatty():
-            raise Refused("nobody is there to say yes", fix="run it on a terminal, or with --yes")
-        if not typer.confirm("Go on?", err=True):
-            raise Refused("you said no; nothing was changed")
+        with aside(cluster.progress.listener):
+            err().print(escape(what))
+            confirm("Go on?")
 
     return ask
 
 
 def _down_rehearsal(options: Options, *, yes: bool) -> None:
-    """Destroy as on AWS where the rehearsal's cloud still answers; then remove what it was made of."""
+    """Destroy as on AWS where the rehearsal's cloud answers; then remove what it was made of."""
     name = load(file_of(options)).name
     confirm_removal(name, yes=yes)
     if sandbox.status(name).running:

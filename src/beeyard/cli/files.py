@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,7 @@ from rich.markup import escape
 
 from beeyard.cli.options import Options
 from beeyard.cli.view import err, out
+from beeyard.cli.words import Command
 from beeyard.config import FILE_NAME, Finding, find, json_schema, load, require, starter
 from beeyard.config import check as findings_of
 from beeyard.errors import ConfigError, Refused
@@ -20,9 +22,8 @@ from beeyard.errors import ConfigError, Refused
 
 def add_to(app: typer.Typer) -> None:
     """Put this module's commands on the command line."""
-    app.command()(init)
-    app.command()(check)
-    app.command()(schema)
+    for command in (init, check, schema):
+        app.command(cls=Command)(command)
 
 
 def init(
@@ -38,15 +39,23 @@ def init(
     """Write a commented beeyard.yml to begin with.
 
     [bold]Example[/bold]
-
-      beeyard init --name timeoff --domain timeoff.example.com
+    beeyard init --name timeoff --domain timeoff.example.com
     """
     path = folder / FILE_NAME
     if path.exists():
         raise Refused(f"{path} is there already", fix="edit it, or remove it first")
     if not folder.is_dir():
         raise ConfigError(f"there is no folder {folder}", fix=f"mkdir -p {folder}")
-    path.write_text(starter(name or _from_folder(folder), domain))
+    text = starter(name or _from_folder(folder), domain)
+    _refuse_wrong(text)
+    try:
+        path.write_text(text)
+    except OSError as error:
+        raise ConfigError(
+            f"{path} can't be written",
+            why=error.strerror,
+            fix="name a folder that you may write to: beeyard init FOLDER",
+        ) from error
     if _options(context).json:
         sys.stdout.write(json.dumps({"file": str(path)}) + "\n")
     else:
@@ -59,8 +68,7 @@ def check(context: typer.Context) -> None:
     Exit code 0: nothing, or warnings alone. 3: mistakes.
 
     [bold]Example[/bold]
-
-      beeyard -f staging.yml check
+    beeyard -f staging.yml check
     """
     options = _options(context)
     path = options.file or find(Path.cwd())
@@ -81,8 +89,7 @@ def schema() -> None:
     """Print the JSON Schema of beeyard.yml, for editors that complete and check it.
 
     [bold]Example[/bold]
-
-      beeyard schema > beeyard.schema.json
+    beeyard schema > beeyard.schema.json
     """
     sys.stdout.write(json.dumps(json_schema(), indent=2) + "\n")
 
@@ -98,6 +105,22 @@ def show_warnings(findings: Sequence[Finding]) -> None:
                     err().print(f"    {escape(more)}")
 
 
+def _refuse_wrong(text: str) -> None:
+    """Raise ConfigError, and write nothing, where the name or the domain is none."""
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / FILE_NAME
+        draft.write_text(text)
+        try:
+            load(draft)
+        except ConfigError as error:
+            wrong = error.mistakes or (error,)
+            raise ConfigError(
+                "nothing was written: beeyard.yml would be wrong",
+                why="\n".join(mistake.what for mistake in wrong),
+                fix="\n".join(mistake.fix for mistake in wrong if mistake.fix),
+            ) from error
+
+
 def _as_json(findings: Sequence[Finding]) -> list[dict[str, object]]:
     return [finding.as_dict() for finding in findings]
 
@@ -108,6 +131,5 @@ def _from_folder(folder: Path) -> str:
 
 
 def _options(context: typer.Context) -> Options:
-    options = context.obj
-    assert isinstance(options, Options)
+    options: Options = context.obj
     return options

@@ -1,7 +1,10 @@
 """`beeyard`: the one place that wires, prints and exits."""
 
 import json
+import os
 import sys
+import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,13 +14,17 @@ from rich.markup import escape
 import beeyard
 from beeyard.cli import cluster, files, rehearsal
 from beeyard.cli.options import Options
-from beeyard.cli.signals import pass_on
+from beeyard.cli.signals import Stopped, leave, pass_on
 from beeyard.cli.view import err
-from beeyard.errors import BeeyardError, render
+from beeyard.cli.words import Group, in_front, misunderstood
+from beeyard.errors import BeeyardError, Refused, render
+
+#: What a shell says of a program whose reader went away (`beeyard schema | head`).
+_NOBODY_READS = 141
 
 app = typer.Typer(
     name="beeyard",
-    no_args_is_help=True,
+    cls=Group,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -40,7 +47,10 @@ def options(
     file: Annotated[
         Path | None,
         typer.Option(
-            "--file", "-f", help="The cluster's file. Default: beeyard.yml here or in a parent."
+            "--file",
+            "-f",
+            metavar="FILE",
+            help="The cluster's file. Default: beeyard.yml here or in a parent.",
         ),
     ] = None,
     sandbox: Annotated[
@@ -53,41 +63,80 @@ def options(
     debug: Annotated[
         bool, typer.Option("--debug", envvar="BEEYARD_DEBUG", help="Tracebacks with errors.")
     ] = False,
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001 (its callback did the work)
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
     ] = False,
 ) -> None:
     """One file to a highly available Docker Swarm on AWS, rehearsed for real on one machine.
 
     [bold]Examples[/bold]
-
-      beeyard --sandbox up       rehearse the cluster of ./beeyard.yml on this machine
-
-      beeyard up                 make it on AWS, after showing what would be made
-
-      beeyard status             cloud, nodes, services, certificates and URLs on one screen
+    beeyard --sandbox up    rehearse the cluster of ./beeyard.yml on this machine
+    beeyard up              make it on AWS, after showing what would be made
+    beeyard status          cloud, nodes, services, certificates, URLs at a glance
     """
     context.obj = Options(file=file, sandbox=sandbox, json=as_json, debug=debug)
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; gives the exit code (see docs/exit-codes.md)."""
-    arguments = sys.argv[1:] if argv is None else argv
+    shared, rest = in_front(sys.argv[1:] if argv is None else argv)
+    # Options may be what is wrong, so how errors are shown can't wait until they are parsed.
+    how = Options(json="--json" in shared, debug="--debug" in shared or _debug_is_set())
     pass_on()
     try:
-        app(args=arguments)
+        return _run([*shared, *(rest or ["--help"])])
+    except BrokenPipeError:
+        # What is buffered would fail once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _NOBODY_READS
+    except (Stopped, Exception) as error:  # noqa: BLE001
+        return _report(_in_words(error), how)
+
+
+def _run(arguments: list[str]) -> int:
+    """The exit code of one command; what goes wrong is raised."""
+    try:
+        ended = app(args=arguments, prog_name="beeyard", standalone_mode=False)
     except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 0
-    except BeeyardError as error:
-        if "--debug" in arguments:
-            err().print_exception()
-        return _report(error, as_json="--json" in arguments)
-    return 0
+        ended = end.code
+    sys.stdout.flush()
+    return ended if isinstance(ended, int) else 0
 
 
-def _report(error: BeeyardError, *, as_json: bool) -> int:
-    if as_json:
+def _debug_is_set() -> bool:
+    return os.environ.get("BEEYARD_DEBUG", "").lower() in {"1", "true", "yes", "on"}
+
+
+def _in_words(error: BaseException) -> BeeyardError:
+    match error:
+        case BeeyardError():
+            return error
+        case Stopped():
+            return error.in_words()
+        case typer.TyperException():
+            return misunderstood(error)
+        case typer.Abort():
+            return Refused("nobody answered; nothing was changed")
+        case _:
+            return _unexpected(error)
+
+
+def _unexpected(error: BaseException) -> BeeyardError:
+    """A mistake of ours, in words."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return BeeyardError(
+        f"beeyard itself failed: {type(error).__name__}: {error}",
+        where=f"{last.filename}:{last.lineno}",
+        fix="run it again with --debug, and report what it prints",
+    )
+
+
+def _report(error: BeeyardError, how: Options) -> int:
+    if how.debug:
+        err().print_exception()
+    if how.json:
         sys.stdout.write(json.dumps(error.as_dict(), indent=2) + "\n")
+        sys.stdout.flush()
     text = escape(render(error))
     err().print(text.replace("error:", "[bold red]error:[/bold red]", 1))
     return error.exit_code
@@ -95,7 +144,7 @@ def _report(error: BeeyardError, *, as_json: bool) -> int:
 
 def run() -> None:
     """The console script: `main`, and out."""
-    sys.exit(main())
+    leave(main())
 
 
 if __name__ == "__main__":

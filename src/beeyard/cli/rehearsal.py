@@ -10,19 +10,21 @@ from rich.markup import escape
 
 from beeyard import sandbox
 from beeyard.cli.options import Options
-from beeyard.cli.view import err, out
+from beeyard.cli.tables import show_rehearsal
+from beeyard.cli.view import confirm, err, out
 from beeyard.cli.wiring import file_of, folder_of
+from beeyard.cli.words import Command, Group
 from beeyard.cloud.workspace import remove
 from beeyard.config import load
-from beeyard.errors import Refused
+from beeyard.errors import SandboxError
 
-app = typer.Typer(name="sandbox", help="The rehearsal cloud on this machine.", no_args_is_help=True)
+app = typer.Typer(name="sandbox", cls=Group, help="The rehearsal cloud on this machine.")
 Name = Annotated[
     str | None, typer.Argument(help="The cluster's name. Default: that of beeyard.yml.")
 ]
 
 
-@app.command()
+@app.command(cls=Command)
 def status(context: typer.Context, name: Name = None) -> None:
     """Show what a rehearsal is made of, and whether its supervisor lives; all, if none is named."""
     options: Options = context.obj
@@ -34,10 +36,10 @@ def status(context: typer.Context, name: Name = None) -> None:
     if not found:
         out().print("there is no rehearsal on this machine")
     for each in found:
-        out().print(escape(each.as_text()))
+        show_rehearsal(out(), each)
 
 
-@app.command()
+@app.command(cls=Command)
 def down(
     context: typer.Context,
     name: Name = None,
@@ -50,26 +52,29 @@ def down(
     remove_rehearsal(options, wanted)
 
 
-@app.command()
+@app.command(cls=Command)
 def ca(context: typer.Context, name: Name = None) -> None:
     """Print the path of the certificate that signs a rehearsal's certificates.
 
     [bold]Example[/bold]
-
-      curl --cacert "$(beeyard sandbox ca)" https://traefik.beeyard.localhost
+    curl --cacert "$(beeyard sandbox ca)" https://traefik.beeyard.localhost
     """
     options: Options = context.obj
-    sys.stdout.write(f"{sandbox.ca_certificate(name or _name(options))}\n")
+    wanted = name or _name(options)
+    path = sandbox.ca_certificate(wanted)
+    if not path.is_file():
+        raise SandboxError(
+            f"the rehearsal {wanted} has no certificate",
+            why=f"there is no file {path}",
+            fix="bring it up first: beeyard --sandbox up",
+        )
+    sys.stdout.write(json.dumps({"ca": str(path)}) + "\n" if options.json else f"{path}\n")
 
 
 def confirm_removal(name: str, *, yes: bool) -> None:
     """Ask, unless `yes`. Raises Refused for a no, and where nobody can be asked."""
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise Refused("nobody is there to say yes", fix="run it on a terminal, or with --yes")
-    if not typer.confirm(f"Remove the rehearsal {name} with all its data?", err=True):
-        raise Refused("you said no; nothing was changed")
+    if not yes:
+        confirm(f"Remove the rehearsal {name} with all its data?")
 
 
 def remove_rehearsal(options: Options, name: str) -> None:

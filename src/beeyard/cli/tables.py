@@ -1,56 +1,121 @@
-"""`status` on one screen."""
+"""What there is, on one screen: a cluster's `status`, and what a rehearsal is made of.
 
-from rich import box
+Columns are as wide as what is in them. A line too long for the terminal is left to it to wrap, so
+that a URL can always be copied, and a pipe gets one line for each thing.
+"""
+
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
+from beeyard.sandbox import ContainerStatus, SandboxStatus
 from beeyard.workflows import Status
+
+Row = Sequence[str | Text]
 
 
 def show_status(console: Console, status: Status) -> None:
     """Print cloud, nodes, services, and URLs with their certificates."""
     mark = "[green]all well[/green]" if status.ok else "[red]not well[/red]"
     console.print(f"[bold]{escape(status.name)}[/bold] in {status.region} ({status.world}): {mark}")
-    console.print(f"shared files {status.file_system}, database {status.database or 'none'}\n")
-    console.print(_nodes(status))
-    console.print(_services(status))
-    console.print(_urls(status))
+    console.print(f"shared files {status.file_system}, database {status.database or 'none'}")
+    _table(console, ("node", "role", "zone", "address", "type", "state"), _nodes(status))
+    _table(console, ("service", "replicas", "nodes"), _services(status))
+    _table(console, ("url", "way in", "until", "certificate by", "answer"), _urls(status))
+    if status.skipped:
+        console.print()
     for name, why in status.skipped.items():
         console.print(f"[yellow]{escape(name)} skipped: {escape(why)}[/yellow]")
 
 
-def _nodes(status: Status) -> Table:
-    table = _table("node", "role", "zone", "address", "type", "state")
-    for node in status.nodes:
-        state = _coloured(node.state, good=node.state == "ready")
-        table.add_row(node.name, node.role, node.zone, node.address, node.instance_type, state)
-    return table
+def show_rehearsal(console: Console, status: SandboxStatus) -> None:
+    """Print whether a rehearsal lives, where it answers, its containers, and what is wrong."""
+    if not status.exists:
+        console.print(f"[bold]{escape(status.name)}[/bold]: there is no such rehearsal")
+        return
+    mark = "[green]running[/green]" if status.running else "[red]not running[/red]"
+    console.print(f"[bold]{escape(status.name)}[/bold], rehearsed on this machine: {mark}")
+    ports = f"{status.http_port} and {status.https_port}" if status.http_port else "none"
+    console.print(
+        f"AWS API {status.endpoint or 'gone'}, ports of 127.0.0.1: {ports}, "
+        f"memory {_mebibytes(status.memory)}"
+    )
+    if status.containers:
+        columns = ("container", "kind", "host name", "address", "memory", "state")
+        _table(console, columns, [_container(one) for one in status.containers])
+    if status.problems:
+        console.print()
+    for problem in status.problems:
+        console.print(f"[yellow]{escape(problem.about)}[/yellow]")
+        console.print(f"    {escape(problem.why)}")
 
 
-def _services(status: Status) -> Table:
-    table = _table("service", "replicas", "nodes")
-    for service in status.services:
-        replicas = f"{service.running}/{service.wanted}"
-        good = service.running == service.wanted
-        table.add_row(service.name, _coloured(replicas, good=good), ", ".join(service.nodes))
-    return table
+def _nodes(status: Status) -> list[Row]:
+    return [
+        (
+            node.name,
+            node.role,
+            node.zone,
+            node.address,
+            node.instance_type,
+            _coloured(node.state, good=node.state == "ready"),
+        )
+        for node in status.nodes
+    ]
 
 
-def _urls(status: Status) -> Table:
-    table = _table("url", "answer", "certificate by", "until")
-    for url in status.urls:
-        until = url.expires[:10] if url.expires else "-"
-        table.add_row(url.url, _coloured(url.answer, good=url.ok), url.issuer or "-", until)
-    return table
+def _services(status: Status) -> list[Row]:
+    return [
+        (
+            service.name,
+            _coloured(
+                f"{service.running}/{service.wanted}", good=service.running == service.wanted
+            ),
+            ", ".join(service.nodes),
+        )
+        for service in status.services
+    ]
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=box.SIMPLE, pad_edge=False, show_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
+def _urls(status: Status) -> list[Row]:
+    return [
+        (
+            url.url,
+            url.address,
+            url.expires[:10] if url.expires else "-",
+            url.issuer or "-",
+            _coloured(url.answer, good=url.ok),
+        )
+        for url in status.urls
+    ]
 
 
-def _coloured(text: str, *, good: bool) -> str:
-    return f"[{'green' if good else 'red'}]{escape(text)}[/]"
+def _container(one: ContainerStatus) -> Row:
+    memory = "-" if one.memory is None else _mebibytes(one.memory)
+    state = _coloured(one.state, good=one.state == "running")
+    return (one.thing, one.kind, one.hostname, one.address or "-", memory, state)
+
+
+def _mebibytes(count: int) -> str:
+    return f"{count / 2**20:.0f} MiB"
+
+
+def _table(console: Console, columns: Sequence[str], rows: Sequence[Row]) -> None:
+    """Print a blank line, the columns' names and the rows."""
+    header = [Text(column, style="bold") for column in columns]
+    lines = [
+        header,
+        *([Text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows),
+    ]
+    widths = [max(line[index].cell_len for line in lines) for index in range(len(columns))]
+    console.print()
+    for line in lines:
+        for cell, width in zip(line[:-1], widths, strict=False):
+            cell.pad_right(width - cell.cell_len)
+        console.print(Text("  ").join(line))
+
+
+def _coloured(text: str, *, good: bool) -> Text:
+    return Text(text, style="green" if good else "red")

@@ -4,15 +4,17 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 
+import typer
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
 from rich.spinner import Spinner
 from rich.text import Text
 
+from beeyard.errors import Refused
 from beeyard.workflows.progress import Event, Listener
 
 
@@ -33,14 +35,26 @@ def listening(*, live: bool) -> Iterator[Listener]:
         yield _Lines(err())
         return
     screen = _Screen()
-    console = err()
-    with Live(screen, console=console, refresh_per_second=8, transient=False):
+    with screen.drawn():
         yield screen
+
+
+def aside(listener: Listener) -> AbstractContextManager[None]:
+    """While a question is asked: what redraws itself would draw over it, so it holds still."""
+    return listener.held() if isinstance(listener, _Screen) else nullcontext()
 
 
 def can_redraw() -> bool:
     """Whether standard error is a terminal that can be redrawn."""
     return err().is_terminal and not err().is_dumb_terminal
+
+
+def confirm(question: str) -> None:
+    """Ask on standard error. Raises Refused for a no, and where nobody can be asked."""
+    if not sys.stdin.isatty():
+        raise Refused("nobody is there to say yes", fix="run it on a terminal, or with --yes")
+    if not typer.confirm(question, err=True):
+        raise Refused("you said no; nothing was changed")
 
 
 @dataclass
@@ -80,6 +94,31 @@ class _Screen:
         self._rows: list[_Row] = []
         self._lock = threading.Lock()
         self._spinner = Spinner("dots")
+        self._live = self._new_live()
+
+    @contextmanager
+    def drawn(self) -> Iterator[None]:
+        """Draw, again and again, until the end; the last picture stays."""
+        self._live.start()
+        try:
+            yield
+        finally:
+            self._live.stop()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Leave the picture as it is; go on below it afterwards, with what is at work."""
+        self._live.stop()
+        with self._lock:
+            self._rows = [row for row in self._rows if row.state == "started"]
+        try:
+            yield
+        finally:
+            self._live = self._new_live()
+            self._live.start()
+
+    def _new_live(self) -> Live:
+        return Live(self, console=err(), refresh_per_second=8)
 
     def __call__(self, event: Event) -> None:
         with self._lock:

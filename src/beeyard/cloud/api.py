@@ -31,6 +31,7 @@ _LOG_IN = (
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 _INVALID = {
     "InvalidClientTokenId",
+    "InvalidAccessKeyId",
     "SignatureDoesNotMatch",
     "AuthFailure",
     "UnrecognizedClientException",
@@ -82,7 +83,7 @@ class Aws:
         return Account(identity["Account"], identity["Arn"])
 
     def instance_states(self, outputs: Outputs) -> dict[str, str]:
-        """Each instance's state (`running`, `stopped`, …) by its ID; those that are gone are absent."""
+        """Each instance's state (`running`, `stopped`, …) by its ID; those gone are not in it."""
         wanted = {node.instance_id for node in outputs.nodes}
         pages = self.client("ec2").get_paginator("describe_instances")
         with _in_words():

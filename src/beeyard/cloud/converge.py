@@ -17,11 +17,11 @@ def plan_all(terraform: Terraform, folders: Mapping[str, Path], say: Say) -> dic
     """Plan every project at once: only of use where each has been applied before."""
 
     def one(project: str) -> Plan:
-        terraform.init(folders[project])
         plan = terraform.plan(folders[project])
         say(project, str(plan))
         return plan
 
+    _init_all(terraform, folders)
     return dict(zip(folders, _together(one, list(folders)), strict=True))
 
 
@@ -52,13 +52,13 @@ def destroy_all(
     waves: Sequence[Sequence[str]],
     say: Say,
 ) -> None:
-    """Destroy in the reverse order. A project whose state does not exist is passed over."""
+    """Destroy in the reverse order; projects that `folders` does not name are passed over."""
 
     def one(project: str) -> None:
-        terraform.init(folders[project])
         terraform.destroy(folders[project], on_line=lambda line: say(project, line))
         say(project, "destroyed")
 
+    _init_all(terraform, folders)
     for wave in reversed(waves):
         _together(one, [project for project in wave if project in folders])
 
@@ -69,9 +69,17 @@ def outputs_of(terraform: Terraform, folders: Mapping[str, Path]) -> dict[str, d
     return dict(zip(folders, found, strict=True))
 
 
+def _init_all(terraform: Terraform, folders: Mapping[str, Path]) -> None:
+    # One after another: Terraform's plugin cache is not made for being filled by several at once.
+    for folder in folders.values():
+        terraform.init(folder)
+
+
 def _together(work: Callable[[str], T], projects: Sequence[str]) -> list[T]:
     """Do the work for all projects at once; the first failure is raised once all have ended."""
     if not projects:
         return []
+    # Not `pool.map`, which would call off what has not begun when another fails.
     with ThreadPoolExecutor(max_workers=len(projects)) as pool:
-        return list(pool.map(work, projects))
+        futures = [pool.submit(work, project) for project in projects]
+    return [future.result() for future in futures]

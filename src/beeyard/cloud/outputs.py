@@ -1,4 +1,4 @@
-"""`Outputs`: what the cloud gave us. All that later stages know of it, and nothing of where it is."""
+"""`Outputs`: what the cloud gave us; all that later stages know of it, not where it is."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -44,7 +44,7 @@ class Database:
 
 @dataclass(frozen=True)
 class Acme:
-    """Who signs certificates. `root_certificate` (PEM) is empty where the system's trust suffices."""
+    """Who signs certificates. `root_certificate` (PEM): empty where the system's trust suffices."""
 
     directory: str
     root_certificate: str = ""
@@ -83,7 +83,7 @@ class EngineSource:
 
 @dataclass(frozen=True)
 class Outputs:
-    """The cluster's cloud side, as it is."""
+    """The cluster's cloud side, as it is. `shared_files` is None until they are made."""
 
     name: str
     domain: str
@@ -91,7 +91,7 @@ class Outputs:
     vpc_cidr: str
     ssh_user: str
     nodes: tuple[Node, ...]
-    shared_files: SharedFiles
+    shared_files: SharedFiles | None
     database: Database | None
     ingress: Ingress
     records: tuple[Record, ...]

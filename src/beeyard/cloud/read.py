@@ -14,10 +14,22 @@ from beeyard.cloud.outputs import (
 )
 from beeyard.cloud.target import Target
 from beeyard.config import ClusterSpec
+from beeyard.errors import CloudError
+
+#: The outputs of each project that are read here; `dns` gives none.
+_OUTPUTS: Mapping[str, tuple[str, ...]] = {
+    "elastic_ips": ("addresses",),
+    "swarm_cluster": ("nodes", "ssh_user", "vpc_cidr"),
+    "efs": ("dns_name", "file_system_id"),
+    "database": ("address", "engine", "identifier", "port", "username"),
+}
 
 
 def read(spec: ClusterSpec, target: Target, projects: Mapping[str, Mapping[str, Any]]) -> Outputs:
-    """Put together what each project gave (its outputs by name, by project)."""
+    """Put together what each project gave (its outputs by name, by project).
+
+    The projects `elastic_ips` and `swarm_cluster` must be among them.
+    """
     cluster = projects["swarm_cluster"]
     addresses = tuple(
         entry["public_ip"] for _, entry in sorted(projects["elastic_ips"]["addresses"].items())
@@ -29,7 +41,7 @@ def read(spec: ClusterSpec, target: Target, projects: Mapping[str, Mapping[str, 
         vpc_cidr=cluster["vpc_cidr"],
         ssh_user=cluster["ssh_user"],
         nodes=_nodes(cluster["nodes"], target),
-        shared_files=_shared_files(projects["efs"], target),
+        shared_files=_shared_files(projects.get("efs"), target),
         database=_database(projects.get("database")),
         ingress=Ingress(
             addresses=addresses,
@@ -41,6 +53,21 @@ def read(spec: ClusterSpec, target: Target, projects: Mapping[str, Mapping[str, 
         records=(Record(spec.domain, "A", addresses), Record(f"*.{spec.domain}", "A", addresses)),
         engine=target.engine,
     )
+
+
+def _require_all(spec: ClusterSpec, projects: Mapping[str, Mapping[str, Any]]) -> None:
+    missing = [
+        f"{project}.{name}"
+        for project, given in projects.items()
+        for name in _OUTPUTS.get(project, ())
+        if given.get(name) is None
+    ]
+    if missing:
+        raise CloudError(
+            f"the cluster `{spec.name}` is only half made",
+            why=f"Terraform has no {', '.join(missing)}",
+            fix="go on where it stopped: beeyard up",
+        )
 
 
 def _nodes(nodes: Mapping[str, Mapping[str, Any]], target: Target) -> tuple[Node, ...]:
@@ -71,7 +98,9 @@ def _order(name: str) -> tuple[str, int]:
     return role, int(number)
 
 
-def _shared_files(efs: Mapping[str, Any], target: Target) -> SharedFiles:
+def _shared_files(efs: Mapping[str, Any] | None, target: Target) -> SharedFiles | None:
+    if efs is None:
+        return None
     style = target.file_system
     return SharedFiles(
         file_system_id=efs["file_system_id"],

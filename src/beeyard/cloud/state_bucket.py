@@ -1,5 +1,6 @@
 """The S3 bucket that holds Terraform's state: made before the first `init`, and kept by `down`."""
 
+import json
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -50,11 +51,16 @@ def exists(aws: Aws, bucket: str) -> bool:
 
 
 def projects_with_state(aws: Aws, bucket: str, projects: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of `projects` that have a state object."""
+    """Those of `projects` whose state holds something: a destroy leaves a state of nothing."""
+    s3 = aws.client("s3")
     with in_words():
-        listed = aws.client("s3").list_objects_v2(Bucket=bucket)
-    keys = {entry["Key"] for entry in listed.get("Contents", [])}
-    return tuple(project for project in projects if state_key(project) in keys)
+        listed = s3.list_objects_v2(Bucket=bucket)
+        keys = {entry["Key"] for entry in listed.get("Contents", [])}
+        return tuple(
+            project
+            for project in projects
+            if state_key(project) in keys and _holds_something(s3, bucket, state_key(project))
+        )
 
 
 def remove(aws: Aws, bucket: str) -> None:
@@ -84,6 +90,11 @@ def _exists(s3: Any, bucket: str) -> bool:
             ) from error
         raise
     return True
+
+
+def _holds_something(s3: Any, bucket: str, key: str) -> bool:
+    state = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    return bool(state.get("resources") or state.get("outputs"))
 
 
 def _location(region: str) -> dict[str, Any]:

@@ -55,9 +55,10 @@ AWS = Target(
     file_system=FileSystemStyle(
         fstype="nfs4",
         source="{dns_name}:/",
-        # The options that AWS recommends for EFS (Amazon EFS user guide, "mounting considerations"),
-        # and those that let a boot go on where the file system is not there yet.
-        options="nfsvers=4.1,rsize=1048576,wsize=1048576,hard,timeo=600,retrans=2,noresvport,_netdev,nofail",
+        # What AWS recommends for EFS (Amazon EFS user guide, "Recommended NFS mount settings"), and
+        # what lets a boot go on where the file system is not there yet.
+        options="nfsvers=4.1,rsize=1048576,wsize=1048576,hard,timeo=600,retrans=2,noresvport,"
+        "_netdev,nofail",
     ),
     acme=None,
     engine=EngineSource(packages="upstream"),

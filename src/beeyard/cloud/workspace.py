@@ -33,6 +33,8 @@ def lay_out(
         if target.endpoint:
             override = render_override(project, target.endpoint, region, PROJECT_READS[project])
             _write(home / "override.tf.json", _json(override))
+        else:
+            (home / "override.tf.json").unlink(missing_ok=True)
         folders[project] = home
     return folders
 
@@ -48,8 +50,11 @@ def cli_config(folder: Path, provider_mirror: Path | None) -> Path:
     cache = folder / "plugin-cache"
     cache.mkdir(parents=True, exist_ok=True)
     if provider_mirror is None:
-        # Shared by the projects: the AWS provider is several hundred megabytes.
-        text = f'plugin_cache_dir = "{cache}"\n'
+        # Shared by the projects: the AWS provider is several hundred megabytes. Without the second
+        # line every project's first `init` would download it again, over the one in use.
+        text = (
+            f'plugin_cache_dir = "{cache}"\nplugin_cache_may_break_dependency_lock_file = true\n'
+        )
     else:
         text = (
             "provider_installation {\n"

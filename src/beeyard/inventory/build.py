@@ -58,6 +58,8 @@ def _engine(spec: ClusterSpec, outputs: Outputs) -> dict[str, Any]:
 
 def _files(spec: ClusterSpec, outputs: Outputs) -> dict[str, Any]:
     files = outputs.shared_files
+    if files is None:
+        return {"efs_path": spec.efs.path}
     return {
         "efs_source": files.source,
         "efs_fstype": files.fstype,

@@ -1,6 +1,7 @@
 """Answers of moto's put right where Terraform needs what AWS says.
 
-Called before moto's server takes requests; patches moto's own classes, in this process alone.
+Called before moto's server takes requests; patches moto's own classes, in this process alone, and
+so reaches into what is private to moto: `tests/terraform` shows that Terraform then plans nothing.
 """
 
 from typing import Any
@@ -22,16 +23,16 @@ def say_vpc_only() -> None:
 
     Provider 3.39 would else allocate Classic addresses, which have neither tags nor allocation ID.
     """
-    original = AccountAttributes.describe_account_attributes
+    original: Any = AccountAttributes.describe_account_attributes
 
     def describe_account_attributes(self: AccountAttributes) -> Any:
         answer = original(self)
-        for attribute in answer._result["AccountAttributes"]:
+        for attribute in answer._result["AccountAttributes"]:  # noqa: SLF001
             if attribute["AttributeName"] == "supported-platforms":
                 attribute["AttributeValues"] = [{"AttributeValue": "VPC"}]
         return answer
 
-    AccountAttributes.describe_account_attributes = describe_account_attributes
+    _put(AccountAttributes, "describe_account_attributes", describe_account_attributes)
 
 
 def show_groups_of_interface() -> None:
@@ -43,17 +44,18 @@ def show_groups_of_interface() -> None:
 
     def read(self: Instance) -> list[Any]:
         interface = getattr(self, "nics", {}).get(0)
-        if interface is not None and interface._group_set:
-            return list(interface._group_set)
+        if interface is not None and interface._group_set:  # noqa: SLF001
+            return list(interface._group_set)  # noqa: SLF001
         return list(self.__dict__.get("launch_groups", []))
 
     def write(self: Instance, groups: list[Any]) -> None:
         self.__dict__["launch_groups"] = groups
         interface = getattr(self, "nics", {}).get(0)
         if interface is not None:
-            interface._group_set = list(groups)
+            interface._group_set = list(groups)  # noqa: SLF001
 
-    Instance.security_groups = property(read, write)
+    # An attribute of each instance so far, hence not there to be replaced.
+    Instance.security_groups = property(read, write)  # type: ignore[assignment]
 
 
 def mark_parameters_of_user() -> None:
@@ -66,4 +68,11 @@ def mark_parameters_of_user() -> None:
     def update_parameters(self: DBParameterGroup, new_parameters: Any) -> None:
         original(self, [{**parameter, "Source": "user"} for parameter in new_parameters])
 
-    DBParameterGroup.update_parameters = update_parameters
+    _put(DBParameterGroup, "update_parameters", update_parameters)
+
+
+def _put(owner: type, name: str, value: object) -> None:
+    """Replace an attribute of one of moto's classes."""
+    if not hasattr(owner, name):
+        raise AttributeError(f"moto's {owner.__name__} has no {name} any more: see moto_answers.py")
+    setattr(owner, name, value)

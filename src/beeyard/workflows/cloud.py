@@ -1,6 +1,6 @@
 """The cloud's part of the workflows: bucket, projects, outputs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,28 +40,31 @@ class Cloud:
             return ()
         return state_bucket.projects_with_state(self.cluster.aws, self.bucket, tuple(self.folders))
 
-    def converge(self, phase: Phase) -> dict[str, Plan]:
-        """Bring every project to what its variables say; gives what had to be done."""
-        say = _sayer(phase)
-        state_bucket.ensure(self.cluster.aws, self.bucket)
-        if set(self.stateful()) == set(self.folders):
-            plans = plan_all(self.terraform, self.folders, say)
-            if not any(plan.pending for plan in plans.values()):
-                return plans
-        return apply_all(self.terraform, self.folders, self.waves, say)
+    def plan(self, phase: Phase) -> dict[str, Plan]:
+        """What every project would change, all of them having been applied before."""
+        return plan_all(self.terraform, self.folders, _sayer(phase))
 
-    def outputs(self) -> Outputs:
-        """What the cloud gave; raises CloudError where there is nothing yet."""
-        missing = set(self.folders) - set(self.stateful())
+    def apply(self, phase: Phase, waves: Sequence[Sequence[str]]) -> dict[str, Plan]:
+        """Bring the projects of these waves to what their variables say; gives what was done."""
+        state_bucket.ensure(self.cluster.aws, self.bucket)
+        return apply_all(self.terraform, self.folders, waves, _sayer(phase))
+
+    def outputs(self, projects: Sequence[str] | None = None) -> Outputs:
+        """What the cloud gave, as far as these projects go (None: all that the file wants).
+
+        Raises CloudError where there is nothing yet.
+        """
+        folders = {name: self.folders[name] for name in projects or self.folders}
+        missing = set(folders) - set(self.stateful())
         if missing:
             raise CloudError(
                 f"there is no cluster `{self.cluster.spec.name}` yet",
                 why=f"no Terraform state of: {', '.join(sorted(missing))}",
                 fix="make it: beeyard up",
             )
-        for folder in self.folders.values():
+        for folder in folders.values():
             self.terraform.init(folder)
-        found = outputs_of(self.terraform, self.folders)
+        found = outputs_of(self.terraform, folders)
         return read(self.cluster.spec, self.cluster.target, found)
 
     def destroy(self, phase: Phase, *, final_snapshot: bool) -> None:
@@ -104,6 +107,12 @@ def open_cloud(cluster: Cluster) -> Cloud:
         },
     )
     return Cloud(cluster, account, bucket, terraform, folders)
+
+
+def summary(plans: Mapping[str, Plan]) -> str:
+    """What is, or was, to be done, in a line."""
+    changed = [f"{project}: {plan}" for project, plan in plans.items() if plan.pending]
+    return "; ".join(changed) or "no changes"
 
 
 def _sayer(phase: Phase) -> Callable[[str, str], None]:

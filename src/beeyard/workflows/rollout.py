@@ -18,6 +18,7 @@ from beeyard.apps import (
     LocalBuilder,
     ManagerBuilder,
     app_urls,
+    build_ahead,
     deploy,
     ensure_image,
     load_stack,
@@ -73,38 +74,51 @@ class Rollout:
         phase.result = f"{built} built, {len(done.changes)} services changed"
         return done
 
+    def build_ahead(self, phase: Phase, where: Where) -> None:
+        """Have the images on the manager's engine before there is a registry to push them to."""
+        builder = self._builder(where)
+        for plan in self._plans(registry_place(self.cluster.spec)).values():
+            build_ahead(plan, builder=builder, manager=self.manager.client, lines=phase.say)
+
     def build(self, phase: Phase, where: Where) -> dict[str, BuiltImage]:
         """See to it that the registry has the image of every service that is built here."""
-        stack = load_stack(self.application.stack_file(self.cluster.base))
-        if not stack.builds:
+        place = registry_place(self.cluster.spec)
+        plans = self._plans(place)
+        if not plans:
             return {}
-        registry, credentials = self._registry()
-        builder = self._builder(where)
+        credentials, builder = self._login(place), self._builder(where)
         return {
             service: ensure_image(
-                BuildPlan.of(
-                    Context.of(stack.path.parent, recipe),
-                    registry,
-                    self.name if len(stack.builds) == 1 else f"{self.name}-{service}",
-                ),
+                plan,
                 builder=builder,
                 manager=self.manager.client,
                 credentials=credentials,
                 lines=phase.say,
             )
+            for service, plan in plans.items()
+        }
+
+    def _plans(self, registry: str) -> dict[str, BuildPlan]:
+        """What is to be built, by service."""
+        stack = load_stack(self.application.stack_file(self.cluster.base))
+        return {
+            service: BuildPlan.of(
+                Context.of(stack.path.parent, recipe),
+                registry,
+                self.name if len(stack.builds) == 1 else f"{self.name}-{service}",
+            )
             for service, recipe in stack.builds.items()
         }
 
-    def _registry(self) -> tuple[str, Credentials | None]:
-        place = registry_place(self.cluster.spec)
+    def _login(self, place: str) -> Credentials | None:
         users = (self.cluster.spec.ssh.user,)
-        login = registry_login(self.hosts.manager, place.split("/")[0], users)
+        login = registry_login(self.hosts.manager, place.split("/", maxsplit=1)[0], users)
         if login is None and not isinstance(self.cluster.spec.registry, ExternalRegistry):
             raise AppError(
                 f"the first manager is not signed in to {place}",
                 fix="run `beeyard provision --tags deploy_infra`, then this again",
             )
-        return place, login
+        return login
 
     def _builder(self, where: Where) -> Builder:
         if where == "manager":

@@ -58,7 +58,7 @@ class Status:
     region: str
     world: str
     database: str | None
-    file_system: str
+    file_system: str | None
     nodes: tuple[NodeStatus, ...]
     services: tuple[ServiceStatus, ...]
     urls: tuple[UrlStatus, ...]
@@ -112,7 +112,7 @@ def assemble(
         region=outputs.region,
         world=cluster.target.world,
         database=outputs.database.address if outputs.database else None,
-        file_system=outputs.shared_files.file_system_id,
+        file_system=outputs.shared_files.file_system_id if outputs.shared_files else None,
         nodes=_nodes(outputs, instances, snapshot),
         services=tuple(_service(service) for service in snapshot.services),
         urls=tuple(_url(answer) for answer in answers),

@@ -4,18 +4,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from beeyard.apps import ProbeResult
-from beeyard.cloud import Outputs
 from beeyard.cloud.api import Account
-from beeyard.cloud.names import await_records
 from beeyard.cloud.terraform import Plan
 from beeyard.config import ClusterSpec
-from beeyard.provision import Options, await_ssh
+from beeyard.provision import Options
 from beeyard.provision.facts import skipped
-from beeyard.swarm import Patience, Snapshot, await_converged
-from beeyard.workflows.applications import hand_over, missing_secrets
-from beeyard.workflows.cloud import open_cloud
+from beeyard.swarm import Patience, await_converged
+from beeyard.workflows.applications import missing_secrets
+from beeyard.workflows.cloud import Cloud, open_cloud, summary
 from beeyard.workflows.cluster import Cluster
-from beeyard.workflows.hosts import Hosts, open_hosts
+from beeyard.workflows.hosts import Hosts
+from beeyard.workflows.make import await_names, make, reach, services_of, swarm_of
 from beeyard.workflows.rollout import Rollout, Where
 from beeyard.workflows.verify import await_urls
 
@@ -35,9 +34,12 @@ class UpResult:
 
 def up(cluster: Cluster, confirm: Confirm, where: Where = "manager") -> UpResult:
     """Bring the cluster to what its file says. Ends only when all of it runs and answers."""
-    outputs, changes = _cloud(cluster, confirm)
-    hosts = _reach(cluster, outputs)
-    changes += _provision(cluster, hosts)
+    cloud = _account(cluster, confirm)
+    plans = _plans(cluster, cloud)
+    if plans is None or any(plan.pending for plan in plans.values()):
+        hosts, changes = make(cluster, cloud, where)
+    else:
+        hosts, changes = _keep(cluster, cloud)
     with hosts.swarm() as manager:
         for name in cluster.spec.applications:
             with cluster.progress.phase(f"deploy {name}") as phase:
@@ -53,67 +55,44 @@ def up(cluster: Cluster, confirm: Confirm, where: Where = "manager") -> UpResult
             phase.result = f"{len(snapshot.services)} run"
     left_out = skipped(hosts.manager)
     with cluster.progress.phase("addresses") as phase:
-        answers = await_urls(cluster, outputs, left_out, phase)
+        answers = await_urls(cluster, hosts.outputs, left_out, phase)
         phase.result = f"{len(answers)} answer over verified TLS"
     return UpResult(changes, answers, left_out, dict(cluster.progress.seconds))
 
 
-def _cloud(cluster: Cluster, confirm: Confirm) -> tuple[Outputs, int]:
+def _account(cluster: Cluster, confirm: Confirm) -> Cloud:
+    """Who we are, and whether we may: nothing is made before somebody has said yes."""
     with cluster.progress.phase("account") as phase:
         cloud = open_cloud(cluster)
         missing = set(cloud.folders) - set(cloud.stateful())
         phase.result = f"{cloud.account.id} in {cluster.spec.region}"
     if missing:
         confirm(describe(cluster.spec, cloud.account))
-    with cluster.progress.phase("cloud") as phase:
-        plans = cloud.converge(phase)
-        outputs = cloud.outputs()
-        changes = sum(len(plan.changes) for plan in plans.values())
-        phase.result = _summary(plans)
-    return outputs, changes
+    return cloud
 
 
-def _summary(plans: dict[str, Plan]) -> str:
-    changed = [f"{project}: {plan}" for project, plan in plans.items() if plan.pending]
-    return "; ".join(changed) or "no changes"
-
-
-def _reach(cluster: Cluster, outputs: Outputs) -> Hosts:
-    hosts = open_hosts(cluster, outputs)
-    with cluster.progress.phase("nodes") as phase:
-        await_ssh(hosts.inventory, cluster.runner, hosts.files.ssh_config, cluster.clock, phase.say)
-        phase.result = f"{len(outputs.nodes)} answer"
-    with cluster.progress.phase("names") as phase:
-        await_records(outputs, cluster.clock, phase.say)
-        phase.result = f"{outputs.domain} leads here"
-    return hosts
-
-
-def _provision(cluster: Cluster, hosts: Hosts) -> int:
-    """All four playbooks: at once where the Swarm holds every secret already, else in two turns,
-    since the applications' secrets need a database that can be reached and a Swarm to keep them."""
-    mitogen = cluster.mitogen
-    snapshot = _snapshot(hosts)
-    if snapshot is not None and not missing_secrets(cluster.spec, snapshot):
-        with cluster.progress.phase("hosts") as phase:
-            return hosts.play(phase, "deploy", Options(mitogen=mitogen)).total
-    total = 0
-    with cluster.progress.phase("hosts") as phase:
-        tags = ("deploy_swarm", "configure_efs", "deploy_infra")
-        total += hosts.play(phase, "deploy", Options(tags=tags, mitogen=mitogen)).total
-    with cluster.progress.phase("secrets and databases") as phase:
-        database = hosts.outputs.database
-        handed = hand_over(cluster, _snapshot(hosts), database.identifier if database else None)
-        options = Options(secrets=handed, mitogen=mitogen)
-        total += hosts.play(phase, "provision_apps", options).total
-    return total
-
-
-def _snapshot(hosts: Hosts) -> Snapshot | None:
-    if not hosts.in_swarm():
+def _plans(cluster: Cluster, cloud: Cloud) -> dict[str, Plan] | None:
+    """What every project would change; None where one was never applied, so can't be planned."""
+    if set(cloud.stateful()) != set(cloud.folders):
         return None
-    with hosts.swarm() as manager:
-        return manager.snapshot()
+    with cluster.progress.phase("cloud") as phase:
+        plans = cloud.plan(phase)
+        phase.result = summary(plans)
+    return plans
+
+
+def _keep(cluster: Cluster, cloud: Cloud) -> tuple[Hosts, int]:
+    """The cloud is as it should be: the hosts are brought to it by one playbook, or two where the
+    Swarm lacks secrets. Gives how many tasks changed something."""
+    hosts = reach(cluster, cloud.outputs())
+    await_names(cluster, hosts.outputs)
+    if hosts.in_swarm():
+        with hosts.swarm() as manager:
+            missing = missing_secrets(cluster.spec, manager.snapshot())
+        if not missing:
+            with cluster.progress.phase("hosts") as phase:
+                return hosts, hosts.play(phase, "deploy", Options(mitogen=cluster.mitogen)).total
+    return hosts, swarm_of(cluster, hosts) + services_of(cluster, hosts)
 
 
 def describe(spec: ClusterSpec, account: Account) -> str:

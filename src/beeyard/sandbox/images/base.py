@@ -1,4 +1,4 @@
-"""The base, `debian:bookworm-slim`: pulled where a registry can be reached, else made on the spot."""
+"""The base, `debian:bookworm-slim`: pulled where a registry can be reached, else made here."""
 
 import shutil
 import threading

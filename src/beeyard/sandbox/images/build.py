@@ -82,7 +82,8 @@ class _Work:
 
     def all(self) -> dict[str, str]:
         """References by name, the hub's included."""
-        references = {DEBIAN: self._debian()}
+        plain = self._plain_debian()
+        references = {"debian-plain": plain, DEBIAN: self._debian(plain)}
         futures: dict[str, Future[str]] = {}
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for image in IMAGES:
@@ -97,11 +98,15 @@ class _Work:
             self._reachable = base.hub_is_reachable()
         return self._reachable
 
-    def _debian(self) -> str:
-        """Debian as it comes, and on top of it what this machine trusts."""
+    def _plain_debian(self) -> str:
+        """Debian as it comes."""
         plain = f"{_REPOSITORY}/debian-plain:{_hash(base.script(), SUITE)}"
         if not has(self.client, plain):
             self._timed("debian", lambda line: self._plain(plain, line))
+        return plain
+
+    def _debian(self, plain: str) -> str:
+        """On top of it, what this machine trusts."""
         bundle = read_file(self.client, plain, "/etc/ssl/certs/ca-certificates.crt")
         root = trust.files(self.runner, bundle)
         context = _context("trust") | {f"root/{path}": (0o644, data) for path, data in root.items()}
@@ -156,9 +161,7 @@ class _Work:
         self._timed("hub", work)
         return reference
 
-    def _genuine(
-        self, stand_ins: Mapping[str, str], line: Callable[[str], None]
-    ) -> dict[str, str]:
+    def _genuine(self, stand_ins: Mapping[str, str], line: Callable[[str], None]) -> dict[str, str]:
         """What can be pulled takes the place of what stands in for it. Debian and Python stay ours:
         builds on the nodes need this machine's trust."""
         if not self.pulls():
@@ -175,14 +178,12 @@ class _Work:
     def _timed(self, name: str, work: Callable[[Callable[[str], None]], State]) -> None:
         started = time.monotonic()
         self.progress(name, "building", 0.0, "")
-        state = work(
-            lambda line: self.progress(name, "building", time.monotonic() - started, line)
-        )
+        state = work(lambda line: self.progress(name, "building", time.monotonic() - started, line))
         self.progress(name, state, time.monotonic() - started, "")
 
     def forget_others(self, wanted: set[str]) -> None:
         """Remove versions that nothing refers to any more; one in use stays until it is not."""
-        for image in self.client.images.list(filters={"label": _LABEL}):
+        for image in self.client.images.list():
             for tag in image.tags:
                 if tag.startswith(f"{_REPOSITORY}/") and tag not in wanted:
                     try:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from docker import DockerClient
-from docker.errors import APIError, ImageNotFound
+from docker.errors import APIError, ImageNotFound, NotFound
 
 from beeyard.errors import SandboxError
 
@@ -72,10 +72,13 @@ def tar(files: Mapping[str, tuple[int, bytes]]) -> bytes:
 
 
 def read_file(client: DockerClient, reference: str, path: str) -> str:
-    """A file out of an image."""
+    """A file out of an image; empty where the image has none."""
     container = client.containers.create(reference, ["true"])
     try:
         chunks, _ = container.get_archive(path)
+    except NotFound:
+        return ""
+    else:
         with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
             file = archive.extractfile(archive.next() or "")
             return file.read().decode() if file else ""

@@ -28,7 +28,7 @@ def make(
     So a sandbox's mirror of docker.io starts at once, and nothing is pushed to it. Raises
     SandboxError.
     """
-    container = client.containers.run(
+    container = cast(Any, client.containers).run(
         registry,
         detach=True,
         ports={"5000/tcp": ("127.0.0.1", None)},

@@ -1,3 +1,4 @@
+#!/bin/sh
 # A mount target: sshd that serves files and nothing else.
 set -eu
 if ! grep -q '^efs:' /etc/passwd; then

@@ -1,3 +1,4 @@
+#!/bin/sh
 # dnsmasq reads its hosts again on SIGHUP, but its configuration only when it starts: whoever ends it
 # gets a new one within milliseconds. `init` hands SIGTERM to this shell, which ends with its dnsmasq.
 stopping=

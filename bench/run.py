@@ -1,0 +1,89 @@
+"""`make bench`: speed and memory of a rehearsed cluster, measured for real, as a table.
+
+A cluster of its own (`bench`) is brought up in the sandbox and taken down again at the end,
+whatever happens in between. Progress goes to standard error, the table to standard output.
+"""
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from beeyard.errors import BeeyardError, Interrupted, render
+from bench import images, machine, memory, ratios, speed
+from bench.table import Row, as_json, as_markdown
+from bench.yard import Yard, say
+
+#: What is measured on the running cluster, in this order. `up` comes before all of them.
+MEASUREMENTS: dict[str, Callable[[Yard], Sequence[Row]]] = {
+    "memory": memory.measure,
+    "again": speed.again,
+    "mitogen": ratios.mitogen,
+    "by-hand": ratios.by_hand,
+}
+
+
+def main() -> int:
+    """Measure what the arguments ask for; gives the exit code.
+
+    0: measured, and every goal holds. 1: a goal does not hold. Otherwise an error's own code.
+    """
+    arguments = _parser().parse_args()
+    signal.signal(signal.SIGTERM, _interrupt)
+    here = machine.describe()
+    try:
+        rows = measure(arguments.only, cold=arguments.cold)
+    except KeyboardInterrupt:
+        return Interrupted.exit_code
+    except BeeyardError as error:
+        sys.stderr.write(render(error) + "\n")
+        return error.exit_code
+    sys.stdout.write(as_json(here, rows) if arguments.json else as_markdown(here, rows))
+    return 0 if all(row.holds is not False for row in rows) else 1
+
+
+def measure(only: str | None, *, cold: bool) -> list[Row]:
+    """Measure all, or one thing alone. `cold`: the images are made from nothing first."""
+    rows = [*images.measure(cold=cold)]
+    if only == "images":
+        return rows
+    with Yard.opened() as yard:
+        first = speed.up(yard)
+        if only in {None, "up"}:
+            rows.extend(first)
+        for name, measurement in MEASUREMENTS.items():
+            if only in {None, name}:
+                say(f"== {name}")
+                rows.extend(measurement(yard))
+    return rows
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="bench/run.py",
+        description="Measure a rehearsed cluster. Ends with 1 if a goal is missed.",
+    )
+    parser.add_argument(
+        "--only",
+        choices=["images", "up", *MEASUREMENTS],
+        help="this alone (the cluster is brought up for it all the same)",
+    )
+    parser.add_argument("--json", action="store_true", help="figures as JSON")
+    parser.add_argument(
+        "--cold",
+        action="store_true",
+        help="remove the sandbox's images first, and measure how long it takes to make them",
+    )
+    return parser
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

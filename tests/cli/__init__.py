@@ -1,0 +1,1 @@
+"""Tests of the command line. A package, since python-hcl2 has one of this name as well."""

@@ -1,0 +1,116 @@
+"""What a user sees first: help, version, and what is said of a command line with a mistake."""
+
+import pytest
+
+import beeyard
+from beeyard.cli.words import in_front
+from cli.said import MINIMAL, Cli, WriteFile
+
+COMMANDS = ("init", "check", "schema", "up", "status", "down", "provision", "ssh", "sandbox")
+EXAMPLES = {
+    (): ["beeyard up              make it on AWS, after showing what would be made"],
+    ("up",): ["beeyard up --yes        make it on AWS without being asked"],
+    ("init",): ["beeyard init --name timeoff --domain timeoff.example.com"],
+    ("check",): ["beeyard -f staging.yml check"],
+    ("schema",): ["beeyard schema > beeyard.schema.json"],
+    ("status",): ["beeyard --sandbox status", "beeyard status --json | jq '.nodes[].state'"],
+    ("down",): ["beeyard --sandbox down --yes", "beeyard down --purge"],
+    ("provision",): [
+        "beeyard provision --tags configure_efs",
+        "beeyard provision deploy_swarm --check",
+    ],
+    ("ssh",): ["beeyard ssh manager-1", "beeyard ssh worker-2 sudo docker ps --all"],
+    ("sandbox", "ca"): [
+        'curl --cacert "$(beeyard sandbox ca)" https://traefik.beeyard.localhost'
+    ],
+}
+
+
+@pytest.mark.parametrize("command", EXAMPLES, ids=" ".join)
+def test_each_example_is_a_line_of_its_own(cli: Cli, command: tuple[str, ...]) -> None:
+    said = cli(*command, "--help")
+    lines = [line.strip() for line in said.out.splitlines()]
+    assert said.code == 0
+    assert said.err == ""
+    for example in EXAMPLES[command]:
+        assert example in lines
+    assert max(len(line) for line in said.out.splitlines()) <= 80
+
+
+def test_a_flag_is_not_shown_with_a_value(cli: Cli) -> None:
+    assert "<bool>" not in cli("--help").out + cli("up", "--help").out
+
+
+def test_every_command_is_listed(cli: Cli) -> None:
+    said = cli("-h").out
+    assert [name for name in COMMANDS if f"│ {name} " not in said] == []
+
+
+def test_without_a_command_there_is_the_help(cli: Cli) -> None:
+    assert cli() == cli("--help")
+
+
+def test_the_version(cli: Cli) -> None:
+    said = cli("--version")
+    assert (said.code, said.out, said.err) == (0, f"beeyard {beeyard.__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what", "fix"),
+    [
+        (["nope"], "no such command `nope`", "beeyard --help shows what there is"),
+        (["up", "--nope"], "no such option: --nope", "beeyard up --help shows what there is"),
+        (["sandbox"], "missing command", "beeyard sandbox --help shows what there is"),
+        (
+            ["up", "--builder", "x"],
+            "invalid value for `--builder`: `x` is not one of `manager`, `local`",
+            "beeyard up --help shows what there is",
+        ),
+        (
+            ["provision", "deploy_all"],
+            "invalid value for PLAYBOOK: there are deploy, deploy_swarm, configure_efs, "
+            "deploy_infra, provision_apps",
+            "beeyard provision --help shows what there is",
+        ),
+    ],
+)
+def test_a_command_line_with_a_mistake(
+    cli: Cli, arguments: list[str], what: str, fix: str
+) -> None:
+    said = cli(*arguments)
+    assert (said.code, said.out) == (2, "")
+    assert said.err == f"error: {what}\n  do:    {fix}\n"
+    as_json = cli(*arguments, "--json")
+    assert as_json.code == 2
+    assert as_json.data == {
+        "error": "Misunderstood",
+        "what": what,
+        "where": None,
+        "why": None,
+        "fix": fix,
+        "exit_code": 2,
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "shared", "rest"),
+    [
+        ("up --sandbox --yes", "--sandbox", "up --yes"),
+        ("up -f x.yml --json", "-f x.yml --json", "up"),
+        ("check --file=x.yml", "--file=x.yml", "check"),
+        ("ssh worker-1 docker ps -f x --json", "", "ssh worker-1 docker ps -f x --json"),
+        ("ssh --sandbox worker-1 ls --debug", "--sandbox", "ssh worker-1 ls --debug"),
+        ("ssh worker-1 -- ls --json", "", "ssh worker-1 -- ls --json"),
+        ("up -f", "", "up -f"),
+    ],
+)
+def test_shared_options_count_wherever_they_stand(words: str, shared: str, rest: str) -> None:
+    assert in_front(words.split()) == (shared.split(), rest.split())
+
+
+def test_completion_knows_the_nodes(cli: Cli, monkeypatch: pytest.MonkeyPatch, file: WriteFile) -> None:
+    file(MINIMAL + "managers: {count: 3}\nworkers: {count: 2}\n")
+    monkeypatch.setenv("_BEEYARD_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "beeyard ssh man")
+    monkeypatch.setenv("COMP_CWORD", "2")
+    assert cli().out.split() == ["manager-1", "manager-2", "manager-3"]

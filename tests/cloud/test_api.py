@@ -1,0 +1,196 @@
+"""What beeyard itself asks AWS, of a real API on loopback; and what it says when AWS refuses."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from beeyard.cloud import state_bucket
+from beeyard.cloud.api import Account, Aws
+from beeyard.errors import CloudError, render
+from beeyard.secret import Secret
+from cloud.example import ELSEWHERE, MANAGER, REGION, at, outputs
+from cloud.moto import Moto
+
+LOG_IN = (
+    "sign in to AWS: `aws configure`, `aws sso login`, or AWS_PROFILE / AWS_ACCESS_KEY_ID and "
+    "AWS_SECRET_ACCESS_KEY in the environment; or rehearse without AWS: `beeyard --sandbox up`"
+)
+
+
+def refusal(aws: Aws, call: Callable[[Aws], object] = Aws.account) -> CloudError:
+    with pytest.raises(CloudError) as caught:
+        call(aws)
+    return caught.value
+
+
+def test_who_we_are(aws: Aws) -> None:
+    assert aws.account() == Account("123456789012", "arn:aws:sts::123456789012:user/moto")
+
+
+class TestInstances:
+    def launch(self, aws: Aws, cluster: str) -> str:
+        tags = [{"Key": "beeyard:cluster", "Value": cluster}]
+        image = aws.client("ec2").describe_images()["Images"][0]["ImageId"]
+        made = aws.client("ec2").run_instances(
+            ImageId=image,
+            MinCount=1,
+            MaxCount=1,
+            TagSpecifications=[{"ResourceType": "instance", "Tags": tags}],
+        )
+        return str(made["Instances"][0]["InstanceId"])
+
+    def test_the_states_of_ours(self, aws: Aws) -> None:
+        runs, stops, stranger = [self.launch(aws, name) for name in ("shop", "shop", "other")]
+        aws.client("ec2").stop_instances(InstanceIds=[stops])
+        wanted = [replace(MANAGER, instance_id=one) for one in (runs, stops, stranger, "i-gone")]
+
+        states = aws.instance_states(outputs(nodes=tuple(wanted)))
+
+        assert states == {runs: "running", stops: "stopped"}
+
+    def test_one_that_is_not_in_the_outputs_is_not_asked_for(self, aws: Aws) -> None:
+        self.launch(aws, "shop")
+        assert aws.instance_states(outputs()) == {}
+
+
+class TestDatabase:
+    @pytest.fixture
+    def database(self, aws: Aws) -> str:
+        aws.client("rds").create_db_instance(
+            DBInstanceIdentifier="shop",
+            DBInstanceClass="db.t3.micro",
+            Engine="mariadb",
+            AllocatedStorage=20,
+            MasterUsername="beeyard",
+            MasterUserPassword="throwaway-1",
+        )
+        return "shop"
+
+    def test_a_new_password_is_taken_on(self, aws: Aws, database: str) -> None:
+        sent: list[str] = []
+        aws._session.events.register(
+            "before-parameter-build.rds.ModifyDBInstance",
+            lambda params, **_: sent.append(params["MasterUserPassword"]),
+        )
+        aws.set_database_password(database, Secret("the-real-one"))
+        assert sent == ["the-real-one"]
+
+    def test_snapshots_are_listed_and_removed(self, aws: Aws, database: str) -> None:
+        assert aws.snapshots(database) == []
+        aws.client("rds").create_db_snapshot(
+            DBInstanceIdentifier=database, DBSnapshotIdentifier="shop-final"
+        )
+        assert aws.snapshots(database) == ["shop-final"]
+
+        aws.delete_snapshot("shop-final")
+
+        assert aws.snapshots(database) == []
+
+    def test_one_that_is_not_there(self, aws: Aws) -> None:
+        error = refusal(aws, lambda aws: aws.set_database_password("gone", Secret("hush-hush")))
+        assert error.what == "AWS refused ModifyDBInstance"
+        assert "DBInstance gone not found" in str(error.why)
+        assert "hush-hush" not in render(error)
+
+
+class TestCredentials:
+    def test_none(self) -> None:
+        error = refusal(Aws(replace(ELSEWHERE, environment={}), REGION))
+        assert render(error) == (
+            "error: there are no AWS credentials\n"
+            "  why:   Unable to locate credentials\n"
+            f"  do:    {LOG_IN}"
+        )
+
+    def test_half(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA1")
+        error = refusal(Aws(replace(ELSEWHERE, environment={}), REGION))
+        assert error.what == "there are no AWS credentials"
+        assert error.why == "Partial credentials found in env, missing: AWS_SECRET_ACCESS_KEY"
+        assert error.fix == LOG_IN
+
+    def test_a_profile_that_is_not_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AWS_PROFILE", "work")
+        error = refusal(Aws(replace(ELSEWHERE, environment={}), REGION))
+        assert error.what == "there are no AWS credentials"
+        assert error.why == "The config profile (work) could not be found"
+        assert error.fix == LOG_IN
+
+    def test_unknown_to_aws(self, moto: Moto) -> None:
+        moto.ask_for_credentials()
+        error = refusal(Aws(at(moto.endpoint), REGION))
+        assert error.what == "AWS does not know your credentials"
+        assert "InvalidClientTokenId" in str(error.why)
+        assert error.fix == LOG_IN
+
+    def test_unknown_to_s3(self, moto: Moto) -> None:
+        moto.ask_for_credentials()
+        aws = Aws(at(moto.endpoint), REGION)
+        error = refusal(aws, lambda aws: state_bucket.projects_with_state(aws, "state", ("efs",)))
+        assert error.what == "AWS does not know your credentials"
+        assert error.fix == LOG_IN
+
+    @pytest.mark.parametrize("code", ["ExpiredToken", "RequestExpired"])
+    def test_expired(self, code: str) -> None:
+        with refusing(code, "The security token included in the request is expired") as endpoint:
+            error = refusal(Aws(at(endpoint), REGION))
+        assert render(error) == (
+            "error: your AWS credentials have expired\n"
+            f"  why:   An error occurred ({code}) when calling the GetCallerIdentity operation: "
+            "The security token included in the request is expired\n"
+            f"  do:    {LOG_IN}"
+        )
+
+    def test_too_few_rights(self) -> None:
+        said = "User arn:aws:iam::1:user/x is not authorized to perform: sts:GetCallerIdentity"
+        with refusing("AccessDenied", said) as endpoint:
+            error = refusal(Aws(at(endpoint), REGION))
+        assert error.what == "AWS did not allow GetCallerIdentity"
+        assert said in str(error.why)
+        assert error.fix == "ask whoever keeps the account for this right, then run this again"
+
+
+class TestNetwork:
+    def test_nobody_listens(self) -> None:
+        with refusing("x", "x") as endpoint:
+            pass
+        error = refusal(Aws(at(endpoint), REGION))
+        assert error.what == "the AWS API does not answer"
+        assert endpoint in str(error.why)
+        assert error.fix == (
+            "see that the network is up; `beeyard sandbox status` tells of a rehearsal"
+        )
+
+
+@contextmanager
+def refusing(code: str, message: str) -> Iterator[str]:
+    """An AWS API that answers every request with that error, as AWS's query protocol writes it."""
+    body = (
+        f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code>"
+        f"<Message>{message}</Message></Error><RequestId>1</RequestId></ErrorResponse>"
+    ).encode()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(403)
+            self.send_header("Content-Type", "text/xml")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Keep the tests' output clean."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()

@@ -1,0 +1,97 @@
+"""A cluster in a sandbox of its own, by the command line as a user would have it."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import docker
+
+ROOT = Path(__file__).parents[2]
+NAME = "e2e"
+DOMAIN = "e2e.localhost"
+CIDR = "10.91.0.0/16"
+LABEL = f"beeyard.sandbox={NAME}"
+
+
+@dataclass(frozen=True)
+class Yard:
+    """A beeyard.yml and the command line on it."""
+
+    file: Path
+    environment: dict[str, str]
+
+    def run(self, *arguments: str, code: int = 0, timeout: float = 900) -> str:
+        """Run `beeyard --sandbox …`; gives standard output, and fails if the exit code differs."""
+        argv = [sys.executable, "-m", "beeyard.cli", "--sandbox", "-f", str(self.file), *arguments]
+        done = subprocess.run(
+            argv,
+            env={**os.environ, **self.environment},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+        assert done.returncode == code, (
+            f"{arguments} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+        )
+        sys.stderr.write(done.stderr)
+        return done.stdout
+
+    def json(self, *arguments: str, code: int = 0) -> Any:
+        """Run with `--json`; gives what it printed, parsed."""
+        return json.loads(self.run("--json", *arguments, code=code))
+
+
+@dataclass(frozen=True)
+class Running:
+    """A cluster that `up` has brought up, and what it said."""
+
+    yard: Yard
+    up: dict[str, Any]
+    seconds: float
+
+    @property
+    def status(self) -> dict[str, Any]:
+        found = self.yard.json("status")
+        assert isinstance(found, dict)
+        return found
+
+    def url(self, name: str) -> str:
+        """The address of a dashboard or an application."""
+        return next(url for url in self.up["urls"] if f"//{name}." in url)
+
+    def docker_on(self, node: str, *arguments: str) -> str:
+        return self.yard.run("ssh", node, "--", "sudo", "docker", *arguments)
+
+
+def write_file(folder: Path, *, name: str, domain: str, cidr: str) -> Path:
+    """The example's file with another name, domain and address block."""
+    text = (ROOT / "examples/timeoff/beeyard.yml").read_text()
+    for old, new in (
+        ("name: timeoff\n", f"name: {name}\n"),
+        ("beeyard.localhost", domain),
+        ("path: .\n", f"path: {ROOT / 'examples/timeoff'}\n"),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    assert "vpc_cidr" not in text or "vpc_cidr: 10.20.0.0/16" in text
+    text = text.replace("vpc_cidr: 10.20.0.0/16\n", "")
+    file = folder / "beeyard.yml"
+    file.write_text(f"vpc_cidr: {cidr}\n{text}")
+    return file
+
+
+def leftovers() -> list[str]:
+    """Containers, networks and volumes that carry this cluster's label."""
+    client = docker.from_env()
+    where = {"label": LABEL}
+    return [
+        *(container.name for container in client.containers.list(all=True, filters=where)),
+        *(network.name for network in client.networks.list(filters=where)),
+        *(volume.name for volume in client.volumes.list(filters=where)),
+    ]
