@@ -1,6 +1,5 @@
 """What beeyard gains over doing the same by hand: both ways in turns, in one run."""
 
-import os
 import re
 import statistics
 import sys
@@ -77,13 +76,15 @@ def _by_hand(yard: Yard) -> float:
 
 def _playbook(runner: LocalRunner, inventory: Path, temporary: Path) -> None:
     """`ansible-playbook deploy.yml` as it is without our ansible.cfg."""
+    empty = temporary / "ansible.cfg"
+    empty.touch()
     with resources.as_file(resources.files("beeyard.provision") / "ansible") as project:
         argv = [
             str(Path(sys.executable).parent / "ansible-playbook"),
             *("-i", str(inventory), str(project / "deploy.yml")),
         ]
         environment = {
-            "ANSIBLE_CONFIG": os.devnull,
+            "ANSIBLE_CONFIG": str(empty),
             "ANSIBLE_LIBRARY": str(project / "library"),
             "ANSIBLE_LOCAL_TEMP": str(temporary / "ansible"),
         }

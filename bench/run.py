@@ -7,7 +7,8 @@ whatever happens in between. Progress goes to standard error, the table to stand
 import argparse
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from pathlib import Path
 from types import FrameType
 
@@ -34,32 +35,34 @@ def main() -> int:
     """
     arguments = _parser().parse_args()
     signal.signal(signal.SIGTERM, _interrupt)
-    here = machine.describe()
+    here, rows, code = machine.describe(), list[Row](), 0
     try:
-        rows = measure(arguments.only, cold=arguments.cold)
+        with closing(measure(arguments.only, cold=arguments.cold)) as measured:
+            for some in measured:
+                rows.extend(some)
     except KeyboardInterrupt:
-        return Interrupted.exit_code
+        code = Interrupted.exit_code
     except BeeyardError as error:
         sys.stderr.write(render(error) + "\n")
-        return error.exit_code
+        code = error.exit_code
+    # Also after a failure: what was measured until then took its time.
     sys.stdout.write(as_json(here, rows) if arguments.json else as_markdown(here, rows))
-    return 0 if all(row.holds is not False for row in rows) else 1
+    return code or int(any(row.holds is False for row in rows))
 
 
-def measure(only: str | None, *, cold: bool) -> list[Row]:
+def measure(only: str | None, *, cold: bool) -> Generator[Sequence[Row]]:
     """Measure all, or one thing alone. `cold`: the images are made from nothing first."""
-    rows = [*images.measure(cold=cold)]
+    yield images.measure(cold=cold)
     if only == "images":
-        return rows
+        return
     with Yard.opened() as yard:
         first = speed.up(yard)
         if only in {None, "up"}:
-            rows.extend(first)
+            yield first
         for name, measurement in MEASUREMENTS.items():
             if only in {None, name}:
                 say(f"== {name}")
-                rows.extend(measurement(yard))
-    return rows
+                yield measurement(yard)
 
 
 def _parser() -> argparse.ArgumentParser:

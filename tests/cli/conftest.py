@@ -1,7 +1,9 @@
 """The real command line in a clean world: its own home, no AWS, eighty columns."""
 
+import gc
 import os
 import signal
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 
 from beeyard.cli.main import main
 from cli.said import MINIMAL, Cli, Said, WriteFile
+
 
 @pytest.fixture(autouse=True)
 def _clean_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
@@ -37,6 +40,10 @@ def cli(capfd: pytest.CaptureFixture[str]) -> Cli:
         capfd.readouterr()
         code = main(arguments)
         captured = capfd.readouterr()
+        with warnings.catch_warnings():
+            # A command's process would end here, and close what a library left open.
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
         return Said(code, captured.out, captured.err)
 
     return run

@@ -64,6 +64,7 @@ class TestDatabase:
             DBInstanceIdentifier="shop",
             DBInstanceClass="db.t3.micro",
             Engine="mariadb",
+            EngineVersion="10.11",
             AllocatedStorage=20,
             MasterUsername="beeyard",
             MasterUserPassword="throwaway-1",
@@ -80,8 +81,11 @@ class TestDatabase:
         assert sent == ["the-real-one"]
 
     def test_snapshots_are_listed_and_removed(self, aws: Aws, database: str) -> None:
-        assert aws.snapshots(database) == []
-        aws.client("rds").create_db_snapshot(
+        rds = aws.client("rds")
+        own = rds.describe_db_snapshots(DBInstanceIdentifier=database)["DBSnapshots"]
+        assert [entry["SnapshotType"] for entry in own] == ["automated"]
+        assert aws.snapshots(database) == []  # RDS's own go with the database
+        rds.create_db_snapshot(
             DBInstanceIdentifier=database, DBSnapshotIdentifier="shop-final"
         )
         assert aws.snapshots(database) == ["shop-final"]

@@ -62,7 +62,7 @@ def test_leave_is_requested_and_approved(browser: Browser, cluster: Running, pas
     with browser.new_context(viewport={"width": 1280, "height": 800}) as desk:
         page = _sign_in(desk, url, MANAGER, password)
         page.goto(f"{url}approvals")
-        page.get_by_role("link", name="Review").first.click()
+        page.get_by_role("link", name="Review Employee").first.click()
         expect(page.get_by_text(note)).to_be_visible()
         page.get_by_role("button", name="Approve").click()
         expect(page.get_by_text("Approved").first).to_be_visible()

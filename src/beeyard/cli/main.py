@@ -1,5 +1,6 @@
 """`beeyard`: the one place that wires, prints and exits."""
 
+import contextlib
 import json
 import os
 import sys
@@ -14,13 +15,10 @@ from rich.markup import escape
 import beeyard
 from beeyard.cli import cluster, files, rehearsal
 from beeyard.cli.options import Options
-from beeyard.cli.signals import Stopped, leave, pass_on
+from beeyard.cli.signals import Stopped, await_threads, leave, pass_on
 from beeyard.cli.view import err
 from beeyard.cli.words import Group, in_front, misunderstood
 from beeyard.errors import BeeyardError, Refused, render
-
-#: What a shell says of a program whose reader went away (`beeyard schema | head`).
-_NOBODY_READS = 141
 
 app = typer.Typer(
     name="beeyard",
@@ -86,10 +84,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run([*shared, *(rest or ["--help"])])
     except BrokenPipeError:
-        # What is buffered would fail once more at exit.
+        # As in `beeyard schema | head`. What is buffered would fail once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _NOBODY_READS
-    except (Stopped, Exception) as error:  # noqa: BLE001
+        return BeeyardError.exit_code
+    except Stopped as stopped:
+        with contextlib.suppress(Stopped):
+            await_threads()
+        return _report(stopped.in_words(), how)
+    except Exception as error:  # noqa: BLE001
         return _report(_in_words(error), how)
 
 
@@ -107,12 +109,10 @@ def _debug_is_set() -> bool:
     return os.environ.get("BEEYARD_DEBUG", "").lower() in {"1", "true", "yes", "on"}
 
 
-def _in_words(error: BaseException) -> BeeyardError:
+def _in_words(error: Exception) -> BeeyardError:
     match error:
         case BeeyardError():
             return error
-        case Stopped():
-            return error.in_words()
         case typer.TyperException():
             return misunderstood(error)
         case typer.Abort():
@@ -121,7 +121,7 @@ def _in_words(error: BaseException) -> BeeyardError:
             return _unexpected(error)
 
 
-def _unexpected(error: BaseException) -> BeeyardError:
+def _unexpected(error: Exception) -> BeeyardError:
     """A mistake of ours, in words."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     return BeeyardError(

@@ -28,7 +28,10 @@ def pass_on(runner: LocalRunner | None = None) -> None:
 
     def handle(number: int, _frame: FrameType | None) -> None:
         # Not by `print`: what was interrupted may hold the stream's lock.
-        os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, b"\nstopping\n")
+        os.write(
+            sys.__stderr__.fileno() if sys.__stderr__ else 2,
+            b"\nstopping; Ctrl-C once more does not wait for what runs\n",
+        )
         if runner is not None:
             runner.interrupt()
         raise Stopped(number)
@@ -37,10 +40,25 @@ def pass_on(runner: LocalRunner | None = None) -> None:
     signal.signal(signal.SIGTERM, handle)
 
 
+def await_threads() -> None:
+    """Return when all that threads have begun has come to an end; Terraform saves its state then.
+
+    Raises Stopped if somebody does not want to wait.
+    """
+    for thread in _others():
+        thread.join()
+
+
 def leave(code: int) -> NoReturn:
-    """End with that exit code; once stopped, without waiting for what threads still have begun."""
-    if code == Interrupted.exit_code and threading.active_count() > 1:
+    """End with that exit code; once stopped, whatever threads are still at."""
+    if code == Interrupted.exit_code and _others():
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
+
+
+def _others() -> list[threading.Thread]:
+    """The threads that Python would wait for at its end."""
+    own = threading.current_thread()
+    return [thread for thread in threading.enumerate() if thread is not own and not thread.daemon]

@@ -80,11 +80,11 @@ def _target(options: Options, spec: ClusterSpec, progress: Progress, *, start: b
         return AWS
     if not start:
         return sandbox.attach(spec.name)
+    http_port, https_port = _ports()
     with progress.phase("images") as phase:
         images = sandbox.build_images(phase.say)
         phase.result = "ready"
     with progress.phase("rehearsal cloud") as phase:
-        http_port, https_port = _ports()
         target = sandbox.start(
             sandbox_spec(spec),
             images,
@@ -104,7 +104,8 @@ def _ports() -> tuple[int | None, int | None]:
     http, _, https = wanted.partition(",")
     if not (http.isdigit() and https.isdigit()):
         raise ConfigError(
-            f"BEEYARD_SANDBOX_PORTS is `{wanted}`", fix="two ports with a comma: 8080,8443"
+            f"BEEYARD_SANDBOX_PORTS is `{wanted}`",
+            fix="name two ports: BEEYARD_SANDBOX_PORTS=8080,8443",
         )
     return int(http), int(https)
 

@@ -55,7 +55,8 @@ def misunderstood(error: typer.TyperException) -> Misunderstood:
     """What the library says of a command line, as one of our errors."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "beeyard"
-    what = error.format_message().rstrip(".").replace("'", "`")
+    # The types are pydantic's, and so are the words before what it has to say.
+    what = error.format_message().replace("Value error, ", "").rstrip(".").replace("'", "`")
     return Misunderstood(what[:1].lower() + what[1:], fix=f"{path} --help shows what there is")
 
 

@@ -11,13 +11,15 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    EndpointConnectionError,
+    HTTPClientError,
     NoCredentialsError,
     PartialCredentialsError,
     ProfileNotFound,
     TokenRetrievalError,
     UnauthorizedSSOTokenError,
+    WaiterError,
 )
+from botocore.exceptions import ConnectionError as NoConnection
 
 from beeyard.cloud.outputs import Outputs
 from beeyard.cloud.target import Target
@@ -117,10 +119,12 @@ class Aws:
             )
 
     def snapshots(self, identifier: str) -> list[str]:
-        """Names of the snapshots that are kept of a database."""
+        """Names of the snapshots that are kept of a database; RDS's own go with the database."""
+        pages = self.client("rds").get_paginator("describe_db_snapshots")
         with _in_words():
-            found = self.client("rds").describe_db_snapshots(DBInstanceIdentifier=identifier)
-        return [entry["DBSnapshotIdentifier"] for entry in found["DBSnapshots"]]
+            found = pages.paginate(DBInstanceIdentifier=identifier, SnapshotType="manual")
+            entries = [entry for page in found for entry in page["DBSnapshots"]]
+        return [entry["DBSnapshotIdentifier"] for entry in entries]
 
     def delete_snapshot(self, snapshot: str) -> None:
         """Remove a database snapshot for good."""
@@ -136,7 +140,7 @@ def _in_words() -> Iterator[None]:
         raise CloudError("there are no AWS credentials", why=str(error), fix=_LOG_IN) from error
     except (TokenRetrievalError, UnauthorizedSSOTokenError) as error:
         raise CloudError("your AWS session has ended", why=str(error), fix=_LOG_IN) from error
-    except EndpointConnectionError as error:
+    except (HTTPClientError, NoConnection) as error:
         raise CloudError(
             "the AWS API does not answer",
             why=str(error),
@@ -144,6 +148,10 @@ def _in_words() -> Iterator[None]:
         ) from error
     except ClientError as error:
         raise _client_error(error) from error
+    except WaiterError as error:
+        raise CloudError(
+            "AWS took longer than was waited for", why=str(error), fix="run this again later"
+        ) from error
     except BotoCoreError as error:
         raise CloudError("the AWS API could not be used", why=str(error), fix=_LOG_IN) from error
 

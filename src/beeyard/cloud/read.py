@@ -28,8 +28,10 @@ _OUTPUTS: Mapping[str, tuple[str, ...]] = {
 def read(spec: ClusterSpec, target: Target, projects: Mapping[str, Mapping[str, Any]]) -> Outputs:
     """Put together what each project gave (its outputs by name, by project).
 
-    The projects `elastic_ips` and `swarm_cluster` must be among them.
+    The projects `elastic_ips` and `swarm_cluster` must be among them. Raises CloudError where one
+    lacks some of its outputs: an apply was cut short.
     """
+    _require_all(spec, projects)
     cluster = projects["swarm_cluster"]
     addresses = tuple(
         entry["public_ip"] for _, entry in sorted(projects["elastic_ips"]["addresses"].items())

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from beeyard.errors import ToolError
 from beeyard.process import Command, Runner
 
-#: Native locking in the S3 backend came with Terraform 1.10; the projects ask for 1.11.
+#: What the projects' `required_version` asks for. Native locking of the state in S3 is in both.
 MINIMUM = (1, 11)
-#: OpenTofu has had it since 1.10.
-MINIMUM_TOFU = (1, 10)
 
 
 @dataclass(frozen=True)
@@ -25,14 +23,14 @@ class Binary:
 def find(runner: Runner) -> Binary:
     """The first Terraform that is new enough; raises ToolError if there is none."""
     seen = []
-    for name, minimum in (("terraform", MINIMUM), ("tofu", MINIMUM_TOFU)):
+    for name in ("terraform", "tofu"):
         path = shutil.which(name)
         if path is None:
             continue
         version = _version(runner, (path,))
-        if _numbers(version) >= minimum:
+        if _numbers(version) >= MINIMUM:
             return Binary((path,), version)
-        seen.append(f"{path} is {version}, wanted is {minimum[0]}.{minimum[1]} or newer")
+        seen.append(f"{path} is {version}, wanted is {MINIMUM[0]}.{MINIMUM[1]} or newer")
     return _library(runner, seen)
 
 
@@ -43,7 +41,7 @@ def _library(runner: Runner, seen: list[str]) -> Binary:
         raise ToolError(
             "there is no Terraform that can be used",
             why="\n".join([*seen, result.tail()]),
-            fix="install Terraform 1.11 or newer, or OpenTofu 1.10 or newer",
+            fix="install Terraform or OpenTofu, 1.11 or newer",
         )
     return Binary(argv, json.loads(result.stdout)["terraform_version"])
 

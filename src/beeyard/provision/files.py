@@ -1,5 +1,6 @@
 """What Ansible and SSH read, written into a cluster's folder."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import StringIO
@@ -40,7 +41,7 @@ def render_inventory(inventory: Inventory, ssh_config: Path) -> dict[str, Any]:
                 "ansible_user": inventory.ssh.user,
                 "ansible_become": True,
                 "ansible_python_interpreter": "/usr/bin/python3",
-                "ansible_ssh_common_args": f"-F {ssh_config}",
+                "ansible_ssh_common_args": f"-F {shlex.quote(str(ssh_config))}",
                 **inventory.variables,
             },
             "children": {

@@ -14,6 +14,7 @@ import ansible_runner
 from beeyard.errors import HostError, ToolError
 from beeyard.private import private_folder
 from beeyard.provision.files import ProvisionFiles
+from beeyard.provision.handover import handing
 from beeyard.secret import Secret
 
 PLAYBOOKS = ("deploy_swarm", "configure_efs", "deploy_infra", "provision_apps")
@@ -54,7 +55,7 @@ def run(
     """Run `playbook` (a name without `.yml`); raises HostError with the task and the host."""
     watcher = _Watcher(say)
     with resources.as_file(resources.files("beeyard.provision") / "ansible") as project:
-        result = ansible_runner.interface.run(
+        runner = ansible_runner.interface.init_runner(
             private_data_dir=str(private_folder(files.folder / "runner")),
             project_dir=str(project),
             playbook=f"{playbook}.yml",
@@ -67,8 +68,12 @@ def run(
             omit_event_data=False,
             rotate_artifacts=5,
         )
-    if result.status != "successful":
-        raise watcher.failure(playbook, result)
+        with handing(runner.config.env, files.folder / "runner") as receiver:
+            runner.config.command = [*receiver, *runner.config.command]
+            runner.config.env = {}
+            runner.run()
+    if runner.status != "successful":
+        raise watcher.failure(playbook, runner)
     return watcher.converged()
 
 
@@ -140,9 +145,11 @@ class _Watcher:
 
     def failure(self, playbook: str, result: Any) -> HostError:
         if not self._failures:
+            with result.stdout as stdout:
+                said = stdout.read().splitlines()
             return HostError(
                 f"the playbook {playbook}.yml could not be run ({result.status})",
-                why="\n".join(result.stdout.read().splitlines()[-20:]),
+                why="\n".join(said[-20:]),
             )
         lines = [f"{host}: {task}: {reason}" for host, task, reason in self._failures]
         hosts = sorted({host for host, _, _ in self._failures})
@@ -155,5 +162,6 @@ class _Watcher:
 
 
 def _reason(result: Mapping[str, Any]) -> str:
-    parts = [str(result[key]).strip() for key in ("msg", "stderr") if result.get(key)]
+    words = (result.get(key) for key in ("msg", "stderr", "censored"))
+    parts = [str(text).strip() for text in words if text]
     return "\n".join(parts) or "failed without a word"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from beeyard.errors import HostError
 from beeyard.inventory import Host, Inventory
-from beeyard.process import Command, Completed, Runner, SshRunner
+from beeyard.process import Command, CommandTimeout, Completed, Runner, SshRunner
 from beeyard.waiting import Clock, Timeout, wait_until
 
 #: Seconds that a node may take from the API's "running" to its SSH server's answer.
@@ -38,13 +38,19 @@ def await_ssh(
 
 
 def _await(runner: Runner, host: Host, clock: Clock, deadline: float) -> None:
-    last: list[Completed] = []
+    last: list[str] = []
 
     def answers() -> bool:
-        last[:] = [runner.run(Command(["true"], timeout=30), check=False)]
-        if _CHANGED in last[0].stderr:
-            raise _changed(host, last[0])
-        return last[0].code == 0
+        try:
+            result = runner.run(Command(["true"], timeout=30), check=False)
+        except CommandTimeout as error:
+            # A node that is still booting may take the connection and then stand still.
+            last[:] = [error.what]
+            return False
+        if _CHANGED in result.stderr:
+            raise _changed(host, result)
+        last[:] = [result.tail()]
+        return result.code == 0
 
     try:
         wait_until(answers, clock=clock, deadline=deadline, interval=0.5)
@@ -52,7 +58,7 @@ def _await(runner: Runner, host: Host, clock: Clock, deadline: float) -> None:
         raise HostError(
             f"{host.name} does not let us in after {deadline:.0f} s",
             where=f"{host.name} ({host.identity}, {host.address})",
-            why=last[0].tail() if last else None,
+            why=last[0] or None,
             fix="look at the instance's console log; is the SSH user right, and may this address "
             "reach port 22 (`ssh.user`, `ssh.allowed_cidrs`)?",
         ) from None

@@ -16,6 +16,7 @@ def apply() -> None:
     say_vpc_only()
     show_groups_of_interface()
     mark_parameters_of_user()
+    remove_interfaces_of_the_terminated()
 
 
 def say_vpc_only() -> None:
@@ -69,6 +70,22 @@ def mark_parameters_of_user() -> None:
         original(self, [{**parameter, "Source": "user"} for parameter in new_parameters])
 
     _put(DBParameterGroup, "update_parameters", update_parameters)
+
+
+def remove_interfaces_of_the_terminated() -> None:
+    """Remove a terminated instance's network interfaces, and so free their private addresses.
+
+    That is EC2's default for interfaces made at launch. moto keeps the addresses as long as Python
+    keeps the instance; a manager could never be replaced by one at the same address.
+    """
+    original: Any = Instance.terminate
+
+    def terminate(self: Instance) -> Any:
+        for interface in self.nics.values():
+            interface.delete_on_termination = interface.id in self.ec2_backend.enis
+        return original(self)
+
+    _put(Instance, "terminate", terminate)
 
 
 def _put(owner: type, name: str, value: object) -> None:

@@ -83,7 +83,7 @@ def _taken(port: int, listening: Iterable[Listener]) -> SandboxError:
     return SandboxError(
         f"port {port} of 127.0.0.1 is taken",
         why=holder(inodes) or "another user's process, or another sandbox, holds it",
-        fix="stop what holds it, or choose other ports (--http-port, --https-port)",
+        fix="stop what holds it, or choose other ports: BEEYARD_SANDBOX_PORTS=8080,8443",
     )
 
 

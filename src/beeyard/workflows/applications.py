@@ -53,4 +53,10 @@ def _value(name: str, source: SecretSource, cluster: Cluster) -> Secret:
     path = source.path(cluster.base)
     if not path.is_file():
         raise ConfigError(f"there is no file {path}", where=where, fix="make it, or name another")
-    return Secret(path.read_text().rstrip("\n"))
+    try:
+        return Secret(path.read_text().rstrip("\n"))
+    except (OSError, UnicodeDecodeError) as error:
+        # Not the error's own words: those of a decoder hold bytes of the secret.
+        raise ConfigError(
+            f"the file {path} can't be read as text", where=where, why=type(error).__name__
+        ) from None

@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from beeyard.errors import ConfigError
-from beeyard.private import write_private
+from beeyard.private import private_folder, write_private
 
 
 def public_key(path: Path, *, own: bool) -> str:
@@ -32,8 +32,10 @@ def _make(path: Path, public: Path) -> None:
         serialization.PrivateFormat.OpenSSH,
         serialization.NoEncryption(),
     )
-    write_private(path, private)
     line = key.public_key().public_bytes(
         serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
     )
+    private_folder(path.parent)
+    # The private one last: where it is, both are, even if this was cut short before.
     public.write_bytes(line + b" beeyard\n")
+    write_private(path, private)

@@ -35,6 +35,8 @@ _REPOSITORY = "beeyard-sandbox"
 #: Raised when the way images are made changes in a way that their contexts don't show.
 _RECIPE = "1"
 _LABEL = "beeyard.sandbox.image"
+#: Of stages that only serve to build others: nothing else names them.
+_STAGE_LABEL = "beeyard.sandbox.stage"
 _AT_ONCE = 2
 
 
@@ -183,6 +185,7 @@ class _Work:
 
     def forget_others(self, wanted: set[str]) -> None:
         """Remove versions that nothing refers to any more; one in use stays until it is not."""
+        self.client.images.prune(filters={"dangling": True, "label": _STAGE_LABEL})
         for image in self.client.images.list():
             for tag in image.tags:
                 if tag.startswith(f"{_REPOSITORY}/") and tag not in wanted:

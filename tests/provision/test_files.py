@@ -1,0 +1,100 @@
+"""The files that Ansible and SSH read: their content, and who may read them."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from beeyard.inventory import SshAccess, build, render_ssh_config
+from beeyard.process import Command, LocalRunner
+from beeyard.provision import ProvisionFiles, write
+from cloud.example import outputs, spec
+
+SECRETS = {"shop_token": "env:SHOP_TOKEN", "shop_key": "generate"}
+
+
+@pytest.fixture(params=["plain", "with some spaces"])
+def files(request: pytest.FixtureRequest, tmp_path: Path) -> ProvisionFiles:
+    return written(tmp_path / str(request.param))
+
+
+def written(folder: Path) -> ProvisionFiles:
+    access = SshAccess("admin", folder / "id", folder / "known_hosts", folder / "sockets")
+    described = spec(applications={"shop": {"path": ".", "secrets": SECRETS}})
+    return write(build(described, outputs(), access), folder / "provision")
+
+
+def as_ansible_reads(files: ProvisionFiles) -> dict[str, Any]:
+    program = Path(sys.executable).with_name("ansible-inventory")
+    command = Command(
+        [str(program), "-i", str(files.inventory), "--list"],
+        env={"ANSIBLE_LOCAL_TEMP": str(files.folder / "tmp")},
+    )
+    listed: dict[str, Any] = json.loads(LocalRunner().run(command).stdout)
+    return listed
+
+
+def test_ansible_finds_the_groups_and_what_each_host_is(tmp_path: Path) -> None:
+    files = written(tmp_path / "with some spaces")
+    listed = as_ansible_reads(files)
+    assert listed["managers"]["hosts"] == ["manager-1"]
+    assert listed["workers"]["hosts"] == ["worker-1", "worker-2"]
+    assert set(listed["nodes"]["children"]) == {"managers", "workers"}
+    worker = listed["_meta"]["hostvars"]["worker-2"]
+    assert (worker["node_role"], worker["node_zone"], worker["node_private_ip"]) == (
+        "worker",
+        "eu-central-1c",
+        "10.20.8.4",
+    )
+    # The alias of ssh_config, so that jumps and pinned host keys apply.
+    assert worker["ansible_host"] == "worker-2"
+    assert worker["infra_stack_domain"] == "shop.example.com"
+    _check_ssh_arguments(worker["ansible_ssh_common_args"], files)
+
+
+def _check_ssh_arguments(arguments: str, files: ProvisionFiles) -> None:
+    """As Ansible's connection plugin splits them, so does a shell."""
+    said = LocalRunner().run(Command(["sh", "-c", f"printf '%s\\n' {arguments}"]))
+    assert said.stdout.splitlines() == ["-F", str(files.ssh_config)]
+
+
+def test_the_ssh_configuration_is_the_one_of_the_inventory(files: ProvisionFiles) -> None:
+    folder = files.folder.parent
+    access = SshAccess("admin", folder / "id", folder / "known_hosts", folder / "sockets")
+    assert files.ssh_config.read_text() == render_ssh_config(build(spec(), outputs(), access))
+
+
+def test_nobody_else_may_look(files: ProvisionFiles) -> None:
+    sockets = files.folder.parent / "sockets"
+    modes = {
+        path: path.stat().st_mode & 0o777
+        for path in (files.folder, sockets, files.inventory, files.ssh_config)
+    }
+    assert modes == {
+        files.folder: 0o700,
+        sockets: 0o700,
+        files.inventory: 0o600,
+        files.ssh_config: 0o600,
+    }
+
+
+def test_no_value_of_a_secret_is_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SHOP_TOKEN", "hush-hush")
+    files = written(tmp_path)
+    texts = [path.read_text() for path in files.folder.rglob("*") if path.is_file()]
+    assert len(texts) == 2
+    assert not any("hush-hush" in text for text in texts)
+
+
+def test_written_again_they_are_the_same(tmp_path: Path) -> None:
+    first = written(tmp_path)
+    before = first.inventory.read_bytes()
+    os.chmod(first.inventory, 0o644)  # noqa: PTH101
+
+    assert written(tmp_path) == first
+
+    assert first.inventory.read_bytes() == before
+    assert first.inventory.stat().st_mode & 0o777 == 0o600

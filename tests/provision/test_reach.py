@@ -1,0 +1,109 @@
+"""First contact with the nodes."""
+
+from pathlib import Path
+
+import pytest
+
+from beeyard.errors import HostError, render
+from beeyard.inventory import Inventory, SshAccess, build
+from beeyard.provision import await_ssh
+from beeyard.testing import FakeClock, FakeRunner
+from cloud.example import MANAGER, WORKERS, outputs, spec
+
+CONFIG = Path("/x/ssh_config")
+SSH = SshAccess("admin", Path("/k/id"), Path("/k/known_hosts"), Path("/run/s"))
+REFUSED = "ssh: connect to host 198.51.100.1 port 22: Connection refused"
+CHANGED = (
+    "@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@\n"
+    "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\n"
+    "@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@\n"
+    "Offending ED25519 key in /k/known_hosts:1\n"
+    "Host key verification failed."
+)
+
+
+def inventory(workers: int = 1) -> Inventory:
+    return build(spec(), outputs(nodes=(MANAGER, *WORKERS[:workers])), SSH)
+
+
+def command(host: str) -> tuple[str, ...]:
+    return ("ssh", "-F", str(CONFIG), "-T", host, "--", "true")
+
+
+def contact(runner: FakeRunner, nodes: Inventory, clock: FakeClock | None = None) -> list[str]:
+    said: list[str] = []
+    await_ssh(nodes, runner, CONFIG, clock or FakeClock(), said.append, deadline=10.0)
+    return said
+
+
+def refusal(runner: FakeRunner, clock: FakeClock | None = None) -> HostError:
+    with pytest.raises(HostError) as caught:
+        contact(runner, inventory(workers=0), clock)
+    return caught.value
+
+
+def test_managers_first_since_they_are_the_way_in() -> None:
+    with FakeRunner() as runner:
+        for name in ("manager-1", "worker-1", "worker-2"):
+            runner.expect(*command(name))
+        said = contact(runner, inventory(workers=2))
+    assert said[0] == "manager-1 answers"
+    assert set(said[1:]) == {"worker-1 answers", "worker-2 answers"}
+    assert runner.calls[0].argv[4] == "manager-1"
+
+
+def test_a_node_that_still_boots_is_asked_again() -> None:
+    clock = FakeClock()
+    with FakeRunner() as runner:
+        runner.expect(*command("manager-1"), code=255, stderr=REFUSED, times=3)
+        runner.expect(*command("manager-1"))
+        contact(runner, inventory(workers=0), clock)
+    assert clock.slept == [0.5, 0.5, 0.5]
+
+
+def test_one_that_takes_the_connection_and_stands_still_is_asked_again() -> None:
+    with FakeRunner() as runner:
+        runner.expect(*command("manager-1"), seconds=31)
+        runner.expect(*command("manager-1"))
+        assert contact(runner, inventory(workers=0)) == ["manager-1 answers"]
+
+
+def test_the_deadline_says_which_node_and_what_ssh_said_last() -> None:
+    clock = FakeClock()
+    runner = FakeRunner().expect(*command("manager-1"), code=255, stderr=REFUSED, times=99)
+
+    error = refusal(runner, clock)
+
+    assert clock.monotonic() == 10.0
+    assert render(error) == (
+        "error: manager-1 does not let us in after 10 s\n"
+        "  where: manager-1 (i-manager-1, 198.51.100.1)\n"
+        f"  why:   {REFUSED}\n"
+        "  do:    look at the instance's console log; is the SSH user right, and may this address "
+        "reach port 22 (`ssh.user`, `ssh.allowed_cidrs`)?"
+    )
+
+
+def test_one_that_never_says_a_word() -> None:
+    runner = FakeRunner().expect(*command("manager-1"), seconds=31, times=99)
+    assert "without an end" in str(refusal(runner).why)
+
+
+def test_workers_are_not_asked_while_there_is_no_way_in() -> None:
+    runner = FakeRunner().expect(*command("manager-1"), code=255, times=99)
+    with pytest.raises(HostError):
+        contact(runner, inventory(workers=2))
+    assert {call.argv[4] for call in runner.calls} == {"manager-1"}
+
+
+def test_a_host_key_that_is_not_the_pinned_one_is_not_waited_for() -> None:
+    clock = FakeClock()
+    runner = FakeRunner().expect(*command("manager-1"), code=255, stderr=CHANGED)
+
+    error = refusal(runner, clock)
+
+    assert (len(runner.calls), clock.slept) == (1, [])
+    assert error.what == "the host key of manager-1 is not the one that was pinned"
+    assert error.where == "manager-1 (i-manager-1, 198.51.100.1)"
+    assert "Offending ED25519 key in /k/known_hosts:1" in str(error.why)
+    assert "somebody may stand between you and it" in str(error.fix)
