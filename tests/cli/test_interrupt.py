@@ -19,9 +19,10 @@ from cli.said import WriteFile
 ENDLESS = """\
 #!/bin/sh
 case "$*" in *version*) echo '{"terraform_version": "1.11.4"}'; exit;; esac
-trap 'sleep 1; echo saved >> "$ENDLESS_PIDS.saved"; exit 1' INT
-echo "$$" >> "$ENDLESS_PIDS"
-while :; do sleep 600; done
+trap 'kill $!; sleep 1; echo saved >> "$ENDLESS_PIDS.saved"; exit 1' INT
+sleep 600 &
+echo "$$ $!" >> "$ENDLESS_PIDS"
+wait
 """
 SENTENCE = "error: stopped by {}\n  do:    run it again to go on from here\n"
 

@@ -128,6 +128,12 @@ def test_a_rehearsal_whose_supervisor_is_gone() -> None:
     ]
 
 
+def test_memory_that_no_engine_measures() -> None:
+    unknown = tuple(replace(one, memory=None) for one in REHEARSAL.containers)
+    lines = shown(replace(REHEARSAL, containers=unknown)).splitlines()
+    assert lines[1].endswith("8080 and 8443, memory not measured by this engine")
+
+
 def test_no_rehearsal() -> None:
     nothing = replace(
         REHEARSAL, running=False, endpoint=None, http_port=None, containers=(), problems=()

@@ -1,4 +1,4 @@
-"""One cluster, as each stage sees it: what `beeyard.yml` said, what Terraform gave, what it means."""
+"""One cluster as each stage sees it: what `beeyard.yml` said, and what the cloud gave."""
 
 from dataclasses import replace
 from typing import Any

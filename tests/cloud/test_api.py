@@ -85,9 +85,7 @@ class TestDatabase:
         own = rds.describe_db_snapshots(DBInstanceIdentifier=database)["DBSnapshots"]
         assert [entry["SnapshotType"] for entry in own] == ["automated"]
         assert aws.snapshots(database) == []  # RDS's own go with the database
-        rds.create_db_snapshot(
-            DBInstanceIdentifier=database, DBSnapshotIdentifier="shop-final"
-        )
+        rds.create_db_snapshot(DBInstanceIdentifier=database, DBSnapshotIdentifier="shop-final")
         assert aws.snapshots(database) == ["shop-final"]
 
         aws.delete_snapshot("shop-final")

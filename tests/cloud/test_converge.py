@@ -1,5 +1,6 @@
 """The order in which projects are planned, applied and destroyed."""
 
+import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -54,7 +55,8 @@ class Stage:
             code = 2
         if action in {"apply", "destroy"} and project in self.broken:
             code = 1
-        stdout = '{"id": {"value": "of %s"}}' % project if action == "output" else ""
+        given = {"id": {"value": f"of {project}"}}
+        stdout = json.dumps(given) if action == "output" else ""
         return Completed(command, code, stdout, "refused" if code == 1 else "", 0.0)
 
     def _init(self) -> None:

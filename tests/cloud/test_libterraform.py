@@ -62,9 +62,7 @@ def bench(aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
         region=aws.region,
         target=aws.target,
     )
-    return Bench(
-        aws, Terraform(runner, terraform_binary.find(runner), environment), homes[PROJECT]
-    )
+    return Bench(aws, Terraform(runner, terraform_binary.find(runner), environment), homes[PROJECT])
 
 
 def test_the_life_of_a_project(bench: Bench) -> None:

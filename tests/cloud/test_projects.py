@@ -72,7 +72,8 @@ def test_one_address_for_each_manager() -> None:
 
 def test_what_the_nodes_are_made_of() -> None:
     cluster = variables(
-        workers={"count": 1, "egress": "nat"}, image={"ami": "ami-0123456789abcdef0", "root_volume_gib": 50}
+        workers={"count": 1, "egress": "nat"},
+        image={"ami": "ami-0123456789abcdef0", "root_volume_gib": 50},
     )["swarm_cluster"]
 
     assert cluster["ssh_public_key"] == "ssh-ed25519 AAAA ops"

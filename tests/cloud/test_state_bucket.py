@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSResponse
 
 from beeyard.cloud import state_bucket
 from beeyard.cloud.api import Account, Aws
@@ -122,7 +123,6 @@ def test_one_of_another_account_is_not_touched(aws: Aws, moto: Moto) -> None:
 
 def _refuse_heads(aws: Aws) -> None:
     """Answer HeadBucket as S3 does for a bucket of another account: 403, without a body."""
-    from botocore.awsrequest import AWSResponse
 
     class Raw:
         def stream(self, *_: Any, **__: Any) -> Any:

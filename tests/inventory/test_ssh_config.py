@@ -31,10 +31,7 @@ def understood(folder: Path, host: str) -> dict[str, str]:
 def test_a_host_as_text(tmp_path: Path) -> None:
     text = render_ssh_config(inventory(tmp_path))
     assert text.endswith(
-        "Host worker-2\n"
-        "  HostName 10.20.8.4\n"
-        "  HostKeyAlias i-worker-2\n"
-        "  ProxyJump manager-1\n"
+        "Host worker-2\n  HostName 10.20.8.4\n  HostKeyAlias i-worker-2\n  ProxyJump manager-1\n"
     )
     assert text.count("ProxyJump") == 2
 

@@ -1,6 +1,5 @@
 """`beeyard`: the one place that wires, prints and exits."""
 
-import contextlib
 import json
 import os
 import sys
@@ -15,7 +14,7 @@ from rich.markup import escape
 import beeyard
 from beeyard.cli import cluster, files, rehearsal
 from beeyard.cli.options import Options
-from beeyard.cli.signals import Stopped, await_threads, leave, pass_on
+from beeyard.cli.signals import Stopped, leave, pass_on
 from beeyard.cli.view import err
 from beeyard.cli.words import Group, in_front, misunderstood
 from beeyard.errors import BeeyardError, Refused, render
@@ -88,8 +87,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BeeyardError.exit_code
     except Stopped as stopped:
-        with contextlib.suppress(Stopped):
-            await_threads()
         return _report(stopped.in_words(), how)
     except Exception as error:  # noqa: BLE001
         return _report(_in_words(error), how)

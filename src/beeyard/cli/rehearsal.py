@@ -12,11 +12,13 @@ from beeyard import sandbox
 from beeyard.cli.options import Options
 from beeyard.cli.tables import show_rehearsal
 from beeyard.cli.view import confirm, err, out
-from beeyard.cli.wiring import file_of, folder_of
+from beeyard.cli.wiring import file_of, folder_of, sockets_of
 from beeyard.cli.words import Command, Group
 from beeyard.cloud.workspace import remove
 from beeyard.config import load
 from beeyard.errors import SandboxError
+from beeyard.process import LocalRunner
+from beeyard.provision import close_connections
 
 app = typer.Typer(name="sandbox", cls=Group, help="The rehearsal cloud on this machine.")
 Name = Annotated[
@@ -35,7 +37,9 @@ def status(context: typer.Context, name: Name = None) -> None:
         return
     if not found:
         out().print("there is no rehearsal on this machine")
-    for each in found:
+    for index, each in enumerate(found):
+        if index:
+            out().print()
         show_rehearsal(out(), each)
 
 
@@ -80,6 +84,7 @@ def confirm_removal(name: str, *, yes: bool) -> None:
 def remove_rehearsal(options: Options, name: str) -> None:
     """Remove its containers, networks, volumes, supervisor and files, and say so."""
     sandbox.down(name, lambda line: err().print(escape(line)))
+    close_connections(sockets_of(name, "sandbox"), LocalRunner())
     remove(folder_of(name, "sandbox"))
     if options.json:
         sys.stdout.write(json.dumps({"removed": name}) + "\n")

@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM: what runs is told to stop, and then so do we."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -8,7 +9,9 @@ from types import FrameType
 from typing import NoReturn
 
 from beeyard.errors import Interrupted
-from beeyard.process import LocalRunner
+from beeyard.process import Command, Completed, LineHandler, LocalRunner
+
+_GO_ON = "run it again to go on from here"
 
 
 class Stopped(BaseException):
@@ -20,10 +23,63 @@ class Stopped(BaseException):
 
     def in_words(self) -> Interrupted:
         """The error to show."""
-        return Interrupted(f"stopped by {self.by}", fix="run it again to go on from here")
+        return Interrupted(f"stopped by {self.by}", fix=_GO_ON)
 
 
-def pass_on(runner: LocalRunner | None = None) -> None:
+class StoppableRunner(LocalRunner):
+    """Runs on this machine until it is interrupted; can wait for the end of all that it runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._changed = threading.Condition()
+        self._running: set[object] = set()
+        self._interrupted = False
+
+    def run(
+        self, command: Command, *, check: bool = True, on_line: LineHandler | None = None
+    ) -> Completed:
+        # The main thread cleans up; what others are in the middle of ends with this step.
+        if self._interrupted and threading.current_thread() is not threading.main_thread():
+            raise Interrupted(f"`{command}` was not begun", fix=_GO_ON)
+        this = object()
+        try:
+            with self._changed:
+                self._running.add(this)
+            return super().run(command, check=check, on_line=on_line)
+        finally:
+            with self._changed:
+                self._running.discard(this)
+                self._changed.notify_all()
+
+    def interrupt(self) -> None:
+        """Pass Ctrl-C on to all that runs, and begin nothing more. For a signal's handler."""
+        self._interrupted = True
+        # In a thread: the one that the signal came to may hold the lock that this needs.
+        threading.Thread(target=self._tell_all, daemon=True).start()
+
+    def _tell_all(self) -> None:
+        """Interrupt each process once: Terraform takes a second time for leave to lose its state.
+
+        One that another thread was just starting is known a moment later.
+        """
+        told: set[int] = set()
+        with self._changed:
+            while self._running:
+                with self._lock:
+                    new = {process.pid for process in self._processes} - told
+                for pid in new:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(pid, signal.SIGINT)
+                told |= new
+                self._changed.wait(0.1)
+
+    def await_end(self) -> None:
+        """Return when nothing runs any more: Terraform, told to stop, saves its state first."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._running)
+
+
+def pass_on(runner: StoppableRunner | None = None) -> None:
     """From now on, an interrupt ends the runner's processes and raises Stopped."""
 
     def handle(number: int, _frame: FrameType | None) -> None:
@@ -40,25 +96,10 @@ def pass_on(runner: LocalRunner | None = None) -> None:
     signal.signal(signal.SIGTERM, handle)
 
 
-def await_threads() -> None:
-    """Return when all that threads have begun has come to an end; Terraform saves its state then.
-
-    Raises Stopped if somebody does not want to wait.
-    """
-    for thread in _others():
-        thread.join()
-
-
 def leave(code: int) -> NoReturn:
     """End with that exit code; once stopped, whatever threads are still at."""
-    if code == Interrupted.exit_code and _others():
+    if code == Interrupted.exit_code and threading.active_count() > 1:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
-
-
-def _others() -> list[threading.Thread]:
-    """The threads that Python would wait for at its end."""
-    own = threading.current_thread()
-    return [thread for thread in threading.enumerate() if thread is not own and not thread.daemon]

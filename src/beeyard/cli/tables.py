@@ -38,9 +38,10 @@ def show_rehearsal(console: Console, status: SandboxStatus) -> None:
     mark = "[green]running[/green]" if status.running else "[red]not running[/red]"
     console.print(f"[bold]{escape(status.name)}[/bold], rehearsed on this machine: {mark}")
     ports = f"{status.http_port} and {status.https_port}" if status.http_port else "none"
+    measured = any(one.memory is not None for one in status.containers)
+    memory = _mebibytes(status.memory) if measured else "not measured by this engine"
     console.print(
-        f"AWS API {status.endpoint or 'gone'}, ports of 127.0.0.1: {ports}, "
-        f"memory {_mebibytes(status.memory)}"
+        f"AWS API {status.endpoint or 'gone'}, ports of 127.0.0.1: {ports}, memory {memory}"
     )
     if status.containers:
         columns = ("container", "kind", "host name", "address", "memory", "state")

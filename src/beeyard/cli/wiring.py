@@ -12,13 +12,12 @@ import platformdirs
 from beeyard import sandbox
 from beeyard.cli.files import show_warnings
 from beeyard.cli.options import Options
-from beeyard.cli.signals import pass_on
+from beeyard.cli.signals import StoppableRunner, Stopped, pass_on
 from beeyard.cli.view import can_redraw, listening
 from beeyard.cloud import AWS, Target
 from beeyard.config import ClusterSpec, check, find, load, require
 from beeyard.errors import ConfigError
 from beeyard.private import private_folder
-from beeyard.process import LocalRunner
 from beeyard.provision import mitogen_wanted
 from beeyard.waiting import SystemClock
 from beeyard.workflows import Cluster, Progress
@@ -36,9 +35,12 @@ def open_cluster(options: Options, *, start: bool = False) -> Iterator[Cluster]:
         findings = check(spec, path, environ=os.environ)
         show_warnings(findings)
         require(findings, path)
-    runner = LocalRunner()
+    runner = StoppableRunner()
     pass_on(runner)
-    with listening(live=can_redraw() and not options.json and not options.debug) as listener:
+    with (
+        _ended(runner),
+        listening(live=can_redraw() and not options.json and not options.debug) as listener,
+    ):
         progress = Progress(listener)
         target = _target(options, spec, progress, start=start)
         yield Cluster(
@@ -46,12 +48,22 @@ def open_cluster(options: Options, *, start: bool = False) -> Iterator[Cluster]:
             base=path.parent,
             target=target,
             folder=private_folder(folder_of(spec.name, target.world)),
-            sockets=_sockets(spec.name, target.world),
+            sockets=sockets_of(spec.name, target.world),
             runner=runner,
             clock=SystemClock(),
             progress=progress,
             mitogen=mitogen_wanted(),
         )
+
+
+@contextmanager
+def _ended(runner: StoppableRunner) -> Iterator[None]:
+    """Once stopped, leave when nothing runs any more."""
+    try:
+        yield
+    except Stopped:
+        runner.await_end()
+        raise
 
 
 def file_of(options: Options) -> Path:
@@ -110,7 +122,7 @@ def _ports() -> tuple[int | None, int | None]:
     return int(http), int(https)
 
 
-def _sockets(name: str, world: str) -> Path:
+def sockets_of(name: str, world: str) -> Path:
     """A short folder for SSH's control sockets, whose paths have room for about 100 bytes."""
     mark = hashlib.sha256(f"{folder_of(name, world)}".encode()).hexdigest()[:8]
     return Path(tempfile.gettempdir()) / f"beeyard-{os.getuid()}-{mark}"

@@ -52,9 +52,7 @@ def cli_config(folder: Path, provider_mirror: Path | None) -> Path:
     if provider_mirror is None:
         # Shared by the projects: the AWS provider is several hundred megabytes. Without the second
         # line every project's first `init` would download it again, over the one in use.
-        text = (
-            f'plugin_cache_dir = "{cache}"\nplugin_cache_may_break_dependency_lock_file = true\n'
-        )
+        text = f'plugin_cache_dir = "{cache}"\nplugin_cache_may_break_dependency_lock_file = true\n'
     else:
         text = (
             "provider_installation {\n"

@@ -1,5 +1,6 @@
 """Stage `provision`: `Inventory` to converged hosts, by Ansible."""
 
+from beeyard.provision.connections import close as close_connections
 from beeyard.provision.files import ProvisionFiles, write
 from beeyard.provision.playbook import PLAYBOOKS, Converged, Options, mitogen_wanted, run
 from beeyard.provision.reach import await_ssh
@@ -10,6 +11,7 @@ __all__ = [
     "Options",
     "ProvisionFiles",
     "await_ssh",
+    "close_connections",
     "mitogen_wanted",
     "run",
     "write",

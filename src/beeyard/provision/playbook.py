@@ -124,7 +124,7 @@ class _Watcher:
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
-        self._failures: list[tuple[str, str, str]] = []
+        self._failures: dict[str, tuple[str, list[str]]] = {}
         self._tasks: list[str] = []
         self._changed: dict[str, int] = {}
 
@@ -133,12 +133,17 @@ class _Watcher:
         if kind == "playbook_on_task_start":
             self._say(str(data["task"]))
         elif kind in _FAILED and not data.get("ignore_errors"):
-            self._failures.append((str(data["host"]), str(data["task"]), _reason(data["res"])))
+            self._failed(str(data["host"]), str(data["task"]), _reason(data["res"]))
         elif kind == "runner_on_ok" and data["res"].get("changed"):
             self._tasks.append(f"{data['host']}: {data['task']}")
         elif kind == "playbook_on_stats":
             self._changed = dict(data["changed"])
         return False  # keep no copy of the event on disk: it may hold what no_log missed
+
+    def _failed(self, host: str, task: str, reason: str) -> None:
+        """Keep the reasons of the last task that failed: what failed before was rescued."""
+        before, reasons = self._failures.get(host, (task, []))
+        self._failures[host] = (task, [*reasons, reason] if before == task else [reason])
 
     def converged(self) -> Converged:
         return Converged(self._changed, tuple(self._tasks))
@@ -151,8 +156,12 @@ class _Watcher:
                 f"the playbook {playbook}.yml could not be run ({result.status})",
                 why="\n".join(said[-20:]),
             )
-        lines = [f"{host}: {task}: {reason}" for host, task, reason in self._failures]
-        hosts = sorted({host for host, _, _ in self._failures})
+        hosts = sorted(self._failures)
+        lines = [
+            f"{host}: {task}: {reason}"
+            for host, (task, reasons) in sorted(self._failures.items())
+            for reason in reasons
+        ]
         return HostError(
             f"the playbook {playbook}.yml failed on {', '.join(hosts)}",
             where=", ".join(hosts),

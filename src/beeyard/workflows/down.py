@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from beeyard.cloud import state_bucket
 from beeyard.cloud.workspace import remove
 from beeyard.errors import Refused
+from beeyard.provision import close_connections
 from beeyard.workflows.cloud import Cloud, open_cloud
 from beeyard.workflows.cluster import Cluster
 
@@ -34,6 +35,7 @@ def down(cluster: Cluster, confirm: Callable[[str], None], *, purge: bool = Fals
             cloud.destroy(phase, final_snapshot=not purge)
             phase.result = ", ".join(reversed(stateful))
     kept = _keep_or_purge(cluster, cloud, purge=purge)
+    close_connections(cluster.sockets, cluster.runner)
     remove(cluster.folder)
     return kept
 

@@ -52,12 +52,6 @@ class Hosts:
         phase.result = f"{done.total} changed"
         return done
 
-    def close(self) -> None:
-        """End the shared SSH connections, so that no process of ours is left."""
-        for host in self.inventory.hosts:
-            argv = ["ssh", "-F", str(self.files.ssh_config), "-O", "exit", host.name]
-            self.cluster.runner.run(Command(argv, timeout=10), check=False)
-
 
 def open_hosts(cluster: Cluster, outputs: Outputs) -> Hosts:
     """Write inventory and SSH configuration from what the cloud gave."""

@@ -100,11 +100,11 @@ def describe(spec: ClusterSpec, account: Account) -> str:
     lines = [
         f"account {account.id} ({account.arn}), region {spec.region}",
         (
-            f"{spec.managers.count} managers ({spec.managers.type}), "
-            f"{spec.workers.count} workers ({spec.workers.type}), "
+            f"{_many(spec.managers.count, 'manager')} ({spec.managers.type}), "
+            f"{_many(spec.workers.count, 'worker')} ({spec.workers.type}), "
             f"in {len(spec.zones)} zones of a VPC {spec.vpc_cidr}"
         ),
-        f"{spec.managers.count} elastic IPs, an encrypted EFS",
+        f"{_many(spec.managers.count, 'elastic IP')}, an encrypted EFS",
     ]
     if spec.workers.egress == "nat":
         lines.append("a NAT gateway in every zone")
@@ -115,3 +115,7 @@ def describe(spec: ClusterSpec, account: Account) -> str:
     if spec.dns:
         lines.append(f"records for {spec.domain} and *.{spec.domain} in zone {spec.dns.zone}")
     return "\n".join(lines)
+
+
+def _many(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
