@@ -99,9 +99,9 @@ def _check_refusals(bench: Bench) -> None:
         bench.raw("frobnicate")
     assert "frobnicate" in failed.value.completed.stdout + failed.value.completed.stderr
 
-    (bench.home / "main.tf").write_text('output "x" {\n  value = var.nowhere\n}\n')
+    (bench.home / "broken.tf").write_text('output "x" {\n  value = var.nowhere\n}\n')
     with pytest.raises(CloudError) as caught:
         bench.terraform.plan(bench.home)
     assert caught.value.what == f"Terraform could not plan the project `{PROJECT}`"
-    assert caught.value.where == f"{PROJECT}: main.tf:2"
+    assert caught.value.where == f"{PROJECT}: broken.tf:2"
     assert "Reference to undeclared input variable" in str(caught.value.why)

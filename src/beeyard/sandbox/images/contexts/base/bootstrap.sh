@@ -55,6 +55,9 @@ root="$1"
 cp /tmp/bootstrap/slim.dpkg "$root/etc/dpkg/dpkg.cfg.d/slim"
 cp /tmp/bootstrap/slim.apt "$root/etc/apt/apt.conf.d/90slim"
 rm -f "$root"/var/cache/apt/*.bin
+# It has merged what it had to, and brought all of perl to do so.
+DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get purge --yes \
+    usrmerge perl '^perl-modules-5' '^libperl5' '^libgdbm' '^lib(file-find-rule|number-compare|text-glob)-perl$'
 find "$root/usr/share/doc" -mindepth 2 ! -name copyright ! -type d -delete
 find "$root/usr/share/doc" -mindepth 1 -type d -empty -delete
 for folder in groff info linda lintian locale man; do
