@@ -63,6 +63,8 @@ def run(
             envvars=_environment(project, files, options),
             cmdline=_arguments(options),
             event_handler=watcher.event,
+            # Without one of ours, it would put its own handlers in the place of the command line's.
+            cancel_callback=lambda: False,
             quiet=True,
             suppress_env_files=True,
             omit_event_data=False,

@@ -1,7 +1,7 @@
 """The part of `up` that makes what is not there: what takes long goes on beside what need not wait.
 
-The database takes minutes on AWS and half a minute in a rehearsal; the Swarm needs only the nodes,
-and the applications' images only the Swarm.
+The database takes minutes on AWS, half a minute in a rehearsal. The Swarm needs only the nodes, the
+infrastructure services only the shared files besides, and the applications' images only the Swarm.
 """
 
 from collections.abc import Iterator
@@ -25,28 +25,36 @@ _NODES = 2
 
 def make(cluster: Cluster, cloud: Cloud, where: Where) -> tuple[Hosts, int]:
     """Apply what is to be applied and bring the hosts to it. Gives the number of changes."""
+    nodes = [name for wave in cloud.waves[:_NODES] for name in wave]
     with cluster.progress.phase("cloud: network and nodes") as phase:
         plans = cloud.apply(phase, cloud.waves[:_NODES])
         phase.result = summary(plans)
-    with ThreadPoolExecutor(1) as pool:
-        rest = pool.submit(_rest, cluster, cloud)
-        hosts = reach(
-            cluster, cloud.outputs([name for wave in cloud.waves[:_NODES] for name in wave])
-        )
+    with ThreadPoolExecutor(len(cloud.folders)) as pool:
+        rest = {
+            name: pool.submit(_project, cluster, cloud, name)
+            for name in cloud.folders
+            if name not in nodes
+        }
+        hosts = reach(cluster, cloud.outputs(nodes))
         fresh = not hosts.in_swarm()
         changes = swarm_of(cluster, hosts)
         with _images(cluster, hosts, where, wanted=fresh) as images:
-            plans |= rest.result()
+            plans |= rest.pop("efs").result()
+            changes += infrastructure_of(
+                cluster, open_hosts(cluster, cloud.outputs([*nodes, "efs"]))
+            )
+            for project in rest.values():
+                plans |= project.result()
             hosts = open_hosts(cluster, cloud.outputs())
             await_names(cluster, hosts.outputs)
-            changes += services_of(cluster, hosts)
+            changes += secrets_of(cluster, hosts)
             images.result()
     return hosts, changes + sum(len(plan.changes) for plan in plans.values())
 
 
-def _rest(cluster: Cluster, cloud: Cloud) -> dict[str, Plan]:
-    with cluster.progress.phase("cloud: files, database, records") as phase:
-        plans = cloud.apply(phase, cloud.waves[_NODES:])
+def _project(cluster: Cluster, cloud: Cloud, name: str) -> dict[str, Plan]:
+    with cluster.progress.phase(f"cloud: {name}") as phase:
+        plans = cloud.apply(phase, [[name]])
         phase.result = summary(plans)
     return plans
 
@@ -73,18 +81,22 @@ def swarm_of(cluster: Cluster, hosts: Hosts) -> int:
         return hosts.play(phase, "deploy_swarm", Options(mitogen=cluster.mitogen)).total
 
 
-def services_of(cluster: Cluster, hosts: Hosts) -> int:
-    """Shared files, infrastructure services, and what applications need."""
-    with cluster.progress.phase("secrets") as phase:
+def infrastructure_of(cluster: Cluster, hosts: Hosts) -> int:
+    """Shared files and infrastructure services. Gives how many tasks changed something."""
+    with cluster.progress.phase("hosts: files and services") as phase:
+        options = Options(tags=("configure_efs", "deploy_infra"), mitogen=cluster.mitogen)
+        return hosts.play(phase, "deploy", options).total
+
+
+def secrets_of(cluster: Cluster, hosts: Hosts) -> int:
+    """What applications need: folders, databases and secrets. Gives how many tasks changed."""
+    with cluster.progress.phase("secrets and databases") as phase:
         with hosts.swarm() as manager:
             snapshot = manager.snapshot()
         database = hosts.outputs.database
         handed = hand_over(cluster, snapshot, database.identifier if database else None)
-        phase.result = f"{len(handed)} handed over"
-    with cluster.progress.phase("hosts: files and services") as phase:
-        tags = ("configure_efs", "deploy_infra", "provision_apps")
-        options = Options(tags=tags, secrets=handed, mitogen=cluster.mitogen)
-        return hosts.play(phase, "deploy", options).total
+        options = Options(secrets=handed, mitogen=cluster.mitogen)
+        return hosts.play(phase, "provision_apps", options).total
 
 
 @contextmanager

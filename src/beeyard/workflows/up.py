@@ -14,9 +14,16 @@ from beeyard.workflows.applications import missing_secrets
 from beeyard.workflows.cloud import Cloud, open_cloud, summary
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.hosts import Hosts
-from beeyard.workflows.make import await_names, make, reach, services_of, swarm_of
+from beeyard.workflows.make import (
+    await_names,
+    infrastructure_of,
+    make,
+    reach,
+    secrets_of,
+    swarm_of,
+)
 from beeyard.workflows.rollout import Rollout, Where
-from beeyard.workflows.verify import await_urls
+from beeyard.workflows.verify import await_infrastructure, await_urls
 
 #: Shows what would be made and where; raises Refused if the user does not want it.
 Confirm = Callable[[str], None]
@@ -40,7 +47,10 @@ def up(cluster: Cluster, confirm: Confirm, where: Where = "manager") -> UpResult
         hosts, changes = make(cluster, cloud, where)
     else:
         hosts, changes = _keep(cluster, cloud)
+    left_out = skipped(hosts.manager)
     with hosts.swarm() as manager:
+        with cluster.progress.phase("infrastructure") as phase:
+            await_infrastructure(cluster, hosts.outputs, manager, left_out, phase)
         for name in cluster.spec.applications:
             with cluster.progress.phase(f"deploy {name}") as phase:
                 done = Rollout(cluster, hosts, manager, name).run(phase, where)
@@ -53,7 +63,6 @@ def up(cluster: Cluster, confirm: Confirm, where: Where = "manager") -> UpResult
                 progress=lambda seen: phase.say(f"{seen.service}: {seen.note or 'runs'}"),
             )
             phase.result = f"{len(snapshot.services)} run"
-    left_out = skipped(hosts.manager)
     with cluster.progress.phase("addresses") as phase:
         answers = await_urls(cluster, hosts.outputs, left_out, phase)
         phase.result = f"{len(answers)} answer over verified TLS"
@@ -92,7 +101,8 @@ def _keep(cluster: Cluster, cloud: Cloud) -> tuple[Hosts, int]:
         if not missing:
             with cluster.progress.phase("hosts") as phase:
                 return hosts, hosts.play(phase, "deploy", Options(mitogen=cluster.mitogen)).total
-    return hosts, swarm_of(cluster, hosts) + services_of(cluster, hosts)
+    changes = swarm_of(cluster, hosts) + infrastructure_of(cluster, hosts)
+    return hosts, changes + secrets_of(cluster, hosts)
 
 
 def describe(spec: ClusterSpec, account: Account) -> str:

@@ -1,12 +1,13 @@
 """Does every address answer, at every way in, over TLS that is verified?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from beeyard.apps import AppUrl, ProbeResult, await_answer, probe
 from beeyard.cloud import Outputs
 from beeyard.config import ClusterSpec
 from beeyard.errors import UnverifiedError
+from beeyard.swarm import Manager, Patience, await_converged
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.progress import Phase
 from beeyard.workflows.rollout import urls_of
@@ -50,10 +51,41 @@ def probe_urls(
         return list(pool.map(ask, pairs))
 
 
+def await_infrastructure(
+    cluster: Cluster,
+    outputs: Outputs,
+    manager: Manager,
+    left_out: Mapping[str, str],
+    phase: Phase,
+) -> None:
+    """Wait until the infrastructure services run and answer: images are pushed through them.
+
+    Raises SwarmError or UnverifiedError.
+    """
+    running = dashboards(cluster.spec, outputs.ingress.https_port, left_out)
+    stacks = {url.service for url in running}
+    names = [one.name for one in manager.snapshot().services if one.stack in stacks]
+    await_converged(
+        manager,
+        names,
+        patience=Patience(deadline=DEADLINE),
+        clock=cluster.clock,
+        progress=lambda seen: phase.say(f"{seen.service}: {seen.note or 'runs'}"),
+    )
+    _await(cluster, outputs, running, phase)
+    phase.result = f"{len(names)} services run, {len(running)} addresses answer"
+
+
 def await_urls(
     cluster: Cluster, outputs: Outputs, left_out: Mapping[str, str], phase: Phase
 ) -> list[ProbeResult]:
     """Wait until every address answers. Raises UnverifiedError with all of those that do not."""
+    return _await(cluster, outputs, urls(cluster, outputs, left_out), phase)
+
+
+def _await(
+    cluster: Cluster, outputs: Outputs, wanted: Sequence[AppUrl], phase: Phase
+) -> list[ProbeResult]:
     ingress = outputs.ingress
 
     def await_one(url: AppUrl) -> list[ProbeResult] | UnverifiedError:
@@ -70,7 +102,6 @@ def await_urls(
         except UnverifiedError as error:
             return error
 
-    wanted = urls(cluster, outputs, left_out)
     with ThreadPoolExecutor(max_workers=8) as pool:
         found = list(pool.map(await_one, wanted))
     failures = [result for result in found if isinstance(result, UnverifiedError)]
