@@ -132,7 +132,7 @@ class TestCredentials:
     def test_unknown_to_s3(self, moto: Moto) -> None:
         moto.ask_for_credentials()
         aws = Aws(at(moto.endpoint), REGION)
-        error = refusal(aws, lambda aws: state_bucket.projects_with_state(aws, "state", ("efs",)))
+        error = refusal(aws, lambda aws: tuple(state_bucket.outputs(aws, "state", ("efs",))))
         assert error.what == "AWS does not know your credentials"
         assert error.fix == LOG_IN
 

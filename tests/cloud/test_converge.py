@@ -1,13 +1,12 @@
 """The order in which projects are planned, applied and destroyed."""
 
-import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from beeyard.cloud.converge import apply_all, destroy_all, outputs_of, plan_all
+from beeyard.cloud.converge import apply_all, destroy_all, plan_all
 from beeyard.cloud.terraform import Terraform
 from beeyard.cloud.terraform_binary import Binary
 from beeyard.errors import CloudError
@@ -55,9 +54,7 @@ class Stage:
             code = 2
         if action in {"apply", "destroy"} and project in self.broken:
             code = 1
-        given = {"id": {"value": f"of {project}"}}
-        stdout = json.dumps(given) if action == "output" else ""
-        return Completed(command, code, stdout, "refused" if code == 1 else "", 0.0)
+        return Completed(command, code, "", "refused" if code == 1 else "", 0.0)
 
     def _init(self) -> None:
         """Stay long enough for a second one to be seen, if any comes before the first has ended."""
@@ -157,8 +154,3 @@ def test_only_one_fills_the_plugin_cache(stage: Stage, work: Callable[[Stage], N
     work(stage)
     assert stage.did("init") == set(HOMES)
     assert stage.beside_the_first_init == 0
-
-
-def test_outputs_of_every_project(stage: Stage) -> None:
-    found = outputs_of(stage.terraform, stage.folders)
-    assert found == {name: {"id": f"of {name}"} for name in HOMES}

@@ -50,7 +50,7 @@ def test_it_is_made_once_and_keeps_what_is_in_it(aws: Aws) -> None:
 
     assert state_bucket.ensure(aws, "state") is False
 
-    assert state_bucket.projects_with_state(aws, "state", PROJECTS) == ("efs",)
+    assert tuple(state_bucket.outputs(aws, "state", PROJECTS)) == ("efs",)
 
 
 def test_one_that_was_cut_short_is_made_whole(aws: Aws) -> None:
@@ -80,7 +80,7 @@ def test_projects_in_the_order_asked_for_and_no_locks_among_them(aws: Aws) -> No
         put(aws, f"{project}/terraform.tfstate", FULL)
     put(aws, "swarm_cluster/terraform.tfstate.tflock", {"ID": "1"})
 
-    found = state_bucket.projects_with_state(aws, "state", (*PROJECTS, "swarm_cluster"))
+    found = tuple(state_bucket.outputs(aws, "state", (*PROJECTS, "swarm_cluster")))
 
     assert found == PROJECTS
 
@@ -90,7 +90,7 @@ def test_a_state_of_nothing_is_what_a_destroy_leaves(aws: Aws) -> None:
     put(aws, "elastic_ips/terraform.tfstate", EMPTY)
     put(aws, "efs/terraform.tfstate", EMPTY | {"outputs": {"id": {"value": "x"}}})
 
-    assert state_bucket.projects_with_state(aws, "state", PROJECTS) == ("efs",)
+    assert state_bucket.outputs(aws, "state", PROJECTS) == {"efs": {"id": "x"}}
 
 
 def test_it_goes_with_all_versions_of_all_that_is_in_it(aws: Aws) -> None:

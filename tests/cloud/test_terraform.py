@@ -172,15 +172,6 @@ class TestApply:
         assert argv[-1] == "-var=final_snapshot=false"
 
 
-def test_outputs_by_name(terraform: Terraform, runner: FakeRunner, folder: Path) -> None:
-    shown = {
-        "id": {"value": "fs-1", "type": "string", "sensitive": False},
-        "zones": {"value": {"a": 1}, "type": ["map", "number"], "sensitive": False},
-    }
-    runner.expect("terraform", "output", "-json", stdout=json.dumps(shown, indent=2))
-    assert terraform.outputs(folder) == {"id": "fs-1", "zones": {"a": 1}}
-
-
 class TestFailure:
     def failure(
         self,

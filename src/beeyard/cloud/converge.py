@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from beeyard.cloud.terraform import Plan, Terraform
 
@@ -61,12 +61,6 @@ def destroy_all(
     _init_all(terraform, folders)
     for wave in reversed(waves):
         _together(one, [project for project in wave if project in folders])
-
-
-def outputs_of(terraform: Terraform, folders: Mapping[str, Path]) -> dict[str, dict[str, Any]]:
-    """Every project's outputs."""
-    found = _together(lambda project: terraform.outputs(folders[project]), list(folders))
-    return dict(zip(folders, found, strict=True))
 
 
 def _init_all(terraform: Terraform, folders: Mapping[str, Path]) -> None:

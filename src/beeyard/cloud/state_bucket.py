@@ -1,6 +1,7 @@
 """The S3 bucket that holds Terraform's state: made before the first `init`, and kept by `down`."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -50,17 +51,26 @@ def exists(aws: Aws, bucket: str) -> bool:
         return _exists(aws.client("s3"), bucket)
 
 
-def projects_with_state(aws: Aws, bucket: str, projects: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of `projects` whose state holds something: a destroy leaves a state of nothing."""
+def outputs(aws: Aws, bucket: str, projects: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The outputs of those of `projects` whose state holds something: a destroy leaves one of
+    nothing.
+
+    Read as the data source `terraform_remote_state` reads them, without starting Terraform.
+    """
     s3 = aws.client("s3")
     with in_words():
         listed = s3.list_objects_v2(Bucket=bucket)
         keys = {entry["Key"] for entry in listed.get("Contents", [])}
-        return tuple(
-            project
+        states = {
+            project: json.loads(s3.get_object(Bucket=bucket, Key=state_key(project))["Body"].read())
             for project in projects
-            if state_key(project) in keys and _holds_something(s3, bucket, state_key(project))
-        )
+            if state_key(project) in keys
+        }
+    return {
+        project: {name: entry["value"] for name, entry in state.get("outputs", {}).items()}
+        for project, state in states.items()
+        if state.get("resources") or state.get("outputs")
+    }
 
 
 def remove(aws: Aws, bucket: str) -> None:
@@ -90,11 +100,6 @@ def _exists(s3: Any, bucket: str) -> bool:
             ) from error
         raise
     return True
-
-
-def _holds_something(s3: Any, bucket: str, key: str) -> bool:
-    state = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-    return bool(state.get("resources") or state.get("outputs"))
 
 
 def _location(region: str) -> dict[str, Any]:

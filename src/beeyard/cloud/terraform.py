@@ -1,4 +1,4 @@
-"""Terraform as four calls on one project folder: init, plan, apply, destroy; and its outputs."""
+"""Terraform as four calls on one project folder: init, plan, apply, destroy."""
 
 import hashlib
 import json
@@ -103,11 +103,6 @@ class Terraform:
             *extra,
             on_line=_hooks(on_line),
         )
-
-    def outputs(self, folder: Path) -> dict[str, Any]:
-        """The project's outputs, by name."""
-        result = self._run(folder, "output", "-json")
-        return {name: entry["value"] for name, entry in json.loads(result.stdout).items()}
 
     def _run(
         self,

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from beeyard.cloud import Outputs, projects, state_bucket, terraform_binary
 from beeyard.cloud.api import Account
-from beeyard.cloud.converge import apply_all, destroy_all, outputs_of, plan_all
+from beeyard.cloud.converge import apply_all, destroy_all, plan_all
 from beeyard.cloud.read import read
 from beeyard.cloud.terraform import Plan, Terraform
 from beeyard.cloud.workspace import lay_out, set_variables
@@ -36,9 +37,7 @@ class Cloud:
 
     def stateful(self) -> tuple[str, ...]:
         """The projects that have been applied at some time."""
-        if not self.has_bucket():
-            return ()
-        return state_bucket.projects_with_state(self.cluster.aws, self.bucket, tuple(self.folders))
+        return tuple(self._outputs(tuple(self.folders)))
 
     def plan(self, phase: Phase) -> dict[str, Plan]:
         """What every project would change, all of them having been applied before."""
@@ -54,18 +53,21 @@ class Cloud:
 
         Raises CloudError where there is nothing yet.
         """
-        folders = {name: self.folders[name] for name in projects or self.folders}
-        missing = set(folders) - set(self.stateful())
+        wanted = tuple(projects or self.folders)
+        found = self._outputs(wanted)
+        missing = set(wanted) - set(found)
         if missing:
             raise CloudError(
                 f"there is no cluster `{self.cluster.spec.name}` yet",
                 why=f"no Terraform state of: {', '.join(sorted(missing))}",
                 fix="make it: beeyard up",
             )
-        for folder in folders.values():
-            self.terraform.init(folder)
-        found = outputs_of(self.terraform, folders)
         return read(self.cluster.spec, self.cluster.target, found)
+
+    def _outputs(self, projects: Sequence[str]) -> dict[str, dict[str, Any]]:
+        if not self.has_bucket():
+            return {}
+        return state_bucket.outputs(self.cluster.aws, self.bucket, projects)
 
     def destroy(self, phase: Phase, *, final_snapshot: bool) -> None:
         """Destroy every project that has a state, last made first."""

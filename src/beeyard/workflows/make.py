@@ -4,7 +4,7 @@ The database takes minutes on AWS, half a minute in a rehearsal. The Swarm needs
 infrastructure services only the shared files besides, and the applications' images only the Swarm.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -12,7 +12,9 @@ from beeyard.cloud import Outputs
 from beeyard.cloud.names import await_records
 from beeyard.cloud.terraform import Plan
 from beeyard.config import ExternalRegistry
+from beeyard.inventory import DATABASE_PASSWORD
 from beeyard.provision import Options, await_ssh
+from beeyard.secret import Secret
 from beeyard.workflows.applications import hand_over
 from beeyard.workflows.cloud import Cloud, summary
 from beeyard.workflows.cluster import Cluster
@@ -47,7 +49,7 @@ def make(cluster: Cluster, cloud: Cloud, where: Where) -> tuple[Hosts, int]:
                 plans |= project.result()
             hosts = open_hosts(cluster, cloud.outputs())
             await_names(cluster, hosts.outputs)
-            changes += secrets_of(cluster, hosts)
+            changes += secrets_of(cluster, hosts, throwaway=_is_new("database", plans))
             images.result()
     return hosts, changes + sum(len(plan.changes) for plan in plans.values())
 
@@ -88,15 +90,25 @@ def infrastructure_of(cluster: Cluster, hosts: Hosts) -> int:
         return hosts.play(phase, "deploy", options).total
 
 
-def secrets_of(cluster: Cluster, hosts: Hosts) -> int:
-    """What applications need: folders, databases and secrets. Gives how many tasks changed."""
+def secrets_of(cluster: Cluster, hosts: Hosts, *, throwaway: bool = False) -> int:
+    """What applications need: folders, databases and secrets. Gives how many tasks changed.
+
+    With `throwaway`, the database still has the password that Terraform's state knows: where no
+    application needs another, it gets one that nobody knows.
+    """
     with cluster.progress.phase("secrets and databases") as phase:
         with hosts.swarm() as manager:
             snapshot = manager.snapshot()
         database = hosts.outputs.database
         handed = hand_over(cluster, snapshot, database.identifier if database else None)
+        if throwaway and database and DATABASE_PASSWORD not in handed:
+            cluster.aws.set_database_password(database.identifier, Secret.generate())
         options = Options(secrets=handed, mitogen=cluster.mitogen)
         return hosts.play(phase, "provision_apps", options).total
+
+
+def _is_new(project: str, plans: Mapping[str, Plan]) -> bool:
+    return project in plans and plans[project].count("create", "replace") > 0
 
 
 @contextmanager
