@@ -40,16 +40,21 @@ def hand_over(
     return handed
 
 
+def from_environment(variable: str, *, where: str) -> Secret:
+    """What the operator's environment holds. Raises ConfigError if that is nothing."""
+    value = os.environ.get(variable)
+    if not value:
+        raise ConfigError(
+            f"the variable {variable} is empty", where=where, fix=f"export {variable}=…"
+        )
+    return Secret(value)
+
+
 def _value(name: str, source: SecretSource, cluster: Cluster) -> Secret:
     """What the operator's environment or file holds. Raises ConfigError if there is nothing."""
     where = f"secret {name} ({source})"
     if source.kind == "env":
-        value = os.environ.get(source.name)
-        if not value:
-            raise ConfigError(
-                f"the variable {source.name} is empty", where=where, fix=f"export {source.name}=…"
-            )
-        return Secret(value)
+        return from_environment(source.name, where=where)
     path = source.path(cluster.base)
     if not path.is_file():
         raise ConfigError(f"there is no file {path}", where=where, fix="make it, or name another")

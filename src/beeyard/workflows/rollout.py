@@ -27,7 +27,9 @@ from beeyard.apps import (
 )
 from beeyard.config import Application, ClusterSpec, ExternalRegistry
 from beeyard.errors import AppError, ToolError
+from beeyard.process import Command
 from beeyard.swarm import Manager
+from beeyard.workflows.applications import from_environment
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.progress import Phase
@@ -111,14 +113,30 @@ class Rollout:
         }
 
     def _login(self, place: str) -> Credentials | None:
-        users = (self.cluster.spec.ssh.user,)
-        login = registry_login(self.hosts.manager, place.split("/", maxsplit=1)[0], users)
-        if login is None and not isinstance(self.cluster.spec.registry, ExternalRegistry):
+        host = place.split("/", maxsplit=1)[0]
+        registry = self.cluster.spec.registry
+        if isinstance(registry, ExternalRegistry):
+            return self._sign_in(host, registry)
+        login = registry_login(self.hosts.manager, host, (self.cluster.spec.ssh.user,))
+        if login is None:
             raise AppError(
                 f"the first manager is not signed in to {place}",
                 fix="run `beeyard provision --tags deploy_infra`, then this again",
             )
         return login
+
+    def _sign_in(self, host: str, registry: ExternalRegistry) -> Credentials | None:
+        """Sign the first manager in to a registry outside, with what the operator's environment
+        says: `docker stack deploy` hands the sign-in on to the nodes that pull."""
+        if not registry.username_env or not registry.password_env:
+            return None
+        user, password = (
+            from_environment(name, where=f"registry {registry.host}")
+            for name in (registry.username_env, registry.password_env)
+        )
+        argv = ["docker", "login", host, "--username", user.reveal(), "--password-stdin"]
+        self.hosts.manager.run(Command(argv, input=password.reveal().encode(), timeout=60))
+        return Credentials(user.reveal(), password)
 
     def _builder(self, where: Where) -> Builder:
         if where == "manager":
