@@ -2,7 +2,6 @@
 
 import shutil
 import threading
-from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any, cast
@@ -13,13 +12,15 @@ from docker.errors import APIError, DockerException
 
 from beeyard.errors import SandboxError
 from beeyard.sandbox.images.catalogue import DEBIAN_ON_HUB, SUITE
-from beeyard.sandbox.images.engine_calls import Line, chunks_of, follow, has, tar
+from beeyard.sandbox.images.engine_calls import Line, follow, lines_of, only_file, tar
 from beeyard.sandbox.spec import LABEL
 
 #: Docker Hub's API; 401 is its answer to whoever has not signed in, and shows that it is there.
 _HUB_API = "https://registry-1.docker.io/v2/"
 _PROBE_SECONDS = 3.0
 _DEADLINE = 600.0
+#: Where the script leaves the root, as a tar.
+_ROOT = "/root.tar"
 _HOST_FOLDERS = ("/usr", "/etc", "/bin", "/sbin", "/lib", "/lib64", "/var/lib/dpkg")
 
 
@@ -64,38 +65,33 @@ def bootstrap(client: DockerClient, reference: str, line: Line) -> None:
 
 
 def _import(client: DockerClient, empty: str, reference: str, line: Line) -> None:
-    """Run the script, and import its standard output as the image."""
+    """Run the script, and import the tar that it leaves as the image."""
     container = client.containers.create(empty, **_options())
     said: list[str] = []
-
-    def tell(text: str) -> None:
-        said.append(text)
-        line(text)
-
     watchdog = threading.Timer(_DEADLINE, container.kill)
     try:
-        stream = cast(Any, client.api).attach(
-            container.id, stdout=True, stderr=True, stream=True, demux=True
-        )
         container.start()
         watchdog.start()
-        repository, _, tag = reference.rpartition(":")
-        data: Iterator[bytes] = chunks_of(stream, tell)
-        cast(Any, client.api).import_image_from_stream(data, repository=repository, tag=tag)
+        for text in lines_of(container.logs(stream=True)):
+            said.append(text)
+            line(text)
         code = container.wait()["StatusCode"]
+        if code != 0:
+            raise SandboxError(
+                f"making a Debian root ended with {code}",
+                why="\n".join(said[-20:]),
+                fix="see that apt on this machine reaches its package registry",
+            )
+        repository, _, tag = reference.rpartition(":")
+        archive, _ = container.get_archive(_ROOT)
+        cast(Any, client.api).import_image_from_stream(
+            only_file(archive), repository=repository, tag=tag
+        )
     except DockerException as error:
         raise SandboxError("a Debian root could not be imported", why=str(error)) from error
     finally:
         watchdog.cancel()
         container.remove(force=True)
-    if code != 0:
-        if has(client, reference):
-            client.images.remove(reference, force=True)
-        raise SandboxError(
-            f"making a Debian root ended with {code}",
-            why="\n".join(said[-20:]),
-            fix="see that apt on this machine reaches its package registry",
-        )
 
 
 def script() -> str:
@@ -106,7 +102,7 @@ def script() -> str:
 def _options() -> dict[str, Any]:
     return {
         "command": ["/bin/sh", "-c", script()],
-        "environment": {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "SUITE": SUITE},
+        "environment": {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "SUITE": SUITE, "ROOT": _ROOT},
         "volumes": {
             folder: {"bind": folder, "mode": "ro"}
             for folder in _HOST_FOLDERS
@@ -118,7 +114,6 @@ def _options() -> dict[str, Any]:
         # Where the engine itself lacks it, it can't be given.
         "cap_drop": ["SYS_RESOURCE"],
         "security_opt": ["seccomp=unconfined", "apparmor=unconfined"],
-        "log_config": {"type": "none"},
         "labels": {LABEL: "images"},
         "stdin_open": False,
     }

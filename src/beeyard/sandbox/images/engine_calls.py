@@ -12,6 +12,7 @@ from beeyard.errors import SandboxError
 
 Line = Callable[[str], None]
 _KEPT_LINES = 20
+_PIECE = 1 << 20
 
 
 def has(client: DockerClient, reference: str) -> bool:
@@ -86,14 +87,39 @@ def read_file(client: DockerClient, reference: str, path: str) -> str:
         container.remove(force=True)
 
 
-def chunks_of(stream: Iterable[Any], standard_error: Line) -> Iterator[bytes]:
-    """Standard output of an attached container; lines of its standard error are told."""
-    for out, err in stream:
-        if err:
-            for text in err.decode(errors="replace").splitlines():
-                standard_error(text)
-        if out:
-            yield out
+def lines_of(chunks: Iterable[bytes]) -> Iterator[str]:
+    """What a container writes, line by line."""
+    rest = b""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from (line.decode(errors="replace") for line in lines)
+    if rest:
+        yield rest.decode(errors="replace")
+
+
+def only_file(archive: Iterable[bytes]) -> Iterator[bytes]:
+    """The contents of the one file of a tar that comes in pieces, in pieces."""
+    with tarfile.open(fileobj=_Pieces(archive), mode="r|") as outer:
+        file = outer.extractfile(outer.next() or "")
+        while file and (piece := file.read(_PIECE)):
+            yield piece
+
+
+class _Pieces(io.RawIOBase):
+    """Pieces of bytes, as a file that is read once."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces = iter(pieces)
+        self._rest = b""
+
+    def read(self, size: int = -1) -> bytes:
+        while len(self._rest) < size:
+            piece = next(self._pieces, b"")
+            if not piece:
+                break
+            self._rest += piece
+        given, self._rest = self._rest[:size], self._rest[size:]
+        return given
 
 
 def _failed(what: str, said: list[str]) -> SandboxError:

@@ -1,11 +1,9 @@
 #!/bin/sh
-# Makes a slim Debian root file system and writes it, as a tar, to standard output.
+# Makes a slim Debian root file system and leaves it as a tar at ROOT.
 #
 # Runs in a container whose /usr, /bin, /sbin, /lib and /etc are the host's own, read-only: so it needs
 # neither root nor an installed mmdebstrap on the host, only a host with apt and perl. SUITE names the release.
 set -eu
-
-exec 3>&1 1>&2
 
 work=/tmp/bootstrap
 mkdir -p "$work/lists/partial" "$work/archives/partial" "$work/tool"
@@ -72,4 +70,4 @@ PATH="$PATH:$work/tool/usr/bin" perl tool/usr/bin/mmdebstrap \
     --keyring="$work/tool/usr/share/keyrings" \
     --include=ca-certificates,usr-is-merged \
     --customize-hook="$work/finish" \
-    "$SUITE" - >&3
+    "$SUITE" "$ROOT"
