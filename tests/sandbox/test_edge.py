@@ -4,10 +4,10 @@ import ipaddress
 from dataclasses import replace
 
 from beeyard.sandbox import edge
-from beeyard.sandbox import testing as worlds
 from beeyard.sandbox.edge import Bind
 from beeyard.sandbox.ports import Listener
 from beeyard.sandbox.world import PortRange, World
+from sandbox import worlds
 
 
 def places(binds: tuple[Bind, ...]) -> dict[str, Bind]:

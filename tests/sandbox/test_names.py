@@ -4,9 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from beeyard.sandbox import names
-from beeyard.sandbox import testing as worlds
 from beeyard.sandbox.names import Names
 from beeyard.sandbox.world import ARecord, World
+from sandbox import worlds
 
 
 def answers(world: World) -> Names:

@@ -6,9 +6,9 @@ import pytest
 
 from beeyard.errors import SandboxError
 from beeyard.sandbox import network
-from beeyard.sandbox import testing as worlds
 from beeyard.sandbox.network import Block
 from beeyard.sandbox.spec import Addresses, SandboxSpec
+from sandbox import worlds
 
 ROUTES = """\
 Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT

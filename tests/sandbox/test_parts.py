@@ -25,13 +25,13 @@ from beeyard.sandbox import (
     observe,
     provider_mirror,
 )
-from beeyard.sandbox import testing as worlds
 from beeyard.sandbox.container import create_body
 from beeyard.sandbox.desired import desired
 from beeyard.sandbox.plan import Start
 from beeyard.sandbox.state import ProcessIdentity, StateFolder, write_file
 from beeyard.sandbox.supervisor import Failures
 from beeyard.sandbox.world import PortRange
+from sandbox import worlds
 
 
 def rule(protocol: str, first: int, last: int, block: str) -> dict[str, Any]:

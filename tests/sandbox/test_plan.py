@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from beeyard.sandbox import database
-from beeyard.sandbox import testing as worlds
 from beeyard.sandbox.desired import Desired, desired
 from beeyard.sandbox.plan import (
     Actual,
@@ -19,6 +18,7 @@ from beeyard.sandbox.plan import (
     plan,
 )
 from beeyard.sandbox.world import World
+from sandbox import worlds
 
 THING = database.thing(worlds.DATABASE)
 
