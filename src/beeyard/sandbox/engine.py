@@ -68,13 +68,17 @@ def node_form(client: DockerClient, image: str) -> NodeForm:
 
 
 def _may_be_privileged(client: DockerClient, image: str) -> bool:
+    container = client.containers.create(image, entrypoint=["/bin/true"], privileged=True)
     try:
-        client.containers.run(image, entrypoint=["/bin/true"], privileged=True, remove=True)
+        container.start()
     except APIError as error:
         # runc's words where the engine itself lacks a capability that it is asked to give.
         if "operation not permitted" in str(error):
             return False
         raise
+    finally:
+        # Also one that could not be started is there, and would stay.
+        container.remove(force=True)
     return True
 
 
