@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,7 +119,14 @@ class Terraform:
         return result
 
     def _environment(self) -> dict[str, str]:
-        return {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", **self.environment}
+        return {
+            "TF_IN_AUTOMATION": "1",
+            "CHECKPOINT_DISABLE": "1",
+            # Terraform and its provider live for seconds: collecting garbage often costs a tenth of
+            # them (measured: a no-op `up` in 19.0 s instead of 19.8 s).
+            "GOGC": os.environ.get("GOGC", "400"),
+            **self.environment,
+        }
 
     def _fingerprint(self, folder: Path) -> str:
         digest = hashlib.sha256(f"{self.binary}".encode())

@@ -3,10 +3,12 @@
 from beeyard.provision.connections import close as close_connections
 from beeyard.provision.files import ProvisionFiles, write
 from beeyard.provision.playbook import PLAYBOOKS, Converged, Options, mitogen_wanted, run
+from beeyard.provision.reach import DEADLINE as SSH_DEADLINE
 from beeyard.provision.reach import await_ssh
 
 __all__ = [
     "PLAYBOOKS",
+    "SSH_DEADLINE",
     "Converged",
     "Options",
     "ProvisionFiles",

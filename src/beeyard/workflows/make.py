@@ -13,7 +13,7 @@ from beeyard.cloud.names import await_records
 from beeyard.cloud.terraform import Plan
 from beeyard.config import ExternalRegistry
 from beeyard.inventory import DATABASE_PASSWORD
-from beeyard.provision import Options, await_ssh
+from beeyard.provision import SSH_DEADLINE, Options, await_ssh
 from beeyard.secret import Secret
 from beeyard.workflows.applications import hand_over
 from beeyard.workflows.cloud import Cloud, summary
@@ -61,11 +61,18 @@ def _project(cluster: Cluster, cloud: Cloud, name: str) -> dict[str, Plan]:
     return plans
 
 
-def reach(cluster: Cluster, outputs: Outputs) -> Hosts:
-    """Wait until every node lets us in."""
+def reach(cluster: Cluster, outputs: Outputs, deadline: float = SSH_DEADLINE) -> Hosts:
+    """Wait until every node lets us in, `deadline` seconds at most. Raises HostError."""
     hosts = open_hosts(cluster, outputs)
     with cluster.progress.phase("nodes") as phase:
-        await_ssh(hosts.inventory, cluster.runner, hosts.files.ssh_config, cluster.clock, phase.say)
+        await_ssh(
+            hosts.inventory,
+            cluster.runner,
+            hosts.files.ssh_config,
+            cluster.clock,
+            phase.say,
+            deadline,
+        )
         phase.result = f"{len(outputs.nodes)} answer"
     return hosts
 

@@ -1,12 +1,14 @@
 """`up`: from the file to a running cluster, in the order of the stages."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from beeyard.apps import ProbeResult
+from beeyard.cloud import Outputs
 from beeyard.cloud.api import Account
-from beeyard.cloud.terraform import Plan
 from beeyard.config import ClusterSpec
+from beeyard.errors import BeeyardError, HostError
 from beeyard.provision import Options
 from beeyard.provision.facts import skipped
 from beeyard.swarm import Patience, await_converged
@@ -25,6 +27,8 @@ from beeyard.workflows.make import (
 from beeyard.workflows.rollout import Rollout, Where
 from beeyard.workflows.verify import await_infrastructure, await_urls
 
+#: Seconds in which a node that was there before, and still is, lets us in.
+_AT_ONCE = 5.0
 #: Shows what would be made and where; raises Refused if the user does not want it.
 Confirm = Callable[[str], None]
 
@@ -41,12 +45,9 @@ class UpResult:
 
 def up(cluster: Cluster, confirm: Confirm, where: Where = "manager") -> UpResult:
     """Bring the cluster to what its file says. Ends only when all of it runs and answers."""
-    cloud = _account(cluster, confirm)
-    plans = _plans(cluster, cloud)
-    if plans is None or any(plan.pending for plan in plans.values()):
-        hosts, changes = make(cluster, cloud, where)
-    else:
-        hosts, changes = _keep(cluster, cloud)
+    cloud, whole = _account(cluster, confirm)
+    kept = _keep(cluster, cloud) if whole else None
+    hosts, changes = kept or make(cluster, cloud, where)
     left_out = skipped(hosts.manager)
     with hosts.swarm() as manager:
         with cluster.progress.phase("infrastructure") as phase:
@@ -69,32 +70,59 @@ def up(cluster: Cluster, confirm: Confirm, where: Where = "manager") -> UpResult
     return UpResult(changes, answers, left_out, dict(cluster.progress.seconds))
 
 
-def _account(cluster: Cluster, confirm: Confirm) -> Cloud:
-    """Who we are, and whether we may: nothing is made before somebody has said yes."""
+def _account(cluster: Cluster, confirm: Confirm) -> tuple[Cloud, bool]:
+    """Who we are, and whether we may: nothing is made before somebody has said yes.
+
+    Gives also whether every project has been applied before.
+    """
     with cluster.progress.phase("account") as phase:
         cloud = open_cloud(cluster)
         missing = set(cloud.folders) - set(cloud.stateful())
         phase.result = f"{cloud.account.id} in {cluster.spec.region}"
     if missing:
         confirm(describe(cluster.spec, cloud.account))
-    return cloud
+    return cloud, not missing
 
 
-def _plans(cluster: Cluster, cloud: Cloud) -> dict[str, Plan] | None:
-    """What every project would change; None where one was never applied, so can't be planned."""
-    if set(cloud.stateful()) != set(cloud.folders):
-        return None
+def _keep(cluster: Cluster, cloud: Cloud) -> tuple[Hosts, int] | None:
+    """Plan projects that were all applied before, and beside it bring the hosts to what they should
+    be. None where the cloud has to change, whatever the hosts said: it comes first.
+
+    Gives how many tasks changed something.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        planning = pool.submit(_plan, cluster, cloud)
+        kept: tuple[Hosts, int] | BeeyardError
+        try:
+            kept = _hosts(cluster, cloud.outputs(), planning)
+        except BeeyardError as error:
+            kept = error
+        if planning.result():
+            return None
+    if isinstance(kept, BeeyardError):
+        raise kept
+    return kept
+
+
+def _plan(cluster: Cluster, cloud: Cloud) -> bool:
+    """Whether a project would change anything."""
     with cluster.progress.phase("cloud") as phase:
         plans = cloud.plan(phase)
         phase.result = summary(plans)
-    return plans
+    return any(plan.pending for plan in plans.values())
 
 
-def _keep(cluster: Cluster, cloud: Cloud) -> tuple[Hosts, int]:
-    """The cloud is as it should be: the hosts are brought to it by one playbook, or two where the
-    Swarm lacks secrets. Gives how many tasks changed something."""
-    hosts = reach(cluster, cloud.outputs())
-    await_names(cluster, hosts.outputs)
+def _hosts(cluster: Cluster, outputs: Outputs, planning: Future[bool]) -> tuple[Hosts, int]:
+    """Bring hosts that should be there to what they should be: by one playbook, or in turns where
+    the Swarm lacks secrets."""
+    try:
+        hosts = reach(cluster, outputs, deadline=_AT_ONCE)
+    except HostError:
+        # Perhaps because it is to be replaced: only if not is it worth waiting for.
+        if planning.result():
+            raise
+        hosts = reach(cluster, outputs)
+    await_names(cluster, outputs)
     if hosts.in_swarm():
         with hosts.swarm() as manager:
             missing = missing_secrets(cluster.spec, manager.snapshot())
