@@ -172,6 +172,8 @@ def _follow(
     """Read an engine's stream of events to the end; its error becomes an AppError."""
     events: list[Mapping[str, Any]] = []
     said: list[str] = []
+    failed = False
+    # To its end also after an error: a stream that is left half read holds its connection.
     for event in stream:
         events.append(event)
         text = str(event.get("stream") or event.get("status") or "").rstrip()
@@ -179,8 +181,11 @@ def _follow(
             said.append(line)
             lines(line)
         if "error" in event:
-            why = "\n".join([*said[-_KEPT_LINES:], str(event["error"])])
-            raise AppError(what, where=where, why=why, fix="mend it, then run the command again")
+            said.append(str(event["error"]))
+            failed = True
+    if failed:
+        why = "\n".join(said[-_KEPT_LINES - 1 :])
+        raise AppError(what, where=where, why=why, fix="mend it, then run the command again")
     return events
 
 

@@ -49,16 +49,21 @@ def build(
 def follow(stream: Iterable[Mapping[str, Any]], what: str, line: Line) -> None:
     """Read an engine's stream of events to its end. Raises SandboxError if it tells of an error."""
     said: list[str] = []
+    failed = False
     try:
+        # To its end also after an error: a stream that is left half read holds its connection.
         for event in stream:
             for text in str(event.get("stream") or event.get("status") or "").splitlines():
                 if text.strip():
                     said.append(text.rstrip())
                     line(text.rstrip())
             if "error" in event:
-                raise _failed(what, [*said, str(event["error"])])
+                said.append(str(event["error"]))
+                failed = True
     except APIError as error:
         raise _failed(what, [*said, str(error.explanation or error)]) from error
+    if failed:
+        raise _failed(what, said)
 
 
 def tar(files: Mapping[str, tuple[int, bytes]]) -> bytes:
