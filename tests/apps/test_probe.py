@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from beeyard.apps import ProbeResult, await_answer, probe
+from beeyard.apps import ProbeResult, answered, await_answer, probe
 from beeyard.errors import UnverifiedError
 from beeyard.testing import FakeClock
 
@@ -179,6 +179,43 @@ def test_a_port_where_nothing_listens(make_site: Callable[..., Site]) -> None:
         port = taken.getsockname()[1]
         result = probe(f"https://{NAME}/", "127.0.0.1", https_port=port, ca_pem=site.root)
     assert result.problem == f"connection refused: nothing listens at 127.0.0.1:{port}"
+    assert not result.listening
+
+
+def test_a_forwarder_with_nothing_behind_it() -> None:
+    """As HAProxy where the rehearsal's addresses answer: it accepts, then hangs up."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+
+        def hang_up() -> None:
+            listener.accept()[0].close()
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        result = probe(f"https://{NAME}/", "127.0.0.1", https_port=port, ca_pem=None)
+    assert result.problem == f"127.0.0.1:{port} closed the connection: nothing listens behind it"
+    assert not result.listening
+
+
+@pytest.mark.parametrize(
+    ("ways", "counts"),
+    [
+        ([(True, True), (True, True)], True),
+        ([(False, False), (True, True)], True),
+        ([(False, True), (True, True)], False),
+        ([(False, False), (False, False)], False),
+        ([], False),
+    ],
+)
+def test_clients_pass_over_addresses_where_nothing_listens(
+    ways: list[tuple[bool, bool]], counts: bool
+) -> None:
+    results = [
+        ProbeResult("https://x/", "198.51.100.1", None, 0.1, None, None if ok else "no", listening)
+        for ok, listening in ways
+    ]
+    assert answered(results) is counts
 
 
 def test_waiting_ends_with_the_last_reason(make_site: Callable[..., Site]) -> None:
@@ -199,7 +236,7 @@ def test_waiting_ends_with_the_last_reason(make_site: Callable[..., Site]) -> No
     assert [result.problem for result in heard] == ["it answers 503: no healthy task"]
 
 
-def test_waiting_ends_when_every_address_has_answered(make_site: Callable[..., Site]) -> None:
+def test_waiting_gives_the_answer_of_every_address(make_site: Callable[..., Site]) -> None:
     site = make_site()
     results = await_answer(
         f"https://{NAME}/",

@@ -162,14 +162,12 @@ class TestApply:
         # A plan holds for one apply.
         assert not (folder / "beeyard.tfplan").exists()
 
-    def test_destroy_asks_nobody_and_takes_variables(
+    def test_destroy_asks_nobody(
         self, terraform: Terraform, runner: FakeRunner, folder: Path
     ) -> None:
         runner.expect("terraform", "destroy", ...)
-        terraform.destroy(folder, variables=["final_snapshot=false"])
-        argv = runner.calls[0].argv
-        assert "-auto-approve" in argv
-        assert argv[-1] == "-var=final_snapshot=false"
+        terraform.destroy(folder)
+        assert "-auto-approve" in runner.calls[0].argv
 
 
 class TestFailure:

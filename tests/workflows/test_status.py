@@ -185,4 +185,12 @@ def test_as_json(look: Look) -> None:
     assert shown["services"] == [
         {"name": "shop_web", "running": 1, "wanted": 1, "nodes": ["worker-1"]}
     ]
-    assert set(shown["urls"][0]) == {"url", "address", "ok", "answer", "issuer", "expires"}
+    assert set(shown["urls"][0]) == {
+        *("url", "address", "ok", "listening", "answer", "issuer", "expires"),
+    }
+
+
+def test_a_manager_that_traefik_does_not_run_on(look: Look) -> None:
+    refused = replace(answer(None, "nothing listens"), address="198.51.100.2", listening=False)
+    assert look(swarm(), answers=[answer(), refused]).ok
+    assert not look(swarm(), answers=[refused]).ok

@@ -11,7 +11,7 @@ from beeyard.apps.build import (
 )
 from beeyard.apps.context import Context
 from beeyard.apps.deploy import Deployment, ServiceChange, deploy
-from beeyard.apps.probe import Certificate, ProbeResult, await_answer, probe
+from beeyard.apps.probe import Certificate, ProbeResult, answered, await_answer, probe
 from beeyard.apps.registry import Credentials, registry_login
 from beeyard.apps.stack import Rendered, Stack, load_stack, render
 from beeyard.apps.urls import AppUrl, app_urls, interpolate, label_urls
@@ -31,6 +31,7 @@ __all__ = [
     "Rendered",
     "ServiceChange",
     "Stack",
+    "answered",
     "app_urls",
     "await_answer",
     "build_ahead",

@@ -6,9 +6,10 @@ those of the URL.
 
 import socket
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
 import httpx
 from cryptography import x509
@@ -23,6 +24,8 @@ _SERVER_ERROR = 500
 _NOT_FOUND = 404
 # Traefik's own answer where no router matches.
 _NO_ROUTER = b"404 page not found\n"
+# A forwarder that takes connections for somebody who does not, before TLS has begun.
+_HUNG_UP = (ssl.SSLEOFError, ConnectionResetError)
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ class Certificate:
 class ProbeResult:
     """What one GET of `url` at one `address` gave.
 
-    `problem` says why that is no answer; None if it is one.
+    `problem` says why that is no answer; None if it is one. `listening` is False where nothing took
+    the connection.
     """
 
     url: str
@@ -46,6 +50,7 @@ class ProbeResult:
     seconds: float
     certificate: Certificate | None
     problem: str | None
+    listening: bool = True
 
     @property
     def ok(self) -> bool:
@@ -68,7 +73,8 @@ def probe(
         response, certificate = _get(url, address, https_port, context)
     except httpx.HTTPError as error:
         problem = _in_words(error, name, address, https_port)
-        return ProbeResult(url, address, None, clock.monotonic() - started, None, problem)
+        seconds = clock.monotonic() - started
+        return ProbeResult(url, address, None, seconds, None, problem, not _nobody(error))
     return ProbeResult(
         url,
         address,
@@ -79,9 +85,30 @@ def probe(
     )
 
 
+class Answer(Protocol):
+    """What is known of one address: whether it answers, and whether it listens at all."""
+
+    @property
+    def ok(self) -> bool: ...
+
+    @property
+    def listening(self) -> bool: ...
+
+
+def answered(results: Collection[Answer]) -> bool:
+    """Whether whoever asks a name with these addresses gets an answer.
+
+    Clients go on to a name's next address where nothing listens (RFC 8305): one that answers is
+    enough, if each of the others answers as well or does not listen.
+    """
+    return any(result.ok for result in results) and all(
+        result.ok or not result.listening for result in results
+    )
+
+
 def await_answer(
     url: str,
-    addresses: Iterable[str],
+    addresses: Sequence[str],
     *,
     https_port: int,
     ca_pem: str | None,
@@ -89,33 +116,34 @@ def await_answer(
     clock: Clock | None = None,
     progress: Callable[[ProbeResult], None] = lambda _: None,
 ) -> list[ProbeResult]:
-    """Wait until `url` answers at every one of `addresses`; give the answers.
+    """Wait until `url` is `answered` at `addresses`; give what each of them said.
 
     `progress` hears of each attempt that failed for another reason than the one before. Raises
-    UnverifiedError with the last reason after `deadline` seconds.
+    UnverifiedError with the last reasons after `deadline` seconds.
     """
     clock = clock or SystemClock()
     end = clock.monotonic() + deadline
-    results = []
-    for address in addresses:
-        last: str | None = None
-        while True:
-            result = probe(url, address, https_port=https_port, ca_pem=ca_pem, clock=clock)
-            if result.problem is None:
-                break
-            if result.problem != last:
+    told: dict[str, str] = {}
+    while True:
+        results = [
+            probe(url, address, https_port=https_port, ca_pem=ca_pem, clock=clock)
+            for address in addresses
+        ]
+        if answered(results):
+            return results
+        failed = [result for result in results if result.problem]
+        for result in failed:
+            if told.get(result.address) != result.problem:
                 progress(result)
-                last = result.problem
-            if clock.monotonic() >= end:
-                raise UnverifiedError(
-                    f"{url} does not answer",
-                    where=f"{address}:{https_port}",
-                    why=result.problem,
-                    fix="see `beeyard status`; running the command again goes on from here",
-                )
-            clock.sleep(_POLL)
-        results.append(result)
-    return results
+                told[result.address] = result.problem or ""
+        if clock.monotonic() >= end:
+            raise UnverifiedError(
+                f"{url} does not answer",
+                where=", ".join(f"{result.address}:{https_port}" for result in failed),
+                why="\n".join(result.problem or "" for result in failed),
+                fix="see `beeyard status`; running the command again goes on from here",
+            )
+        clock.sleep(_POLL)
 
 
 def _get(
@@ -168,21 +196,40 @@ def _problem(response: httpx.Response, name: str) -> str | None:
     return None
 
 
+def _nobody(error: httpx.HTTPError) -> bool:
+    return any(
+        isinstance(cause, (ConnectionRefusedError, *_HUNG_UP)) for cause in _causes(error)
+    ) and not isinstance(error, httpx.ReadError | httpx.RemoteProtocolError)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
 def _in_words(error: httpx.HTTPError, name: str, address: str, port: int) -> str:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return _untrusted(cause, name, address, port)
-        if isinstance(cause, ssl.SSLError):
-            return f"no TLS connection: {cause.reason or cause}"
-        if isinstance(cause, ConnectionRefusedError):
-            return f"connection refused: nothing listens at {address}:{port}"
-        cause = cause.__cause__ or cause.__context__
+    for cause in _causes(error):
+        if said := _said(cause, name, address, port):
+            return said
     if isinstance(error, httpx.ConnectTimeout):
         return f"no connection to {address}:{port} within {_TIMEOUT:g} s"
     if isinstance(error, httpx.TimeoutException):
         return f"no answer within {_TIMEOUT:g} s"
     return str(error) or type(error).__name__
+
+
+def _said(cause: BaseException, name: str, address: str, port: int) -> str | None:
+    match cause:
+        case ssl.SSLCertVerificationError():
+            return _untrusted(cause, name, address, port)
+        case ConnectionRefusedError():
+            return f"connection refused: nothing listens at {address}:{port}"
+        case ssl.SSLEOFError() | ConnectionResetError():
+            return f"{address}:{port} closed the connection: nothing listens behind it"
+        case ssl.SSLError():
+            return f"no TLS connection: {cause.reason or cause}"
+    return None
 
 
 def _untrusted(error: ssl.SSLCertVerificationError, name: str, address: str, port: int) -> str:

@@ -13,6 +13,8 @@ WAVES: tuple[tuple[str, ...], ...] = (
     ("efs", "database", "dns"),
 )
 
+ALL: tuple[str, ...] = tuple(project for wave in WAVES for project in wave)
+
 
 @dataclass(frozen=True)
 class Context:

@@ -89,11 +89,8 @@ class Terraform:
         self._run(folder, "apply", "-json", "-input=false", PLAN_FILE, on_line=_hooks(on_line))
         (folder / PLAN_FILE).unlink()
 
-    def destroy(
-        self, folder: Path, on_line: LineHandler | None = None, variables: Sequence[str] = ()
-    ) -> None:
-        """Remove all that the project made. `variables` are `name=value`."""
-        extra = [f"-var={variable}" for variable in variables]
+    def destroy(self, folder: Path, on_line: LineHandler | None = None) -> None:
+        """Remove all that the project made."""
         self._run(
             folder,
             "destroy",
@@ -101,7 +98,6 @@ class Terraform:
             "-input=false",
             "-auto-approve",
             f"-lock-timeout={LOCK_TIMEOUT}",
-            *extra,
             on_line=_hooks(on_line),
         )
 

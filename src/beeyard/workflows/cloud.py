@@ -11,7 +11,7 @@ from beeyard.cloud.converge import apply_all, destroy_all, plan_all
 from beeyard.cloud.read import read
 from beeyard.cloud.terraform import Plan, Terraform
 from beeyard.cloud.workspace import lay_out, set_variables
-from beeyard.errors import CloudError
+from beeyard.errors import CloudError, ConfigError
 from beeyard.secret import Secret
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.keys import public_key
@@ -36,8 +36,21 @@ class Cloud:
         return state_bucket.exists(self.cluster.aws, self.bucket)
 
     def stateful(self) -> tuple[str, ...]:
-        """The projects that have been applied at some time."""
-        return tuple(self._outputs(tuple(self.folders)))
+        """The projects that have been applied at some time.
+
+        Raises ConfigError if the file no longer describes one of them: nothing would ever change
+        or remove what it made.
+        """
+        found = tuple(self._outputs(projects.ALL))
+        left = [name for name in found if name not in self.folders]
+        if left:
+            sections = ", ".join(f"`{name}:`" for name in left)
+            raise ConfigError(
+                f"the cluster has what beeyard.yml no longer names: {', '.join(left)}",
+                why=f"there is a Terraform state, but no section {sections}",
+                fix=f"put {sections} back; to do without: beeyard down, remove it, beeyard up",
+            )
+        return found
 
     def plan(self, phase: Phase) -> dict[str, Plan]:
         """What every project would change, all of them having been applied before."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from beeyard.apps import ProbeResult
+from beeyard.apps import ProbeResult, answered
 from beeyard.cloud import Outputs
 from beeyard.provision.facts import skipped
 from beeyard.swarm import Service, Snapshot
@@ -39,11 +39,15 @@ class ServiceStatus:
 
 @dataclass(frozen=True)
 class UrlStatus:
-    """A URL at one way in: whether it answers over verified TLS, and its certificate."""
+    """A URL at one way in: whether it answers over verified TLS, and its certificate.
+
+    `listening` is False where nothing takes connections: a manager that Traefik does not run on.
+    """
 
     url: str
     address: str
     ok: bool
+    listening: bool
     answer: str
     issuer: str | None
     expires: str | None
@@ -70,7 +74,10 @@ class Status:
         return (
             all(node.state == "ready" for node in self.nodes)
             and all(service.running == service.wanted for service in self.services)
-            and all(url.ok for url in self.urls)
+            and all(
+                answered([one for one in self.urls if one.url == url])
+                for url in {one.url for one in self.urls}
+            )
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -151,6 +158,7 @@ def _url(answer: ProbeResult) -> UrlStatus:
         url=answer.url,
         address=answer.address,
         ok=answer.ok,
+        listening=answer.listening,
         answer=answer.problem or str(answer.status),
         issuer=answer.certificate.issuer if answer.certificate else None,
         expires=answer.certificate.expires.isoformat() if answer.certificate else None,
