@@ -66,7 +66,7 @@ def up(cluster: Cluster, confirm: Confirm, where: Where = "manager") -> UpResult
             phase.result = f"{len(snapshot.services)} run"
     with cluster.progress.phase("addresses") as phase:
         answers = await_urls(cluster, hosts.outputs, left_out, phase)
-        phase.result = f"{len(answers)} answer over verified TLS"
+        phase.result = f"{sum(answer.ok for answer in answers)} answer over verified TLS"
     return UpResult(changes, answers, left_out, dict(cluster.progress.seconds))
 
 
