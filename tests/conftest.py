@@ -25,7 +25,8 @@ from beeyard.sandbox.images import Images, build_all
 from beeyard.swarm import Manager, Tunnel
 from beeyard.waiting import SystemClock, wait_until
 
-NETWORK = "10.78"
+#: The first half of its addresses. Another one lets two runs go on at once.
+NETWORK = os.environ.get("BEEYARD_TESTS_NETWORK", "10.78")
 REGISTRY = f"{NETWORK}.0.5:5000"
 NAMES = ("manager-1", "worker-1", "worker-2")
 PASSWORD = "registry-password"
@@ -40,6 +41,10 @@ class RealSwarm:
     ssh_config: Path
     registry: str
     tiny: str
+
+    @property
+    def addresses(self) -> list[str]:
+        return [_address(index) for index in range(len(NAMES))]
 
     def on(self, node: str, *, sudo: bool = True) -> SshRunner:
         return SshRunner(LOCAL, self.ssh_config, node, sudo=sudo)

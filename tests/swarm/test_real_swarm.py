@@ -14,7 +14,7 @@ pytestmark = pytest.mark.real
 LOCAL = LocalRunner()
 
 
-def test_the_snapshot_says_what_nodes_there_are(manager: Manager) -> None:
+def test_the_snapshot_says_what_nodes_there_are(real_swarm: Any, manager: Manager) -> None:
     seen = manager.snapshot()
 
     assert [(node.name, node.role, node.state) for node in seen.nodes] == [
@@ -23,7 +23,7 @@ def test_the_snapshot_says_what_nodes_there_are(manager: Manager) -> None:
         ("worker-2", "worker", "ready"),
     ]
     assert [node.leader for node in seen.nodes] == [True, False, False]
-    assert [node.address for node in seen.nodes] == ["10.78.1.4", "10.78.1.5", "10.78.1.6"]
+    assert [node.address for node in seen.nodes] == real_swarm.addresses
     assert all(node.resources.memory > 2**28 for node in seen.nodes)
     assert not seen.capabilities.ipvs
     assert "ingress" in [network.name for network in seen.networks]
@@ -77,7 +77,7 @@ def test_another_host_key_than_before_stops_everything(real_swarm: Any, tmp_path
     LOCAL.run(Command(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "k")]))
     public = " ".join((tmp_path / "k.pub").read_text().split()[:2])
     known = tmp_path / "known_hosts"
-    known.write_text(f"10.78.1.4 {public}\n")
+    known.write_text(f"{real_swarm.addresses[0]} {public}\n")
     config = tmp_path / "ssh_config"
     config.write_text(f"UserKnownHostsFile {known}\nInclude {real_swarm.ssh_config}\n")
     with (
