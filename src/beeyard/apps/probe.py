@@ -25,7 +25,7 @@ _NOT_FOUND = 404
 # Traefik's own answer where no router matches.
 _NO_ROUTER = b"404 page not found\n"
 # A forwarder that takes connections for somebody who does not, before TLS has begun.
-_HUNG_UP = (ssl.SSLEOFError, ConnectionResetError)
+_HUNG_UP = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionResetError)
 
 
 @dataclass(frozen=True)
@@ -225,7 +225,7 @@ def _said(cause: BaseException, name: str, address: str, port: int) -> str | Non
             return _untrusted(cause, name, address, port)
         case ConnectionRefusedError():
             return f"connection refused: nothing listens at {address}:{port}"
-        case ssl.SSLEOFError() | ConnectionResetError():
+        case ssl.SSLEOFError() | ssl.SSLZeroReturnError() | ConnectionResetError():
             return f"{address}:{port} closed the connection: nothing listens behind it"
         case ssl.SSLError():
             return f"no TLS connection: {cause.reason or cause}"
