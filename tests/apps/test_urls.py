@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from beeyard.apps import app_urls, interpolate, label_urls, load_stack
+from beeyard.apps import app_urls, label_urls, load_stack
 from beeyard.errors import AppError
 
 
@@ -28,6 +28,9 @@ def rule(text: str) -> list[str]:
         ("Host(`a.test`) && Headers(`X`, `(1)`)", ["https://a.test/"]),
         ("PathPrefix(`/x`)", []),
         ("HostRegexp(`.+`)", []),
+        ("!Host(`a.test`)", []),
+        ("Host(`a.test`) && !(Path(`/x`) || Method(`POST`))", ["https://a.test/"]),
+        ("Host(`a.test`) && PathPrefix(`/x`) && PathPrefix(`/x/y`)", ["https://a.test/x/y"]),
         ("", []),
     ],
 )
@@ -39,27 +42,6 @@ def test_rules(text: str, urls: list[str]) -> None:
 def test_a_rule_that_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(AppError, match="can't be read"):
         rule(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("$DOMAIN/${DOMAIN}", "d.test/d.test"),
-        ("${ABSENT:-x}", "x"),
-        ("${EMPTY:-x}", "x"),
-        ("${EMPTY-x}", ""),
-        ("${DOMAIN:?needed}", "d.test"),
-        ("$$DOMAIN", "$DOMAIN"),
-    ],
-)
-def test_variables(text: str, value: str) -> None:
-    assert interpolate(text, {"DOMAIN": "d.test", "EMPTY": ""}) == value
-
-
-@pytest.mark.parametrize("text", ["$ABSENT", "${ABSENT}", "${ABSENT:?needed}"])
-def test_a_variable_without_value_is_an_error(text: str) -> None:
-    with pytest.raises(AppError, match="the variable ABSENT has no value"):
-        interpolate(text, {})
 
 
 def test_a_stack_files_addresses_in_order_each_once(tmp_path: Path) -> None:
@@ -93,3 +75,21 @@ services:
     with pytest.raises(AppError) as caught:
         app_urls(stack, {})
     assert caught.value.where == f"{path}: service web, deploy.labels"
+    assert caught.value.what == "the variable DOMAIN has no value"
+    assert caught.value.fix == "set DOMAIN below `environment` of the application in beeyard.yml"
+
+
+@pytest.mark.parametrize(
+    ("label", "what", "why"),
+    [
+        ("${HOST:?which one}", "the variable HOST has no value", "which one"),
+        ("Host(`a`)$", "a `$` starts no variable", "Host(`a`)$"),
+    ],
+)
+def test_a_label_that_docker_would_refuse(tmp_path: Path, label: str, what: str, why: str) -> None:
+    path = tmp_path / "stack.yml"
+    rule = f"        traefik.http.routers.r.rule: '{label}'\n"
+    path.write_text(f"services:\n  web:\n    image: web\n    deploy:\n      labels:\n{rule}")
+    with pytest.raises(AppError) as caught:
+        app_urls(load_stack(path), {})
+    assert (caught.value.what, caught.value.why) == (what, why)

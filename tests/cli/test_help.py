@@ -8,6 +8,7 @@ from beeyard.provision import PLAYBOOKS
 from cli.said import MINIMAL, Cli, WriteFile
 
 COMMANDS = ("init", "check", "schema", "up", "status", "down", "provision", "ssh", "sandbox")
+COMMANDS += ("scale", "node", "rebalance")
 EXAMPLES = {
     (): ["beeyard up              make it on AWS, after showing what would be made"],
     ("up",): ["beeyard up --yes        make it on AWS without being asked"],
@@ -21,6 +22,12 @@ EXAMPLES = {
         "beeyard provision deploy_swarm --check",
     ],
     ("ssh",): ["beeyard ssh manager-1", "beeyard ssh worker-2 sudo docker ps --all"],
+    ("scale",): ["beeyard scale timeoff web=4", "beeyard scale timeoff web=4 worker=2"],
+    ("rebalance",): ["beeyard rebalance"],
+    ("node", "ls"): ["beeyard node ls", "beeyard node ls --json | jq '.[].availability'"],
+    ("node", "drain"): ["beeyard node drain worker-2"],
+    ("node", "activate"): ["beeyard node activate worker-2"],
+    ("node", "rm"): ["beeyard node rm worker-2"],
     ("sandbox", "ca"): ['curl --cacert "$(beeyard sandbox ca)" https://traefik.beeyard.localhost'],
 }
 
@@ -57,9 +64,15 @@ def test_the_version(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("arguments", "what", "fix"),
     [
-        (["nope"], "no such command `nope`", "beeyard --help shows what there is"),
+        (["fly"], "no such command `fly`", "beeyard --help shows what there is"),
         (["up", "--nope"], "no such option: --nope", "beeyard up --help shows what there is"),
         (["sandbox"], "missing command", "beeyard sandbox --help shows what there is"),
+        (["node"], "missing command", "beeyard node --help shows what there is"),
+        (
+            ["scale", "timeoff", "web"],
+            "invalid value for SERVICE=N: `web` is not SERVICE=N, as in web=4",
+            "beeyard scale --help shows what there is",
+        ),
         (
             ["up", "--builder", "x"],
             "invalid value for `--builder`: `x` is not one of `manager`, `local`",
@@ -112,3 +125,6 @@ def test_completion_knows_the_nodes(
     monkeypatch.setenv("COMP_WORDS", "beeyard ssh man")
     monkeypatch.setenv("COMP_CWORD", "2")
     assert cli().out.split() == ["manager-1", "manager-2", "manager-3"]
+    monkeypatch.setenv("COMP_WORDS", "beeyard node drain wor")
+    monkeypatch.setenv("COMP_CWORD", "3")
+    assert cli().out.split() == ["worker-1", "worker-2"]

@@ -132,6 +132,7 @@ def test_a_secret_that_no_stack_uses(checked: Checked, application: str) -> None
         ("{external: true}", ["networks.more: there is no network `more` on the cluster"]),
         ("{external: true, name: x}", ["networks.more: there is no network `x` on the cluster"]),
         ("{external: true, name: traefik_proxy}", []),
+        ("{external: true, name: host}", []),
         ("{driver: overlay}", []),
         ("", []),
     ],
@@ -140,15 +141,36 @@ def test_external_networks(checked: Checked, web: str, network: str, expected: l
     assert whats(checked(stack=f"{web}  more: {network}\n")) == expected
 
 
+def test_a_network_that_another_application_makes(
+    checked: Checked, application: str, web: str
+) -> None:
+    shared = f"{web}  shared: {{external: true, name: other_back}}\n"
+    other = web.replace("routers.web", "routers.other").replace("`web.", "`other.")
+    assert two(checked, application, shared, f"{other}  back: {{driver: overlay}}\n") == []
+    named = f"{other}  back: {{driver: overlay, name: other_back}}\n"
+    assert two(checked, application, shared, named) == []
+    assert two(checked, application, shared, other) == [
+        "networks.shared: there is no network `other_back` on the cluster"
+    ]
+
+
 def test_names_that_the_stack_does_not_declare(checked: Checked, web: str) -> None:
+    volumes = "['data:/data', '/srv:/srv', './a:/a', {type: volume, source: more, target: /b}]"
     stack = web.replace("[traefik_proxy]", "[traefik_proxy, back]").replace(
-        "    healthcheck", "    secrets: [token, {source: other}]\n    healthcheck"
+        "    healthcheck",
+        "    secrets: [token, {source: other}]\n    configs: [{source: settings}]\n"
+        f"    volumes: {volumes}\n    healthcheck",
     )
     assert said(checked(stack=stack), "error") == [
         ("web/stack.yml:4:15", "services.web.networks: `back` is not declared"),
         ("web/stack.yml:5:14", "services.web.secrets: `token` is not declared"),
         ("web/stack.yml:5:14", "services.web.secrets: `other` is not declared"),
+        ("web/stack.yml:6:14", "services.web.configs: `settings` is not declared"),
+        ("web/stack.yml:7:14", "services.web.volumes: `data` is not declared"),
+        ("web/stack.yml:7:14", "services.web.volumes: `more` is not declared"),
     ]
+    declared = "configs: {settings: {external: true}}\nvolumes: {data: {}, more: {}}\n"
+    assert len(whats(checked(stack=stack + declared))) == 3
 
 
 @pytest.mark.parametrize(
@@ -165,10 +187,15 @@ def test_names_that_the_stack_does_not_declare(checked: Checked, web: str) -> No
         ("${A-x}", "", "", ""),
         ("$${A}", "", "", ""),
         ("${DOMAIN:?}", "", "", ""),
+        ("${STACK:?}", "", "", ""),
+        ("$DOMAIN-x", "", "warning",
+         "`$DOMAIN-x`: Docker takes `x` for the default of a variable `DOMAIN`"),
+        ("${A:?not-set}", "A: x", "warning",
+         "`${A:?not-set}`: Docker takes `set` for the default of a variable `A:?not`"),
         ("100$", "", "error", "a `$` here starts no variable"),
         ("${A:+x}", "", "error", "a `$` here starts no variable"),
     ],
-)
+)  # fmt: skip
 def test_variables(
     checked: Checked, application: str, web: str, text: str, environment: str, level: str, what: str
 ) -> None:
@@ -238,11 +265,75 @@ def test_a_rule_that_two_applications_claim(checked: Checked, application: str, 
     assert two(checked, application, web, elsewhere.replace("routers.web", "routers.other")) == []
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "Host(`WEB.shop.example.com`)",
+        'Host("web.${DOMAIN}")',
+        "host(`web.${DOMAIN}`)",
+        "(Host(`web.${DOMAIN}`))",
+        "Host(`b.${DOMAIN}`) || Host(`web.${DOMAIN}`)",
+        "Host(`web.${DOMAIN}`) || Host(`b.${DOMAIN}`)",
+        "Host(`b.${DOMAIN}`, `web.${DOMAIN}`)",
+    ],
+)
+def test_a_rule_that_is_written_otherwise(
+    checked: Checked, application: str, web: str, rule: str
+) -> None:
+    other = web.replace("routers.web.rule: Host(`web.${DOMAIN}`)", f"Routers.other.rule: '{rule}'")
+    assert two(checked, application, web, other) == [
+        (
+            "services.web.deploy.labels: the rule Host(`web.shop.example.com`) is claimed by "
+            "application web as well"
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "another"),
+    [
+        ("Host(`a`) && PathPrefix(`/x`)", "PathPrefix( `/x` )&&Host(`A`)"),
+        ("Host(`a`) && (Path(`/x`) || Path(`/y`))", "(Path(`/y`) && Host(`a`)) || Host(`b`)"),
+    ],
+)
+def test_a_rule_of_several_conditions(
+    checked: Checked, application: str, web: str, one: str, another: str
+) -> None:
+    here = web.replace("Host(`web.${DOMAIN}`)", f"'{one}'")
+    other = web.replace("Host(`web.${DOMAIN}`)", f"'{another}'").replace("rs.web", "rs.other")
+    (what,) = two(checked, application, here, other)
+    assert "is claimed by application web as well" in what
+    elsewhere = other.replace("`/", "`/z")
+    assert two(checked, application, here, elsewhere) == []
+
+
+def test_a_rule_with_another_priority_is_meant(
+    checked: Checked, application: str, web: str
+) -> None:
+    other = web.replace("routers.web", "routers.other").replace(
+        "        traefik.http.services",
+        '        traefik.http.routers.other.priority: "1"\n        traefik.http.services',
+    )
+    assert two(checked, application, web, other) == []
+
+
 def test_a_rule_that_belongs_to_beeyard(checked: Checked, web: str) -> None:
     assert whats(checked(stack=web.replace("Host(`web.", "Host(`registry."))) == [
         (
             "services.web.deploy.labels: the rule Host(`registry.shop.example.com`) belongs to "
             "beeyard's registry"
+        )
+    ]
+
+
+def test_a_rule_that_cannot_be_read(checked: Checked, web: str) -> None:
+    assert said(checked(stack=web.replace("Host(`web.${DOMAIN}`)", "web.${DOMAIN}")), "error") == [
+        (
+            "web/stack.yml:9:7",
+            (
+                "services.web.deploy.labels: the rule of router web can't be read: "
+                "`web.shop.example.com`"
+            ),
         )
     ]
 
@@ -300,13 +391,48 @@ def test_sqlite_in_the_environment(
 
 
 @pytest.mark.parametrize(
-    "deploy", ["{replicas: 1}", "{}", "{replicas: 0}", "{mode: replicated-job, replicas: 3}"]
+    "deploy",
+    [
+        "{replicas: 1, update_config: {order: stop-first}}",
+        "{update_config: {order: stop-first}}",
+        "{replicas: 0}",
+        "{mode: replicated-job, replicas: 3}",
+    ],
 )
 def test_sqlite_with_one_replica_is_well(checked: Checked, deploy: str) -> None:
     stack = f"{SERVICE}    image: x:1\n    healthcheck: {{test: x}}\n"
     assert (
         checked(stack=f"{stack}    environment: {{A: 'sqlite:///a'}}\n    deploy: {deploy}\n") == ()
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [
+        ("env_file: app.env", "its environment sets DATABASE_URL to it"),
+        ("env_file: [app.env]", "its environment sets DATABASE_URL to it"),
+        ("command: serve --db sqlite:///a.db", "its command names it"),
+        ("entrypoint: [serve, 'sqlite:///a.db']", "its entrypoint names it"),
+    ],
+)
+def test_sqlite_elsewhere_in_the_stack(checked: Checked, given: str, what: str) -> None:
+    Path("web").mkdir()
+    Path("web/app.env").write_text("# DATABASE_URL=mysql://db\nDATABASE_URL=sqlite:////data/a.db\n")
+    stack = f"{SERVICE}    image: x:1\n    {given}\n    deploy: {{replicas: 2}}\n"
+    assert whats(checked(stack=stack)) == [f"services.web.deploy: SQLite with 2 replicas: {what}"]
+
+
+@pytest.mark.parametrize("deploy", ["{replicas: 1}", "{update_config: {order: start-first}}"])
+def test_sqlite_that_an_update_would_open_twice(checked: Checked, deploy: str) -> None:
+    stack = f"{SERVICE}    image: x:1\n    healthcheck: {{test: x}}\n    deploy: {deploy}\n"
+    findings = checked(stack=f"{stack}    environment: {{A: 'sqlite:///a'}}\n")
+    assert whats(findings, "error") == []
+    assert whats(findings, "warning") == [
+        (
+            "services.web.deploy.update_config: SQLite, and an update starts the new task before "
+            "the old one stops: its environment sets A to it"
+        )
+    ]
 
 
 def test_sqlite_that_the_application_falls_back_to(checked: Checked, application: str) -> None:
@@ -348,10 +474,15 @@ def test_what_is_no_evidence_of_sqlite(checked: Checked) -> None:
         ),
         ("nginx:latest", "`nginx:latest` has the moving tag `latest`"),
         ("nginx:${TAG:-stable}", "`nginx:stable` has the moving tag `stable`"),
+        ("nginx:alpine", "`nginx:alpine` has the moving tag `alpine`"),
+        ("nginx:production", "`nginx:production` has the moving tag `production`"),
+        ("nginx:stable-alpine3.20", ("`nginx:stable-alpine3.20` has the moving tag "
+         "`stable-alpine3.20`")),
+        ("nginx:1.29.3-alpine", None),
         ("r.example.com:5000/nginx:1.2", None),
         ("nginx@sha256:abc", None),
     ],
-)
+)  # fmt: skip
 def test_images(checked: Checked, web: str, image: str, what: str | None) -> None:
     found = checked(stack=web.replace("nginx:1.29.3", image))
     assert said(found, "warning") == (
@@ -366,7 +497,14 @@ def test_a_service_without_an_image(checked: Checked) -> None:
 
 
 @pytest.mark.parametrize(
-    "health", ["", "    healthcheck: {disable: true}\n", "    healthcheck: {test: [NONE]}\n"]
+    "health",
+    [
+        "",
+        "    healthcheck: {disable: true}\n",
+        "    healthcheck: {disable: '${OFF:-true}'}\n",
+        "    healthcheck: {test: [NONE]}\n",
+        "    healthcheck: {interval: 5s}\n",
+    ],
 )
 def test_no_health_check(checked: Checked, web: str, health: str) -> None:
     lines = [line for line in web.splitlines(keepends=True) if "healthcheck" not in line]
@@ -381,21 +519,24 @@ def test_a_health_check_in_the_dockerfile(checked: Checked) -> None:
     Path("web/Dockerfile").write_text("FROM debian:12\nHEALTHCHECK CMD true\n")
     stack = f"{SERVICE}    build: .\n    deploy: {{replicas: 2}}\n"
     assert checked(stack=stack) == ()
-    Path("web/Dockerfile").write_text("FROM debian:12\nHEALTHCHECK NONE\n")
-    assert whats(checked(stack=stack), "warning") == ["services.web: it has no health check"]
+    for none in ("HEALTHCHECK  NONE", "HEALTHCHECK CMD true\nHEALTHCHECK none"):
+        Path("web/Dockerfile").write_text(f"FROM debian:12\n{none}\n")
+        assert whats(checked(stack=stack), "warning") == ["services.web: it has no health check"]
 
 
-@pytest.mark.parametrize("order", ["{order: stop-first}", "{parallelism: 1}"])
-def test_stop_first(checked: Checked, web: str, order: str) -> None:
-    stack = web.replace("{order: start-first}", order)
+@pytest.mark.parametrize(
+    ("order", "place", "what"),
+    [
+        ("{order: stop-first}", "8:22", "an update stops each task before its successor runs"),
+        ("{parallelism: 1}", "8:22", "it doesn't say in which order an update goes"),
+        (None, "6:5", "it doesn't say in which order an update goes"),
+    ],
+)
+def test_stop_first(checked: Checked, web: str, order: str | None, place: str, what: str) -> None:
+    line = "      update_config: {order: start-first}\n"
+    stack = web.replace(line, line.replace("{order: start-first}", order) if order else "")
     assert said(checked(stack=stack), "warning") == [
-        (
-            "web/stack.yml:8:22",
-            (
-                "services.web.deploy.update_config: an update stops each task before its "
-                "successor runs"
-            ),
-        )
+        (f"web/stack.yml:{place}", f"services.web.deploy.update_config: {what}")
     ]
     published = stack.replace(
         "    networks: [", "    ports: [{target: 80, mode: host}]\n    networks: ["
@@ -408,6 +549,47 @@ def test_one_replica(checked: Checked, web: str) -> None:
     assert whats(checked(stack=web.replace("replicas: 2", "replicas: 1")), "warning") == expected
     assert whats(checked(stack=web.replace("      replicas: 2\n", "")), "warning") == expected
     assert checked(stack=web.replace("replicas: 2", "mode: global")) == ()
+
+
+MERGED = """\
+x-web: &web
+  image: nginx
+  networks: [traefik_proxy]
+  deploy: &deploy
+    replicas: 1
+    update_config: {order: start-first}
+services:
+  web:
+    <<: *web
+    image: nginx:1.29.3
+    healthcheck: &healthy {test: [CMD, "true"]}
+    deploy:
+      <<: *deploy
+      replicas: 2
+  other:
+    <<: [*web, {hostname: x}]
+    healthcheck: *healthy
+networks:
+  traefik_proxy: {external: true}
+"""
+
+
+def test_anchors_and_merge_keys(checked: Checked) -> None:
+    """What a service says itself is no repetition of what it merges, and prevails."""
+    findings = checked(stack=MERGED)
+    assert [(one.level, one.where, one.what) for one in findings] == [
+        (
+            "warning",
+            "web/stack.yml:2:10",
+            "services.other.image: `nginx` has no tag, which means latest",
+        ),
+        ("warning", "web/stack.yml:5:15", "services.other.deploy.replicas: it has one replica"),
+    ]
+    tagged = MERGED.replace("image: nginx:1.29.3", "image: nginx:latest")
+    assert (
+        "web/stack.yml:10:12",
+        "services.web.image: `nginx:latest` has the moving tag `latest`",
+    ) in said(checked(stack=tagged), "warning")
 
 
 def test_ssh_for_everyone(checked: Checked, application: str) -> None:

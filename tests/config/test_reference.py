@@ -29,6 +29,8 @@ SECTIONS: tuple[tuple[str, ...], ...] = (
     ("ingress",),
     ("ingress", "acme"),
     ("applications", "timeoff"),
+    ("applications", "timeoff", "rollout"),
+    ("applications", "timeoff", "rollout", "pre_deploy"),
 )
 
 

@@ -30,7 +30,16 @@ NODE = {
         ("node.labels.absent != anything", True),
         ("engine.labels.disk == SSD", True),
         ("node.platform.arch == x86_64", True),
+        ("engine.labels.disk != ssd", False),
+        ("NODE.Role==Worker", True),
+        ("NODE.LABELS.Zone == us-east-1A", True),
+        ("node.ip == 10.20.1.5", True),
+        ("node.ip == 10.20.0.0/16", True),
+        ("node.ip != 10.20.0.0/16", False),
+        ("node.ip != 10.21.0.0/16", True),
+        ("node.ip != nonsense", False),
         ("node.nonsense == x", False),
+        ("node.nonsense != x", False),
     ],
 )
 def test_one_constraint(constraint: str, holds: bool) -> None:
@@ -42,6 +51,9 @@ def test_all_must_hold() -> None:
     assert allows([], NODE)
 
 
-def test_what_is_no_constraint_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"`node\.role = worker` is no placement constraint"):
-        allows(["node.role = worker"], NODE)
+@pytest.mark.parametrize(
+    "text", ["node.role = worker", "node.role", "node.role ==", "== worker", "node.role != a==b"]
+)
+def test_what_is_no_constraint_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=f"`{text}` is no placement constraint"):
+        allows([text], NODE)

@@ -1,4 +1,4 @@
-"""Applications: a stack file rendered for the cluster, its images, its rollout, its addresses."""
+"""Applications: a stack file rendered for the cluster, its images, its releases, their rollout."""
 
 from beeyard.apps.build import (
     Builder,
@@ -9,38 +9,68 @@ from beeyard.apps.build import (
     build_ahead,
     ensure_image,
 )
+from beeyard.apps.bundle import Bundle, fingerprints
 from beeyard.apps.context import Context
-from beeyard.apps.deploy import Deployment, ServiceChange, deploy
+from beeyard.apps.lock import Lock
+from beeyard.apps.oneoff import Ended, run_once
+from beeyard.apps.plan import Plan, planned
 from beeyard.apps.probe import Certificate, ProbeResult, answered, await_answer, probe
 from beeyard.apps.registry import Credentials, registry_login
+from beeyard.apps.release import Hook, Origin, Receipt, Release, Verdict
+from beeyard.apps.releases import Entry, Releases, chosen, current, next_number, unfinished
+from beeyard.apps.rollout import Rollout, Terms, recover
+from beeyard.apps.site import Say, Site, Stage
 from beeyard.apps.stack import Rendered, Stack, load_stack, render
-from beeyard.apps.urls import AppUrl, app_urls, interpolate, label_urls
+from beeyard.apps.traffic import Prober, Traffic
+from beeyard.apps.urls import AppUrl, app_urls, label_urls
 
 __all__ = [
     "AppUrl",
     "BuildPlan",
     "Builder",
     "BuiltImage",
+    "Bundle",
     "Certificate",
     "Context",
     "Credentials",
-    "Deployment",
+    "Ended",
+    "Entry",
+    "Hook",
     "LocalBuilder",
+    "Lock",
     "ManagerBuilder",
+    "Origin",
+    "Plan",
     "ProbeResult",
+    "Prober",
+    "Receipt",
+    "Release",
+    "Releases",
     "Rendered",
-    "ServiceChange",
+    "Rollout",
+    "Say",
+    "Site",
     "Stack",
+    "Stage",
+    "Terms",
+    "Traffic",
+    "Verdict",
     "answered",
     "app_urls",
     "await_answer",
     "build_ahead",
-    "deploy",
+    "chosen",
+    "current",
     "ensure_image",
-    "interpolate",
+    "fingerprints",
     "label_urls",
     "load_stack",
+    "next_number",
+    "planned",
     "probe",
+    "recover",
     "registry_login",
     "render",
+    "run_once",
+    "unfinished",
 ]

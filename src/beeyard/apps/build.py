@@ -75,7 +75,7 @@ class LocalBuilder:
         version = cast(Any, self.manager).version()
         _build(self.local, plan, lines, platform=f"{version['Os']}/{version['Arch']}")
         lines(f"sending {plan.reference} to the manager")
-        with _app_error(f"{plan.reference} could not be sent to the manager"):
+        with app_error(f"{plan.reference} could not be sent to the manager"):
             image = cast(Any, self.local.images.get(plan.reference))
             self.manager.images.load(image.save(named=plan.reference))
 
@@ -129,7 +129,7 @@ def _build(
 ) -> None:
     build = plan.context.build
     what = f"the image of {plan.context.folder.name} could not be built"
-    with plan.context.archive() as archive, _app_error(what):
+    with plan.context.archive() as archive, app_error(what):
         stream = client.api.build(
             fileobj=archive,
             custom_context=True,
@@ -142,7 +142,7 @@ def _build(
             forcerm=True,
             decode=True,
         )
-        _follow(cast(Iterable[Mapping[str, Any]], stream), what, lines, str(plan.context.folder))
+        follow(cast(Iterable[Mapping[str, Any]], stream), what, lines, str(plan.context.folder))
 
 
 def _push(
@@ -150,7 +150,7 @@ def _push(
 ) -> str:
     what = f"{plan.reference} could not be pushed"
     lines(f"pushing {plan.reference}")
-    with _app_error(what):
+    with app_error(what):
         stream = cast(Any, client.api).push(
             plan.repository,
             tag=plan.tag,
@@ -159,14 +159,14 @@ def _push(
             stream=True,
             decode=True,
         )
-        said = _follow(stream, what, lambda _: None, plan.reference)
+        said = follow(stream, what, lambda _: None, plan.reference)
     digests = [event["aux"]["Digest"] for event in said if "Digest" in (event.get("aux") or {})]
     if not digests:
         raise AppError(f"{what}: the engine named no digest", where=plan.reference)
     return str(digests[-1])
 
 
-def _follow(
+def follow(
     stream: Iterable[Mapping[str, Any]], what: str, lines: Lines, where: str
 ) -> list[Mapping[str, Any]]:
     """Read an engine's stream of events to the end; its error becomes an AppError."""
@@ -190,7 +190,7 @@ def _follow(
 
 
 @contextmanager
-def _app_error(what: str) -> Iterator[None]:
+def app_error(what: str) -> Iterator[None]:
     try:
         yield
     except APIError as error:

@@ -6,10 +6,11 @@ those of the URL.
 
 import socket
 import ssl
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from types import TracebackType
+from typing import Protocol, Self
 
 import httpx
 from cryptography import x509
@@ -65,24 +66,79 @@ def probe(
     `ca_pem` is the only root that is trusted; None or empty: the system's. Any status below 500 is
     an answer (a sign-in page's 401 too), save Traefik's own 404.
     """
-    clock = clock or SystemClock()
-    started = clock.monotonic()
-    name = httpx.URL(url).host
-    context = ssl.create_default_context(cadata=ca_pem or None)
+    with Asker(url, address, https_port, ca_pem, clock=clock or SystemClock()) as asker:
+        return ask(asker)
+
+
+class Asker:
+    """Asks one URL at one address, again and again, over connections that are kept.
+
+    `headers` go with every request. Several threads may ask at once.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        address: str,
+        port: int,
+        ca_pem: str | None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.url, self.address, self.port = url, address, port
+        self.clock = clock or SystemClock()
+        context = ssl.create_default_context(cadata=ca_pem or None)
+        # The environment's proxies would not connect to the address that is asked about.
+        self._client = httpx.Client(
+            verify=context, timeout=_TIMEOUT, trust_env=False, headers=dict(headers or {})
+        )
+
+    @property
+    def name(self) -> str:
+        return httpx.URL(self.url).host
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._client.close()
+
+    def get(self) -> tuple[httpx.Response, Certificate | None]:
+        """One GET, and the certificate that it came with. Raises httpx.HTTPError."""
+        asked = httpx.URL(self.url)
+        request = self._client.build_request(
+            "GET",
+            asked.copy_with(host=self.address, port=self.port),
+            headers={"Host": asked.host if self.port == 443 else f"{asked.host}:{self.port}"},
+            extensions={"sni_hostname": asked.host},
+        )
+        response = self._client.send(request, stream=True)
+        try:
+            certificate = _certificate(response)
+            response.read()
+        finally:
+            response.close()
+        return response, certificate
+
+
+def ask(asker: Asker) -> ProbeResult:
+    """GET once. Never raises for what the other side does."""
+    started = asker.clock.monotonic()
+    status, certificate, listening = None, None, True
     try:
-        response, certificate = _get(url, address, https_port, context)
+        response, certificate = asker.get()
+        status, problem = response.status_code, _problem(response, asker.name)
     except httpx.HTTPError as error:
-        problem = _in_words(error, name, address, https_port)
-        seconds = clock.monotonic() - started
-        return ProbeResult(url, address, None, seconds, None, problem, not _nobody(error))
-    return ProbeResult(
-        url,
-        address,
-        response.status_code,
-        clock.monotonic() - started,
-        certificate,
-        _problem(response, name),
-    )
+        problem = _in_words(error, asker.name, asker.address, asker.port)
+        listening = not _nobody(error)
+    seconds = asker.clock.monotonic() - started
+    return ProbeResult(asker.url, asker.address, status, seconds, certificate, problem, listening)
 
 
 class Answer(Protocol):
@@ -144,27 +200,6 @@ def await_answer(
                 fix="see `beeyard status`; running the command again goes on from here",
             )
         clock.sleep(_POLL)
-
-
-def _get(
-    url: str, address: str, port: int, context: ssl.SSLContext
-) -> tuple[httpx.Response, Certificate | None]:
-    # The environment's proxies would not connect to the address that is asked about.
-    with httpx.Client(verify=context, timeout=_TIMEOUT, trust_env=False) as client:
-        asked = httpx.URL(url)
-        request = client.build_request(
-            "GET",
-            asked.copy_with(host=address, port=port),
-            headers={"Host": asked.host if port == 443 else f"{asked.host}:{port}"},
-            extensions={"sni_hostname": asked.host},
-        )
-        response = client.send(request, stream=True)
-        try:
-            certificate = _certificate(response)
-            response.read()
-        finally:
-            response.close()
-    return response, certificate
 
 
 def _certificate(response: httpx.Response) -> Certificate | None:

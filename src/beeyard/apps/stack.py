@@ -1,20 +1,20 @@
 """A team's own stack file, and what becomes of it on this cluster.
 
-The file is changed as text with structure (ruamel's round trip), never re-written from values: what
-the Docker CLI reads in it (`0444` as octal, `yes` as true, `${VAR}`) it reads after us as before.
+The file is changed as a document (see `compose`), never re-written from values.
 """
 
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError
 
+from beeyard.apps.bundle import Bundle, env_files
+from beeyard.apps.compose import plain, write, yaml
 from beeyard.apps.ports import host_ports
+from beeyard.config.interpolation import interpolate
 from beeyard.errors import AppError
 from beeyard.swarm import Capabilities
 
@@ -51,31 +51,39 @@ class Stack:
         }
 
     @property
-    def files(self) -> tuple[str, ...]:
-        """Files that the stack file names, relative to it: `env_file`, and of configs, secrets."""
-        names = set(_env_files(self.services.values()))
-        for section in ("configs", "secrets"):
-            for entry in (self.document.get(section) or {}).values():
-                if entry and entry.get("file"):
-                    names.add(str(entry["file"]))
-        return tuple(sorted(names))
+    def env_files(self) -> tuple[str, ...]:
+        """The environment files that services name, relative to the stack file."""
+        return tuple(
+            sorted({path for entry in self.services.values() for path in env_files(entry)})
+        )
+
+    def read_file(self, name: str) -> bytes:
+        """A file that the stack file names. Raises AppError if it is not there, or not below the
+        stack file's folder."""
+        path = self.path.parent / name
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise AppError(
+                f"the stack file names `{name}`, which is not below its folder",
+                where=str(self.path),
+                fix="put the file beside the stack file",
+            )
+        if not path.is_file():
+            raise AppError("the stack file names a file that does not exist", where=str(path))
+        return path.read_bytes()
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """What `docker stack deploy` is given. `adaptations`: what was changed for this cluster."""
+    """What `docker stack deploy` is given, and what was changed for this cluster, in words."""
 
-    text: str
+    bundle: Bundle
     adaptations: tuple[str, ...]
-    services: tuple[str, ...]
-    folder: Path
-    files: tuple[str, ...]
 
 
 def load_stack(path: Path) -> Stack:
     """Read a stack file. Raises AppError with its place if it isn't one."""
     try:
-        document = _yaml().load(path.read_text(encoding="utf-8"))
+        document = yaml().load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise AppError("the stack file can't be read", where=str(path), why=str(error)) from error
     except MarkedYAMLError as error:
@@ -98,26 +106,35 @@ def load_stack(path: Path) -> Stack:
     return Stack(path, document)
 
 
-def render(stack: Stack, *, image_for: Mapping[str, str], capabilities: Capabilities) -> Rendered:
+def render(
+    stack: Stack,
+    *,
+    environment: Mapping[str, str],
+    image_for: Mapping[str, str],
+    named: Mapping[tuple[str, str], str],
+    capabilities: Capabilities,
+) -> Rendered:
     """The stack file for this cluster, as `docker stack deploy` takes it.
 
-    `build` goes, and `image_for` gives such a service its image (AppError where it has none).
-    Where the nodes have no IPVS, services are found by DNS and publish their ports on their nodes.
-    `${VAR}` stays: the Docker CLI fills it in from its environment.
+    environment   what `${VAR}` is filled with; the Docker CLI does that
+    image_for     images by service, for those that have `build` (AppError where there is none) or
+                  are to be another than the file says
+    named         the Swarm's names of secrets and configs, by section and key
+    capabilities  without IPVS, services are found by DNS and publish their ports on their nodes
     """
-    document = _yaml().load(_dump(stack.document))
+    document = plain(stack.document)
     adaptations: list[str] = []
+    for key in [key for key in document if str(key).startswith("x-")]:
+        del document[key]
     for name, service in document["services"].items():
         _set_image(stack, name, service, image_for)
+        _name_contents(service, named)
         if not capabilities.ipvs:
             adaptations.extend(_without_ipvs(stack, name, service))
-    return Rendered(
-        text=_dump(document),
-        adaptations=tuple(adaptations),
-        services=tuple(document["services"]),
-        folder=stack.path.parent,
-        files=stack.files,
-    )
+        adaptations.extend(_in_order(name, service, environment))
+    _name_sections(document, named)
+    files = {path: _text(stack, path) for path in stack.env_files}
+    return Rendered(Bundle(write(document), dict(environment), files), tuple(adaptations))
 
 
 def _set_image(
@@ -131,21 +148,46 @@ def _set_image(
             where=str(stack.path),
             fix="give it `image:`, or `build:` with the folder of its Dockerfile",
         )
-    # One that comes from a merged anchor stays there: the Docker CLI ignores it.
-    if "build" in dict.keys(service):
-        service.pop("build", None)
+    service.pop("build", None)
+
+
+def _name_contents(service: CommentedMap, named: Mapping[tuple[str, str], str]) -> None:
+    """Services name secrets and configs as the Swarm does, and mount them where they did before."""
+    for section in ("secrets", "configs"):
+        if not service.get(section):
+            continue
+        entries = CommentedSeq()
+        for entry in service[section]:
+            long = CommentedMap(entry) if isinstance(entry, Mapping) else CommentedMap(source=entry)
+            key = str(long["source"])
+            long["source"] = named.get((section, key), key)
+            # Source: docs.docker.com, Compose file version 3 reference, "secrets", "configs".
+            long.setdefault("target", key)
+            entries.append(long)
+        service[section] = entries
+
+
+def _name_sections(document: CommentedMap, named: Mapping[tuple[str, str], str]) -> None:
+    for section in ("secrets", "configs"):
+        if document.get(section):
+            document[section] = CommentedMap(
+                {
+                    named.get((section, str(key)), key): CommentedMap(
+                        external=True, name=named.get((section, str(key)), key)
+                    )
+                    for key in document[section]
+                }
+            )
 
 
 def _without_ipvs(stack: Stack, name: str, service: CommentedMap) -> Iterator[str]:
-    deploy = service.get("deploy")
-    deploy = CommentedMap() if deploy is None else _own(deploy)
+    deploy = _deploy(service)
     if deploy.get("endpoint_mode") != "dnsrr":
         deploy["endpoint_mode"] = "dnsrr"
         yield (
             f"{name}: endpoint_mode is dnsrr (its name gives the addresses of its tasks), "
             "for the nodes' kernels have no IPVS"
         )
-    service["deploy"] = deploy
     ports, moved = host_ports(service.get("ports") or (), where=f"{stack.path}: service {name}")
     if moved:
         service["ports"] = ports
@@ -155,9 +197,53 @@ def _without_ipvs(stack: Stack, name: str, service: CommentedMap) -> Iterator[st
         )
 
 
-def _own(mapping: CommentedMap) -> CommentedMap:
-    """A copy, so that what several services share by an anchor is changed for one only."""
-    return CommentedMap(mapping)
+def _in_order(name: str, service: CommentedMap, environment: Mapping[str, str]) -> Iterator[str]:
+    """Docker's default is to stop a task before its successor runs; ours is not, where the file
+    does not say. With ports of the node itself the successor could not start (moby#36934)."""
+    deploy = _deploy(service)
+    if str(interpolate(str(deploy.get("mode", "replicated")), environment)).endswith("-job"):
+        return
+    order = "stop-first" if publishes_on_host(service) else "start-first"
+    for section in ("update_config", "rollback_config"):
+        if deploy.get(section) is None:
+            deploy[section] = CommentedMap()
+        settings = deploy[section]
+        if settings.get("order") is None:
+            settings["order"] = order
+            if section == "update_config" and order == "start-first":
+                yield f"{name}: a new task starts before the old one stops (order start-first)"
+        elif settings["order"] == "start-first" and order == "stop-first":
+            settings["order"] = order
+            if section == "update_config":
+                yield (
+                    f"{name}: each task stops before its successor starts (order stop-first), "
+                    "for both would need the same port of a node"
+                )
+
+
+def publishes_on_host(service: Mapping[str, Any]) -> bool:
+    """Whether a service's entry publishes a port of the node that a task is on."""
+    return any(
+        isinstance(port, Mapping) and port.get("mode") == "host"
+        for port in service.get("ports") or ()
+    )
+
+
+def _deploy(service: CommentedMap) -> CommentedMap:
+    if service.get("deploy") is None:
+        service["deploy"] = CommentedMap()
+    deploy = service["deploy"]
+    assert isinstance(deploy, CommentedMap)
+    return deploy
+
+
+def _text(stack: Stack, path: str) -> str:
+    try:
+        return stack.read_file(path).decode()
+    except UnicodeDecodeError as error:
+        raise AppError(
+            "the environment file is no text", where=str(stack.path.parent / path)
+        ) from error
 
 
 def _build(path: Path, name: str, raw: Any) -> Build:
@@ -187,22 +273,3 @@ def _build(path: Path, name: str, raw: Any) -> Build:
         args=tuple(sorted(pairs)),
         target=raw.get("target"),
     )
-
-
-def _env_files(services: Any) -> Iterator[str]:
-    for service in services:
-        named = service.get("env_file") or ()
-        yield from [named] if isinstance(named, str) else [str(name) for name in named]
-
-
-def _yaml() -> YAML:
-    yaml = YAML(typ="rt")
-    yaml.preserve_quotes = True
-    yaml.width = 4096
-    return yaml
-
-
-def _dump(document: CommentedMap) -> str:
-    stream = io.StringIO()
-    _yaml().dump(document, stream)
-    return stream.getvalue()

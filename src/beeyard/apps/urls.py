@@ -1,25 +1,16 @@
-"""The addresses of an application, read from its own Traefik labels.
-
-Source: Traefik 3 reference, "HTTP routers", "Rule" (`Host`, `PathPrefix`, `Path`, `&&`, `||`, `!`).
-"""
+"""The addresses of an application, read from its own Traefik labels."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from beeyard.apps.stack import Stack
+from beeyard.config import rule as traefik
+from beeyard.config.interpolation import NoValue, fill
 from beeyard.errors import AppError
 
 _ROUTER = re.compile(r"^traefik\.http\.routers\.([^.]+)\.(.+)$", re.IGNORECASE)
-_TOKEN = re.compile(
-    r"\s*(?:(?P<operator>&&|\|\||!|\(|\))|(?P<name>\w+)\((?P<arguments>(?:`[^`]*`|\"[^\"]*\"|[^)])*)\))"
-)
-_ARGUMENT = re.compile(r"`([^`]*)`|\"([^\"]*)\"")
-_VARIABLE = re.compile(
-    r"\$(?:(?P<escaped>\$)|(?P<plain>[A-Za-z_]\w*)"
-    r"|\{(?P<name>[A-Za-z_]\w*)(?:(?P<operator>:?[-?])(?P<word>[^}]*))?\})"
-)
 
 
 @dataclass(frozen=True, order=True)
@@ -38,14 +29,6 @@ class AppUrl:
         return f"https://{self.host}{port}{self.path}"
 
 
-@dataclass(frozen=True)
-class _Match:
-    """What one alternative of a rule asks for; None: nothing."""
-
-    host: str | None = None
-    path: str | None = None
-
-
 def app_urls(stack: Stack, variables: Mapping[str, str], https_port: int = 443) -> list[AppUrl]:
     """All addresses that a stack file's `deploy.labels` route, in order, each once.
 
@@ -56,11 +39,13 @@ def app_urls(stack: Stack, variables: Mapping[str, str], https_port: int = 443) 
     for name, service in stack.services.items():
         raw = (service.get("deploy") or {}).get("labels") or {}
         try:
-            labels = {key: interpolate(value, variables) for key, value in _label_pairs(raw)}
-            found.extend(label_urls(name, labels, https_port))
+            found.extend(label_urls(name, dict(_labels(raw, variables)), https_port))
         except AppError as error:
             raise AppError(
-                error.what, where=f"{stack.path}: service {name}, deploy.labels", fix=error.fix
+                error.what,
+                where=f"{stack.path}: service {name}, deploy.labels",
+                why=error.why,
+                fix=error.fix,
             ) from error
     return sorted({(url.host, url.path): url for url in reversed(found)}.values())
 
@@ -74,119 +59,46 @@ def label_urls(service: str, labels: Mapping[str, str], https_port: int = 443) -
             routers.setdefault(match[1], {})[match[2].lower()] = value
     return sorted(
         {
-            AppUrl(found.host, found.path or "/", https_port, service, router)
+            AppUrl(host, path, https_port, service, router)
             for router, settings in routers.items()
-            for found in _rule(settings.get("rule", ""))
-            if found.host and not found.host.startswith("*")
+            for host, path in _places(settings.get("rule", ""))
         }
     )
 
 
-def interpolate(text: str, variables: Mapping[str, str]) -> str:
-    """Fill `$NAME`, `${NAME}`, `${NAME:-default}`, `${NAME:?message}` as the Docker CLI does.
-
-    Raises AppError for a variable that has neither value nor default.
-    """
-
-    def fill(match: re.Match[str]) -> str:
-        if match["escaped"]:
-            return "$"
-        name, operator = match["plain"] or match["name"], match["operator"] or ""
-        value = variables.get(name)
-        if value or (value is not None and not operator.startswith(":")):
-            return value
-        if operator.endswith("-"):
-            return match["word"]
-        raise AppError(
-            f"the variable {name} has no value",
-            why=match["word"] or None,
-            fix=f"set {name} below `environment` of the application in beeyard.yml",
-        )
-
-    return _VARIABLE.sub(fill, text)
-
-
-def _label_pairs(raw: Any) -> Iterator[tuple[str, str]]:
-    """Labels are a mapping, or a list of KEY=VALUE."""
+def _labels(raw: Any, variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Labels are a mapping, or a list of KEY=VALUE; Docker fills the value, or the whole entry."""
     if isinstance(raw, Mapping):
-        yield from ((str(key), str(value)) for key, value in raw.items())
+        yield from ((str(key), _filled(str(value), variables)) for key, value in raw.items())
     else:
         for label in raw:
-            key, _, value = str(label).partition("=")
+            key, _, value = _filled(str(label), variables).partition("=")
             yield key, value
 
 
-def _rule(rule: str) -> Sequence[_Match]:
-    """The alternatives of a rule: its disjunctive form, as far as host and path go."""
-    tokens = list(_tokens(rule))
-    if not tokens:
-        return []
-    matches = _either(tokens, rule)
-    if tokens:
-        raise _unreadable(rule)
-    return matches
+def _filled(text: str, variables: Mapping[str, str]) -> str:
+    try:
+        return fill(text, variables)
+    except NoValue as error:
+        raise AppError(
+            str(error),
+            why=error.reason or text,
+            fix=f"set {error.variable} below `environment` of the application in beeyard.yml"
+            if error.variable
+            else "write `$$` for a dollar sign",
+        ) from error
 
 
-def _tokens(rule: str) -> Iterator[re.Match[str]]:
-    position = 0
-    while rule[position:].strip():
-        match = _TOKEN.match(rule, position)
-        if match is None:
-            raise _unreadable(rule)
-        yield match
-        position = match.end()
-
-
-def _either(tokens: list[re.Match[str]], rule: str) -> list[_Match]:
-    matches = _both(tokens, rule)
-    while tokens and tokens[0]["operator"] == "||":
-        tokens.pop(0)
-        matches = matches + _both(tokens, rule)
-    return matches
-
-
-def _both(tokens: list[re.Match[str]], rule: str) -> list[_Match]:
-    matches = _one(tokens, rule)
-    while tokens and tokens[0]["operator"] == "&&":
-        tokens.pop(0)
-        others = _one(tokens, rule)
-        matches = [
-            _Match(one.host or other.host, one.path or other.path)
-            for one in matches
-            for other in others
-        ]
-    return matches
-
-
-def _one(tokens: list[re.Match[str]], rule: str) -> list[_Match]:
-    if not tokens:
-        raise _unreadable(rule)
-    token = tokens.pop(0)
-    if token["operator"] == "(":
-        matches = _either(tokens, rule)
-        if not tokens or tokens.pop(0)["operator"] != ")":
-            raise _unreadable(rule)
-        return matches
-    if token["operator"] == "!":
-        _one(tokens, rule)
-        return [_Match()]
-    if token["operator"]:
-        raise _unreadable(rule)
-    return _matcher(token)
-
-
-def _matcher(token: re.Match[str]) -> list[_Match]:
-    values = [one or other for one, other in _ARGUMENT.findall(token["arguments"])]
-    match token["name"].lower():
-        case "host":
-            return [_Match(host=value.lower()) for value in values]
-        case "pathprefix" | "path":
-            return [_Match(path=value) for value in values]
-    return [_Match()]
-
-
-def _unreadable(rule: str) -> AppError:
-    return AppError(
-        f"the Traefik rule `{rule}` can't be read",
-        fix="write it like Host(`name.example.com`) && PathPrefix(`/path`)",
-    )
+def _places(rule: str) -> Iterator[tuple[str, str]]:
+    """Host and path of every alternative that names a host."""
+    try:
+        alternatives = traefik.parse(rule)
+    except traefik.Unreadable as error:
+        raise AppError(
+            f"the Traefik rule `{rule}` can't be read",
+            fix="write it like Host(`name.example.com`) && PathPrefix(`/path`)",
+        ) from error
+    for alternative in alternatives:
+        host = alternative.argument("Host")
+        if host and not host.startswith("*"):
+            yield host, alternative.argument("Path", "PathPrefix") or "/"

@@ -96,6 +96,16 @@ def pass_on(runner: StoppableRunner | None = None) -> None:
     signal.signal(signal.SIGTERM, handle)
 
 
+def stop_silently() -> None:
+    """From now on, an interrupt raises Stopped and says nothing: it is the way to end."""
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        raise Stopped(number)
+
+    signal.signal(signal.SIGINT, handle)
+    signal.signal(signal.SIGTERM, handle)
+
+
 def leave(code: int) -> NoReturn:
     """End with that exit code; once stopped, whatever threads are still at."""
     if code == Interrupted.exit_code and threading.active_count() > 1:

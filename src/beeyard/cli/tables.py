@@ -21,9 +21,9 @@ def show_status(console: Console, status: Status) -> None:
     mark = "[green]all well[/green]" if status.ok else "[red]not well[/red]"
     console.print(f"[bold]{escape(status.name)}[/bold] in {status.region} ({status.world}): {mark}")
     console.print(f"shared files {status.file_system}, database {status.database or 'none'}")
-    _table(console, ("node", "role", "zone", "address", "type", "state"), _nodes(status))
-    _table(console, ("service", "replicas", "nodes"), _services(status))
-    _table(console, ("url", "way in", "until", "certificate by", "answer"), _urls(status))
+    table(console, ("node", "role", "zone", "address", "type", "state"), _nodes(status))
+    table(console, ("service", "replicas", "nodes"), _services(status))
+    table(console, ("url", "way in", "until", "certificate by", "answer"), _urls(status))
     if status.skipped:
         console.print()
     for name, why in status.skipped.items():
@@ -45,7 +45,7 @@ def show_rehearsal(console: Console, status: SandboxStatus) -> None:
     )
     if status.containers:
         columns = ("container", "kind", "host name", "address", "memory", "state")
-        _table(console, columns, [_container(one) for one in status.containers])
+        table(console, columns, [_container(one) for one in status.containers])
     if status.problems:
         console.print()
     for problem in status.problems:
@@ -103,7 +103,7 @@ def _mebibytes(count: int) -> str:
     return f"{count / 2**20:.0f} MiB"
 
 
-def _table(console: Console, columns: Sequence[str], rows: Sequence[Row]) -> None:
+def table(console: Console, columns: Sequence[str], rows: Sequence[Row]) -> None:
     """Print a blank line, the columns' names and the rows."""
     header = [Text(column, style="bold") for column in columns]
     lines = [

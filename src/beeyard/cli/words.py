@@ -10,6 +10,8 @@ from beeyard.errors import BeeyardError
 
 _FLAGS = frozenset({"--sandbox", "--json", "--debug"})
 _FILE = frozenset({"-f", "--file"})
+#: Commands whose `-f` is their own.
+_FOLLOW = frozenset({"logs"})
 
 
 class Misunderstood(BeeyardError):
@@ -35,7 +37,8 @@ class Group(TyperGroup):
 def in_front(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     """The options that every command shares, and the rest: they count wherever they stand.
 
-    What follows `--`, or the node of `ssh`, belongs to another program and stays as it is.
+    What follows `--`, or the node of `ssh`, belongs to another program and stays as it is. So does
+    the `-f` of `logs`, which is another one.
     """
     shared: list[str] = []
     rest: list[str] = []
@@ -44,7 +47,7 @@ def in_front(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
         word = left.pop(0)
         if word in _FLAGS or word.startswith("--file="):
             shared.append(word)
-        elif word in _FILE and left:
+        elif word in _FILE and left and not (word == "-f" and _FOLLOW & set(_plain(rest)[:1])):
             shared += [word, left.pop(0)]
         else:
             rest.append(word)
@@ -61,8 +64,12 @@ def misunderstood(error: typer.TyperException) -> Misunderstood:
 
 
 def _another_program(words: Sequence[str]) -> bool:
-    plain = [word for word in words if not word.startswith("-")]
+    plain = _plain(words)
     return plain[:1] == ["ssh"] and len(plain) > 1
+
+
+def _plain(words: Sequence[str]) -> list[str]:
+    return [word for word in words if not word.startswith("-")]
 
 
 def _without_types(parameters: list[Any]) -> list[Any]:

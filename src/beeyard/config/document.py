@@ -80,8 +80,9 @@ class Document:
         # Reported below, all of them, instead of the first one only.
         reader.allow_duplicate_keys = True
         try:
-            root = reader.compose(text)
-            data = None if root is None else reader.constructor.construct_document(root)
+            root, copy = reader.compose(text), reader.compose(text)
+            # Making values of nodes puts what `<<` merges in front of a mapping's own keys.
+            data = None if copy is None else reader.constructor.construct_document(copy)
         except MarkedYAMLError as error:
             raise _syntax_error(error, text, path) from None
         except (YAMLError, ValueError) as error:
@@ -139,7 +140,15 @@ def _step(node: Node | None, part: str | int) -> tuple[Node | None, Node] | None
         for key, value in node.value:
             if isinstance(key, ScalarNode) and key.value == str(part):
                 return key, value
+        return next((step for one in _merged(node) if (step := _step(one, part))), None)
     return None
+
+
+def _merged(node: MappingNode) -> Iterator[Node]:
+    """The mappings that `<<` merges into this one; its own keys, and then the first, prevail."""
+    for key, value in node.value:
+        if isinstance(key, ScalarNode) and key.value == "<<":
+            yield from value.value if isinstance(value, SequenceNode) else [value]
 
 
 def _duplicates(

@@ -357,6 +357,50 @@ class Ingress(Section):
     )
 
 
+class Task(Section):
+    """A command that runs once around a rollout, in a container of its own."""
+
+    service: str = Field(
+        min_length=1,
+        description="The service whose image, secrets and networks it has.",
+        examples=["web"],
+    )
+    command: tuple[str, ...] = Field(
+        strict=False,
+        min_length=1,
+        description="What runs there, as a list.",
+        examples=[["python", "-m", "migrate"]],
+    )
+    timeout: int = Field(default=600, ge=1, description="Seconds until it must have ended.")
+
+
+class Rollout(Section):
+    """How an application's releases are rolled out."""
+
+    deadline: int = Field(
+        default=600, ge=1, description="Seconds until all services must run; else it is undone."
+    )
+    settle: int = Field(
+        default=5, ge=0, description="Seconds for which a new task must have run before it counts."
+    )
+    keep: int = Field(
+        default=10, ge=2, description="How many releases are kept whole, to go back to."
+    )
+    max_failed: int | None = Field(
+        default=None,
+        ge=0,
+        description="How many of the probe's requests may fail before it is undone; null: any.",
+    )
+    pre_deploy: Task | None = Field(
+        default=None,
+        description="Before anything is switched, with the new image, such as a migration; if "
+        "it fails, nothing is.",
+    )
+    post_deploy: Task | None = Field(
+        default=None, description="After everything runs; if it fails, the rollout is undone."
+    )
+
+
 class Application(Section):
     """One application: a folder with a stack file."""
 
@@ -379,6 +423,7 @@ class Application(Section):
         description="Where the Swarm secrets come from that the stack file names as external: "
         "database-url, generate, env:NAME or file:PATH.",
     )
+    rollout: Rollout = Field(default=Rollout(), description="How its releases are rolled out.")
 
     def folder(self, base: Path) -> Path:
         """The application's folder; `base` is the folder of beeyard.yml."""

@@ -4,6 +4,7 @@ A rollback by Swarm looks converged, and `docker stack deploy` ends with 0 befor
 (docker/cli#6752): so nothing is believed but tasks of the current definition and UpdateStatus.
 """
 
+import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,11 +23,13 @@ class Patience:
     deadline  seconds until everything must have converged
     settle    seconds that a task must have run before it counts: those that crash do so early
     failures  how many tasks of one service may fail meanwhile before it is given up
+    homeless  seconds for which a task may find no node that takes it
     """
 
     deadline: float = 600.0
     settle: float = 3.0
     failures: int = 5
+    homeless: float = math.inf
 
 
 USUAL = Patience()
@@ -79,6 +82,7 @@ def await_converged(
     told: dict[str, Progress] = {}
     snapshot = observer.snapshot()
     before = _failures(snapshot)
+    homeless: dict[str, float] = {}
     while True:
         states = observe(snapshot, services, patience.settle)
         for state in states:
@@ -88,8 +92,10 @@ def await_converged(
         missing = [state for state in states if state.note]
         if not missing:
             return snapshot
+        homeless = {name: homeless.get(name, clock.monotonic()) for name in _without_node(snapshot)}
         for state in missing:
             reason = _hopeless(snapshot, state.service, before, patience)
+            reason = reason or _nowhere(clock.monotonic(), homeless.get(state.service), patience)
             if reason:
                 raise failure(observer, snapshot, state, f"given up after {reason}", missing)
         if clock.monotonic() >= end:
@@ -137,6 +143,24 @@ def _failures(snapshot: Snapshot) -> dict[str, set[str]]:
         service.name: {task.id for task in service.ended if task.current}
         for service in snapshot.services
     }
+
+
+def _without_node(snapshot: Snapshot) -> list[str]:
+    """The services that have a task for which the scheduler found no node."""
+    return [
+        service.name
+        for service in snapshot.services
+        if any(
+            task.state == "pending" and task.error and task.desired in ("running", "ready")
+            for task in service.tasks
+        )
+    ]
+
+
+def _nowhere(now: float, since: float | None, patience: Patience) -> str:
+    if since is None or now - since < patience.homeless:
+        return ""
+    return f"{now - since:.0f} s in which no node took a task"
 
 
 def _hopeless(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 Mode = Literal["replicated", "global", "replicated-job", "global-job"]
 
@@ -30,7 +30,10 @@ class Resources:
 
 @dataclass(frozen=True)
 class Node:
-    """A member of the Swarm, as its managers see it."""
+    """A member of the Swarm, as its managers see it.
+
+    `reachability` (`reachable`, `unreachable`, `unknown`) is None for one that is no manager now.
+    """
 
     id: str
     name: str
@@ -43,6 +46,20 @@ class Node:
     architecture: str
     resources: Resources
     labels: Mapping[str, str]
+    reachability: str | None = None
+
+    @property
+    def described(self) -> Mapping[str, Any]:
+        """As the Engine API describes it, as far as placement constraints go."""
+        return {
+            "ID": self.id,
+            "Spec": {"Role": self.role, "Labels": dict(self.labels)},
+            "Status": {"Addr": self.address},
+            "Description": {
+                "Hostname": self.name,
+                "Platform": {"OS": "linux", "Architecture": self.architecture},
+            },
+        }
 
 
 @dataclass(frozen=True)
@@ -92,6 +109,8 @@ class Service:
 
     `healthcheck`: the service itself defines one (its image may as well, which managers can't see).
     `version` grows with every update, `definition` (a hash) differs only where the service does.
+    `update_order` is None where the definition says nothing of updates; `spread`: it has placement
+    preferences of its own.
     """
 
     id: str
@@ -110,6 +129,8 @@ class Service:
     labels: Mapping[str, str]
     version: int
     definition: str
+    update_order: str | None = None
+    spread: bool = False
 
     @property
     def running(self) -> tuple[Task, ...]:

@@ -81,6 +81,7 @@ def _node(raw: Json) -> Node:
         architecture=description["Platform"]["Architecture"],
         resources=Resources(resources["NanoCPUs"] / 1e9, resources["MemoryBytes"]),
         labels=_labels(spec),
+        reachability=manager.get("Reachability"),
     )
 
 
@@ -115,6 +116,8 @@ def _service(
         labels=_labels(spec),
         version=raw["Version"]["Index"],
         definition=_definition(spec),
+        update_order=(spec.get("UpdateConfig") or {}).get("Order"),
+        spread=bool((template.get("Placement") or {}).get("Preferences")),
     )
 
 
@@ -165,10 +168,16 @@ def _comparable(template: Json) -> Json:
 
 
 def _definition(spec: Json) -> str:
-    """A hash of all but the platforms, which the Docker CLI writes only when it asks a registry."""
+    """A hash of all that makes the service what it is.
+
+    Not of the platforms, which the Docker CLI writes only when it asks a registry, nor of what is
+    changed in passing: how many replicas there are, and how often tasks were moved.
+    """
     template = spec["TaskTemplate"]
     placement = {k: v for k, v in (template.get("Placement") or {}).items() if k != "Platforms"}
-    plain = {**spec, "TaskTemplate": {**template, "Placement": placement}}
+    task = {k: v for k, v in template.items() if k != "ForceUpdate"} | {"Placement": placement}
+    mode = {} if "Replicated" in spec["Mode"] else spec["Mode"]
+    plain = {**spec, "TaskTemplate": task, "Mode": mode}
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
+from beeyard.apps import load_stack
 from beeyard.cloud import Outputs
 from beeyard.cloud.names import await_records
 from beeyard.cloud.terraform import Plan
@@ -19,7 +20,7 @@ from beeyard.workflows.applications import hand_over
 from beeyard.workflows.cloud import Cloud, summary
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.hosts import Hosts, open_hosts
-from beeyard.workflows.rollout import Rollout, Where
+from beeyard.workflows.images import Images, Where
 
 #: How many waves of projects the nodes need: addresses, then the network and the nodes themselves.
 _NODES = 2
@@ -131,8 +132,9 @@ def _images(
         if not wanted or isinstance(cluster.spec.registry, ExternalRegistry):
             return
         with hosts.swarm() as manager, cluster.progress.phase("images of applications") as phase:
-            for name in cluster.spec.applications:
-                Rollout(cluster, hosts, manager, name).build_ahead(phase, where)
+            for name, application in cluster.spec.applications.items():
+                stack = load_stack(application.stack_file(cluster.base))
+                Images(cluster, hosts, manager, name).build_ahead(phase, stack, where)
 
     with ThreadPoolExecutor(1) as pool:
         yield pool.submit(build)

@@ -15,7 +15,9 @@ from beeyard.swarm import Patience, await_converged
 from beeyard.workflows.applications import missing_secrets
 from beeyard.workflows.cloud import Cloud, open_cloud, summary
 from beeyard.workflows.cluster import Cluster
+from beeyard.workflows.deploy import Deployer, Request
 from beeyard.workflows.hosts import Hosts
+from beeyard.workflows.images import Where
 from beeyard.workflows.make import (
     await_names,
     infrastructure_of,
@@ -24,7 +26,6 @@ from beeyard.workflows.make import (
     secrets_of,
     swarm_of,
 )
-from beeyard.workflows.rollout import Rollout, Where
 from beeyard.workflows.verify import await_infrastructure, await_urls
 
 #: Seconds in which a node that was there before, and still is, lets us in.
@@ -53,9 +54,8 @@ def up(cluster: Cluster, confirm: Confirm, where: Where = "manager") -> UpResult
         with cluster.progress.phase("infrastructure") as phase:
             await_infrastructure(cluster, hosts.outputs, manager, left_out, phase)
         for name in cluster.spec.applications:
-            with cluster.progress.phase(f"deploy {name}") as phase:
-                done = Rollout(cluster, hosts, manager, name).run(phase, where)
-                changes += len(done.changes)
+            done = Deployer(hosts, manager, name).deploy(Request(where))
+            changes += len(done.plan.changed) if done.verdict else 0
         with cluster.progress.phase("services") as phase:
             snapshot = await_converged(
                 manager,

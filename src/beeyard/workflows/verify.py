@@ -10,7 +10,7 @@ from beeyard.errors import UnverifiedError
 from beeyard.swarm import Manager, Patience, await_converged
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.progress import Phase
-from beeyard.workflows.rollout import urls_of
+from beeyard.workflows.site import urls_of
 
 #: Seconds for the first certificates to be issued and the routers to be known.
 DEADLINE = 120.0

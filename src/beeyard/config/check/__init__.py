@@ -7,7 +7,7 @@ the list.
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from beeyard.config.check import files, quality, routing, sqlite, wiring
+from beeyard.config.check import files, placement, quality, room, routing, sqlite, wiring
 from beeyard.config.check.finding import Finding, Level, require
 from beeyard.config.check.project import Project, Stack, given
 from beeyard.config.document import Document, at, shown
@@ -35,7 +35,12 @@ _STACK_CHECKS: tuple[Callable[[Project, Stack], Iterator[Finding]], ...] = (
     wiring.declared_names,
     routing.reachable,
     routing.labels_in_place,
+    routing.readable,
+    placement.satisfiable,
+    placement.room_for_replicas,
+    room.reservations,
     sqlite.several_writers,
+    sqlite.two_writers_for_a_while,
     quality.no_image,
     quality.moving_image,
     quality.no_health_check,
@@ -104,7 +109,7 @@ def _stack(
         where = read.where(("services",))
         fix = "Write a Compose file: `services:`, and below it each service by name."
         return [*twice, Finding("error", where, "services: there are none", fix)]
-    return twice or Stack(name, application, folder, read, given(spec, application))
+    return twice or Stack(name, application, folder, read, given(spec, name))
 
 
 def _about(document: Document, loc: tuple[str, ...], what: str, fix: str) -> Finding:

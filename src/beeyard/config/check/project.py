@@ -57,10 +57,11 @@ class Service:
 
     @property
     def is_web(self) -> bool:
-        """Whether Traefik routes to it."""
-        if self.labels.get("traefik.enable", "").lower() == "false":
+        """Whether Traefik routes to it; labels' names are read without case."""
+        labels = {name.lower(): value for name, value in self.labels.items()}
+        if labels.get("traefik.enable", "").lower() == "false":
             return False
-        return any(name.startswith("traefik.http.routers.") for name in self.labels)
+        return any(name.startswith("traefik.http.routers.") for name in labels)
 
     @property
     def publishes_on_host(self) -> bool:
@@ -68,15 +69,29 @@ class Service:
         return any(section(port).get("mode") == "host" for port in sequence(ports))
 
     @property
+    def order(self) -> str:
+        """In which order an update goes, as beeyard deploys it: two tasks can't have one port of a
+        node, and all others start first where the file doesn't say."""
+        if self.publishes_on_host:
+            return "stop-first"
+        return str(section(self.deploy.get("update_config")).get("order") or "start-first")
+
+    @property
     def networks(self) -> tuple[str, ...]:
         return names(self.data.get("networks"))
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        return tuple(
-            str(section(entry).get("source", "")) if isinstance(entry, dict) else str(entry)
-            for entry in sequence(self.data.get("secrets"))
-        )
+        return sources(self.data.get("secrets"))
+
+    @property
+    def configs(self) -> tuple[str, ...]:
+        return sources(self.data.get("configs"))
+
+    @property
+    def volumes(self) -> tuple[str, ...]:
+        """The volumes by name that it mounts, without folders of the node."""
+        return tuple(_volumes(self.data.get("volumes")))
 
 
 @dataclass(frozen=True)
@@ -128,9 +143,9 @@ class Project:
         return Finding(level, self.document.where(loc), f"{dotted(loc)}: {what}", fix, why)
 
 
-def given(spec: ClusterSpec, application: Application) -> dict[str, str]:
-    """The variables that a stack file may use without any default."""
-    return {"DOMAIN": spec.domain, **application.environment}
+def given(spec: ClusterSpec, name: str) -> dict[str, str]:
+    """The variables that the stack file of the application `name` may use without any default."""
+    return {"DOMAIN": spec.domain, "STACK": name, **spec.applications[name].environment}
 
 
 def section(value: object) -> Mapping[str, Any]:
@@ -147,6 +162,24 @@ def sequence(value: object) -> list[Any]:
 def names(value: object) -> tuple[str, ...]:
     """The names in Compose's list, or its mapping by name."""
     return tuple(str(name) for name in value) if isinstance(value, list | dict) else ()
+
+
+def sources(value: object) -> tuple[str, ...]:
+    """The secrets or configs that a service names, in the short form or the long one."""
+    return tuple(
+        str(section(entry).get("source", "")) if isinstance(entry, dict) else str(entry)
+        for entry in sequence(value)
+    )
+
+
+def _volumes(value: object) -> Iterator[str]:
+    for entry in sequence(value):
+        if isinstance(entry, dict):
+            if entry.get("type") == "volume" and entry.get("source"):
+                yield str(entry["source"])
+        # Source: Compose file reference, "volumes", "Short syntax": a path starts so.
+        elif ":" in str(entry) and not str(entry).startswith(("/", ".", "~")):
+            yield str(entry).partition(":")[0]
 
 
 def pairs(value: object) -> dict[str, str]:

@@ -19,6 +19,7 @@ _MOVING = {
     "nightly",
     "rolling",
     "testing",
+    "unstable",
 }
 
 
@@ -32,7 +33,7 @@ def moving_image(_project: Project, stack: Stack) -> Iterator[Finding]:
         if image.endswith(":"):
             continue
         tag = image.rsplit("/", 1)[-1].partition(":")[2]
-        if not tag or tag in _MOVING:
+        if not tag or _moves(tag):
             yield stack.finding(
                 "warning",
                 (*service.loc, "image"),
@@ -43,6 +44,11 @@ def moving_image(_project: Project, stack: Stack) -> Iterator[Finding]:
                 "What runs would depend on the day of the pull, and a rollback would not "
                 "bring it back.",
             )
+
+
+def _moves(tag: str) -> bool:
+    """Whether a word in it says so, or it holds no digit, as every version and date does."""
+    return not re.search(r"\d", tag) or not _MOVING.isdisjoint(re.split(r"[-_.]", tag))
 
 
 def no_image(_project: Project, stack: Stack) -> Iterator[Finding]:
@@ -73,7 +79,7 @@ def no_health_check(_project: Project, stack: Stack) -> Iterator[Finding]:
 
 def _is_checked(stack: Stack, service: Service) -> bool:
     check = section(service.data.get("healthcheck"))
-    if check.get("disable") is True or check.get("test") in ("NONE", ["NONE"]):
+    if str(check.get("disable")).lower() == "true" or check.get("test") in ("NONE", ["NONE"]):
         return False
     return bool(check.get("test")) or _dockerfile_checks(stack, service)
 
@@ -88,30 +94,34 @@ def _dockerfile_checks(stack: Stack, service: Service) -> bool:
     dockerfile: Path = context / str(section(build).get("dockerfile", "Dockerfile"))
     if not dockerfile.is_file():
         return False
-    return (
-        re.search(
-            r"^\s*HEALTHCHECK\s+(?!NONE)",
-            dockerfile.read_text(encoding="utf-8", errors="replace"),
-            re.MULTILINE | re.IGNORECASE,
-        )
-        is not None
+    found = re.findall(
+        r"^\s*HEALTHCHECK\s+(\S+)",
+        dockerfile.read_text(encoding="utf-8", errors="replace"),
+        re.MULTILINE | re.IGNORECASE,
     )
+    # The last one counts.
+    return bool(found) and found[-1].upper() != "NONE"
 
 
 def stop_first(_project: Project, stack: Stack) -> Iterator[Finding]:
     """A web service that is stopped before its successor runs. Single writers have to be."""
     for service in stack.services:
-        order = section(service.deploy.get("update_config")).get("order", "stop-first")
-        if not service.is_web or order != "stop-first" or service.publishes_on_host:
+        written = section(service.deploy.get("update_config")).get("order")
+        if not service.is_web or written == "start-first" or service.publishes_on_host:
             continue
         if uses_sqlite(stack, service):
             continue
         yield stack.finding(
             "warning",
             (*service.loc, "deploy", "update_config"),
-            "an update stops each task before its successor runs",
+            "an update stops each task before its successor runs"
+            if written
+            else "it doesn't say in which order an update goes",
             "Add `update_config: {order: start-first}`.",
-            "Docker's default is stop-first: requests are lost, or the others take the load.",
+            "Requests are lost, or the other tasks take the load."
+            if written
+            else "beeyard starts the new task first; `docker stack deploy` by hand would stop the "
+            "old one first.",
         )
 
 

@@ -1,63 +1,115 @@
 """How Traefik will find the services."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from beeyard.config.check.finding import Finding
-from beeyard.config.check.project import Project, Service, Stack, pairs, section
+from beeyard.config.check.project import Loc, Project, Service, Stack, pairs, section
 from beeyard.config.check.wiring import TRAEFIK_NETWORK, external_name
+from beeyard.config.rule import Alternative, Rule, Unreadable, parse
 
-_ROUTER = "traefik.http.routers."
+_ROUTER = re.compile(r"traefik\.http\.routers\.([^.]+)\.(\w+)", re.IGNORECASE)
+_OWN = ("traefik", "registry", "portainer")
 
 
-def _routers(service: Service) -> Iterator[tuple[str, str, str]]:
-    """(router, label, rule) of each router with a rule."""
-    for label, value in service.labels.items():
-        router, _, option = label.removeprefix(_ROUTER).partition(".")
-        if label.startswith(_ROUTER) and option == "rule":
-            yield router, label, "".join(value.split())
+@dataclass(frozen=True)
+class _Router:
+    """A router of Traefik's, as the labels of a service define it. A higher priority prevails."""
+
+    name: str
+    rule: str
+    priority: str
 
 
 def claimed_twice(project: Project) -> Iterator[Finding]:
     """A rule, or a router's name, that two applications claim, or one of beeyard's own hosts."""
-    rules: dict[str, list[str]] = defaultdict(list)
+    rules: dict[tuple[Alternative, str], list[str]] = defaultdict(list)
     routers: dict[str, list[str]] = defaultdict(list)
-    own = {
-        f"Host(`{host}.{project.spec.domain}`)": host
-        for host in ("traefik", "registry", "portainer")
-    }
     for stack in project.stacks:
         for service in stack.services:
-            if not service.is_web:
-                continue
-            loc = (*service.loc, "deploy", "labels")
-            for router, _, rule in _routers(service):
-                others = [name for name in rules[rule] if name != stack.name]
-                if rule in own:
+            for router in _routers(service):
+                claimed = list(_claimed(project, stack, service, router, rules))
+                yield from claimed
+                others = [name for name in routers[router.name] if name != stack.name]
+                if others and not claimed:
                     yield stack.finding(
                         "error",
-                        loc,
-                        f"the rule {rule} belongs to beeyard's {own[rule]}",
-                        "Use another host name.",
-                    )
-                elif others:
-                    yield stack.finding(
-                        "error",
-                        loc,
-                        f"the rule {rule} is claimed by application {others[0]} as well",
-                        "Give each its own host or path; Traefik would send requests to either.",
-                    )
-                namesakes = [name for name in routers[router] if name != stack.name]
-                if namesakes and not others:
-                    yield stack.finding(
-                        "error",
-                        loc,
-                        f"the router {router} is defined by application {namesakes[0]} as well",
+                        _labels(service),
+                        f"the router {router.name} is defined by application {others[0]} as well",
                         f"Name it after the application: {stack.name}.",
                         "Traefik drops a router that is defined twice.",
                     )
-                rules[rule].append(stack.name)
-                routers[router].append(stack.name)
+                routers[router.name].append(stack.name)
+
+
+def _claimed(
+    project: Project,
+    stack: Stack,
+    service: Service,
+    router: _Router,
+    rules: dict[tuple[Alternative, str], list[str]],
+) -> Iterator[Finding]:
+    """What of a rule is another's already. `rules`: who claims what, so far."""
+    own = {f"{host}.{project.spec.domain}".lower(): host for host in _OWN}
+    for alternative in sorted(_alternatives(router.rule), key=str):
+        others = [name for name in rules[alternative, router.priority] if name != stack.name]
+        host = alternative.argument("Host")
+        if host in own and len(alternative.matchers) == 1:
+            yield stack.finding(
+                "error",
+                _labels(service),
+                f"the rule {alternative} belongs to beeyard's {own[host]}",
+                "Use another host name.",
+            )
+        elif others:
+            yield stack.finding(
+                "error",
+                _labels(service),
+                f"the rule {alternative} is claimed by application {others[0]} as well",
+                "Give each its own host or path; Traefik would send requests to either.",
+            )
+        rules[alternative, router.priority].append(stack.name)
+
+
+def readable(_project: Project, stack: Stack) -> Iterator[Finding]:
+    """Traefik ignores a router whose rule it can't read."""
+    for service in stack.services:
+        for router in _routers(service):
+            try:
+                parse(router.rule)
+            except Unreadable:
+                yield stack.finding(
+                    "error",
+                    _labels(service),
+                    f"the rule of router {router.name} can't be read: `{router.rule}`",
+                    "Write it like Host(`name.example.com`) && PathPrefix(`/path`).",
+                )
+
+
+def _routers(service: Service) -> Iterator[_Router]:
+    """The routers with a rule."""
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for label, value in service.labels.items():
+        match = _ROUTER.fullmatch(label)
+        if match and service.is_web:
+            found[match[1]][match[2].lower()] = value
+    for name, options in found.items():
+        if "rule" in options:
+            yield _Router(name, options["rule"], options.get("priority", ""))
+
+
+def _alternatives(rule: str) -> Rule:
+    """What a rule takes; nothing where it can't be read."""
+    try:
+        return parse(rule)
+    except Unreadable:
+        return frozenset()
+
+
+def _labels(service: Service) -> Loc:
+    return (*service.loc, "deploy", "labels")
 
 
 def reachable(_project: Project, stack: Stack) -> Iterator[Finding]:
@@ -73,7 +125,11 @@ def reachable(_project: Project, stack: Stack) -> Iterator[Finding]:
                 f"Add `{TRAEFIK_NETWORK}` to its `networks`, and to those of the file with "
                 f"`external: true`.",
             )
-        port = (label.endswith(".loadbalancer.server.port") for label in service.labels)
+        port = (
+            label.lower().endswith(".loadbalancer.server.port")
+            or label.lower().endswith(".loadbalancer.server.url")
+            for label in service.labels
+        )
         if not any(port):
             yield stack.finding(
                 "error",

@@ -10,7 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from beeyard.config.check.finding import Finding
-from beeyard.config.check.project import Project, Service, Stack, section
+from beeyard.config.check.project import (
+    Project,
+    Service,
+    Stack,
+    pairs,
+    section,
+    sequence,
+    texts,
+)
 from beeyard.config.document import shown
 
 _SQLITE = re.compile(r"\bsqlite3?(\+\w+)?:/{2,4}|\bsqlite:", re.IGNORECASE)
@@ -58,6 +66,22 @@ def several_writers(_project: Project, stack: Stack) -> Iterator[Finding]:
             )
 
 
+def two_writers_for_a_while(_project: Project, stack: Stack) -> Iterator[Finding]:
+    """An update that starts the new task first has two of them on one file."""
+    for service in stack.services:
+        if service.replicas != 1 or service.order != "start-first":
+            continue
+        evidence = _evidence(stack, service)
+        if evidence:
+            yield stack.finding(
+                "warning",
+                (*service.loc, "deploy", "update_config"),
+                f"SQLite, and an update starts the new task before the old one stops: {evidence}",
+                "Add `update_config: {order: stop-first}`.",
+                "For a while two processes would write the file; beeyard's default is start-first.",
+            )
+
+
 def uses_sqlite(stack: Stack, service: Service) -> bool:
     """Whether anything says that the service keeps its data in SQLite."""
     return _evidence(stack, service) is not None
@@ -65,9 +89,12 @@ def uses_sqlite(stack: Stack, service: Service) -> bool:
 
 def _evidence(stack: Stack, service: Service) -> str | None:
     """What says that the service uses SQLite, or None."""
-    for key, value in service.environment.items():
+    for key, value in _environment(stack, service).items():
         if _SQLITE.search(value):
             return f"its environment sets {key} to it"
+    for key in ("command", "entrypoint"):
+        if any(_SQLITE.search(text) for _, text in texts(service.data.get(key))):
+            return f"its {key} names it"
     if _names_a_server(stack, service):
         return None
     for file in _own_files(stack, service):
@@ -80,7 +107,7 @@ def _evidence(stack: Stack, service: Service) -> str | None:
 def _names_a_server(stack: Stack, service: Service) -> bool:
     """Whether its environment or a secret leads to a database (SQLite is ruled out before)."""
     by_variable = any(
-        _DATABASE_KEY.search(key) and value for key, value in service.environment.items()
+        _DATABASE_KEY.search(key) and value for key, value in _environment(stack, service).items()
     )
     by_secret = any(_DATABASE_SECRET.search(name) for name in service.secrets)
     given = any(
@@ -88,6 +115,18 @@ def _names_a_server(stack: Stack, service: Service) -> bool:
         for name, source in stack.application.secrets.items()
     )
     return by_variable or by_secret or given
+
+
+def _environment(stack: Stack, service: Service) -> dict[str, str]:
+    """What the container is given: by the files that `env_file` names, and by the stack file."""
+    named = service.data.get("env_file")
+    found: dict[str, str] = {}
+    for name in [named] if isinstance(named, str) else sequence(named):
+        file = stack.folder / str(name)
+        if file.is_file():
+            lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+            found |= pairs([line for line in lines if not line.startswith("#")])
+    return found | service.environment
 
 
 def _own_files(stack: Stack, service: Service) -> Iterator[Path]:

@@ -7,6 +7,8 @@ from beeyard.config.check.project import Project, Stack, section, texts
 from beeyard.config.interpolation import variables
 
 TRAEFIK_NETWORK = "traefik_proxy"
+# Docker has these on every node, and doesn't look for them in the Swarm.
+_OF_THE_NODE = ("bridge", "host", "none")
 
 
 def values_of_variables(_project: Project, stack: Stack) -> Iterator[Finding]:
@@ -16,6 +18,14 @@ def values_of_variables(_project: Project, stack: Stack) -> Iterator[Finding]:
             if not variable.name:
                 yield stack.finding(
                     "error", loc, "a `$` here starts no variable", "Write `$$` for a dollar sign."
+                )
+            elif variable.misread:
+                yield stack.finding(
+                    "warning",
+                    loc,
+                    f"`{variable.written}`: Docker takes `{variable.argument}` for the default of "
+                    f"a variable `{variable.name}`",
+                    "Write `${NAME}` in braces, and a message after `:?` without a dash.",
                 )
             elif variable.value(stack.environment) is None:
                 place = f"applications.{stack.name}.environment.{variable.name}"
@@ -65,7 +75,12 @@ def external_secrets(project: Project, stack: Stack) -> Iterator[Finding]:
 def declared_names(_project: Project, stack: Stack) -> Iterator[Finding]:
     """What services use must be declared at the top of the file."""
     for service in stack.services:
-        used = (("networks", service.networks), ("secrets", service.secrets))
+        used = (
+            ("networks", service.networks),
+            ("secrets", service.secrets),
+            ("configs", service.configs),
+            ("volumes", service.volumes),
+        )
         for kind, wanted in used:
             for name in wanted:
                 if name not in stack.top(kind) and (kind, name) != ("networks", "default"):
@@ -77,13 +92,15 @@ def declared_names(_project: Project, stack: Stack) -> Iterator[Finding]:
                     )
 
 
-def external_networks(_project: Project, stack: Stack) -> Iterator[Finding]:
-    """beeyard makes one network that stacks share; any other external one is nobody's."""
+def external_networks(project: Project, stack: Stack) -> Iterator[Finding]:
+    """beeyard makes one network that stacks share, and applications may make others; any other
+    external one is nobody's."""
+    there = {TRAEFIK_NETWORK, *_OF_THE_NODE, *_made(project)}
     for name, data in stack.top("networks").items():
         if not section(data).get("external"):
             continue
         real = external_name(str(name), section(data))
-        if real != TRAEFIK_NETWORK:
+        if real not in there:
             yield stack.finding(
                 "error",
                 ("networks", str(name)),
@@ -91,6 +108,14 @@ def external_networks(_project: Project, stack: Stack) -> Iterator[Finding]:
                 f"Use `{TRAEFIK_NETWORK}`, or leave out `external` so that the stack makes "
                 f"its own.",
             )
+
+
+def _made(project: Project) -> Iterator[str]:
+    """The networks that the stacks themselves make."""
+    for stack in project.stacks:
+        for name, data in stack.top("networks").items():
+            if not section(data).get("external"):
+                yield str(section(data).get("name") or f"{stack.name}_{name}")
 
 
 def external_name(name: str, data: object) -> str:

@@ -1,0 +1,119 @@
+"""`Bundle`: all that `docker stack deploy` is given, and the mixtures of two that a rollout needs.
+
+A release is rolled out in waves: the services that are due get their new definition, the others
+keep the one that they have. Both stand in one stack file then, so the older one's variables and
+environment files go by other names in it.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ruamel.yaml.comments import CommentedMap
+
+from beeyard.apps.compose import read, texts_changed, variables_renamed, write
+from beeyard.config.interpolation import interpolate
+
+#: Top-level sections of which a stack file's services name entries.
+SECTIONS = ("networks", "volumes", "secrets", "configs")
+_OLD_FOLDER = "previous"
+_OLD_PREFIX = "BEEYARD_PREVIOUS_"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A stack file, what fills its `${…}`, and the environment files that it names, by path."""
+
+    text: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def document(self) -> CommentedMap:
+        """The stack file. A new copy with every call."""
+        return read(self.text)
+
+    @property
+    def services(self) -> dict[str, Mapping[str, Any]]:
+        """The services' entries, by name."""
+        return dict(self.document["services"])
+
+
+def mixed(new: Bundle, old: Bundle, due: Collection[str]) -> Bundle:
+    """`new` as far as its services in `due` go; the services of `old` that are not due stay as they
+    are there, and those that only `new` has and are not due are not there yet."""
+    document, before = new.document, _aside(old)
+    services = CommentedMap()
+    for name, entry in document["services"].items():
+        if name in due:
+            services[name] = entry
+        elif name in before["services"]:
+            services[name] = before["services"][name]
+    for name, entry in before["services"].items():
+        if name not in document["services"]:
+            services[name] = entry
+    document["services"] = services
+    for section in SECTIONS:
+        for name, entry in (before.get(section) or {}).items():
+            # By the same name it is the same thing: secrets and configs are named by their content,
+            # and what Docker made of a network or volume it does not make again.
+            if document.get(section) is None:
+                document[section] = CommentedMap()
+            document[section].setdefault(name, entry)
+    return Bundle(
+        write(document),
+        {**new.environment, **{f"{_OLD_PREFIX}{k}": v for k, v in old.environment.items()}},
+        {**new.files, **{f"{_OLD_FOLDER}/{path}": text for path, text in old.files.items()}},
+    )
+
+
+def only(bundle: Bundle, service: str, name: str, changes: Mapping[str, Any]) -> Bundle:
+    """A stack of one service: `service` by the name `name`, with `changes` to its entry (None: take
+    the key out)."""
+    document = bundle.document
+    entry = document["services"][service]
+    for key, value in changes.items():
+        if value is None:
+            entry.pop(key, None)
+        else:
+            entry[key] = value
+    document["services"] = CommentedMap({name: entry})
+    return Bundle(write(document), bundle.environment, bundle.files)
+
+
+def env_files(entry: Mapping[str, Any]) -> Iterator[str]:
+    """The environment files that a service's entry names."""
+    named = entry.get("env_file") or ()
+    yield from [named] if isinstance(named, str) else [str(name) for name in named]
+
+
+def fingerprints(bundle: Bundle) -> dict[str, str]:
+    """For each service a hash of all that the bundle says of how it runs."""
+    document = bundle.document
+    return {
+        name: _fingerprint(entry, document, bundle) for name, entry in document["services"].items()
+    }
+
+
+def _fingerprint(entry: CommentedMap, document: CommentedMap, bundle: Bundle) -> str:
+    parts = (entry, document.get("networks"), document.get("volumes"))
+    filled = [
+        texts_changed(part, lambda text: interpolate(text, bundle.environment)) for part in parts
+    ]
+    files = [bundle.files.get(path, "") for path in env_files(entry)]
+    text = json.dumps([*filled, *files], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _aside(old: Bundle) -> CommentedMap:
+    """`old`'s document with its variables and environment files under other names."""
+    document: CommentedMap = texts_changed(
+        old.document, lambda text: variables_renamed(text, _OLD_PREFIX)
+    )
+    for entry in document["services"].values():
+        paths = [f"{_OLD_FOLDER}/{path}" for path in env_files(entry)]
+        if paths:
+            entry["env_file"] = paths
+    return document

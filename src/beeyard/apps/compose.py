@@ -1,0 +1,73 @@
+"""Compose files as documents: read, copied and written so that every scalar stays as it was written.
+
+What the Docker CLI reads in a file (`0444` as octal, `yes` as true, `${VAR}`) it reads after us as
+before.
+"""
+
+import io
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+_VARIABLE = re.compile(r"(\$(?:\$|\{)?)([A-Za-z_]\w*)?")
+
+
+def yaml() -> YAML:
+    """A reader and writer that keeps quotes, octals and order."""
+    made = YAML(typ="rt")
+    made.preserve_quotes = True
+    made.width = 4096
+    return made
+
+
+def read(text: str) -> CommentedMap:
+    """The document of a text that was written by `write`."""
+    document = yaml().load(text)
+    assert isinstance(document, CommentedMap)
+    return document
+
+
+def write(document: Mapping[str, Any]) -> str:
+    """The document as text."""
+    stream = io.StringIO()
+    yaml().dump(document, stream)
+    return stream.getvalue()
+
+
+def plain(node: Any) -> Any:
+    """A copy in which anchors and merge keys are resolved, so that each part can go elsewhere."""
+    if isinstance(node, Mapping):
+        copy = CommentedMap()
+        for key in node:
+            copy[key] = plain(node[key])
+        return copy
+    if isinstance(node, list):
+        return CommentedSeq(plain(item) for item in node)
+    return node
+
+
+def texts_changed(node: Any, change: Callable[[str], str]) -> Any:
+    """A copy of `node` with `change` applied to every text in it, keys left out; quotes stay."""
+    if isinstance(node, Mapping):
+        copy = CommentedMap()
+        for key in node:
+            copy[key] = texts_changed(node[key], change)
+        return copy
+    if isinstance(node, list):
+        return CommentedSeq(texts_changed(item, change) for item in node)
+    if isinstance(node, str):
+        return type(node)(change(node))
+    return node
+
+
+def variables_renamed(text: str, prefix: str) -> str:
+    """`text` in which `$NAME` and `${NAME…}` ask for `<prefix>NAME`; `$$` stays a dollar."""
+
+    def rename(match: re.Match[str]) -> str:
+        dollar, name = match[1], match[2] or ""
+        return f"{dollar}{name}" if dollar == "$$" or not name else f"{dollar}{prefix}{name}"
+
+    return _VARIABLE.sub(rename, text)

@@ -1,0 +1,109 @@
+"""Images by digest: asked of the registry, and pulled on the nodes before anything is switched."""
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, cast
+
+from docker import DockerClient
+
+from beeyard.apps.build import app_error, follow
+from beeyard.apps.registry import Credentials, remote_digest
+from beeyard.apps.site import Site
+from beeyard.errors import AppError, BeeyardError
+from beeyard.process import Command
+
+_AT_ONCE = 8
+
+
+def registry_of(reference: str) -> str:
+    """The registry that a reference names; `docker.io` where it names none.
+
+    Source: distribution/reference, `normalize.go`: the first part is a host if it has a dot or a
+    colon, or is `localhost`.
+    """
+    first, slash, _ = reference.partition("/")
+    is_host = bool(slash) and ("." in first or ":" in first or first == "localhost")
+    return first if is_host else "docker.io"
+
+
+def repository_of(reference: str) -> str:
+    """A reference without tag and digest."""
+    name = reference.partition("@")[0]
+    head, slash, last = name.rpartition("/")
+    return f"{head}{slash}{last.partition(':')[0]}"
+
+
+def pinned(client: DockerClient, reference: str, credentials: Credentials | None) -> str:
+    """The reference with the digest that its registry has for it now.
+
+    Raises AppError if there is no such image, or the registry does not say.
+    """
+    if "@" in reference:
+        return reference
+    digest = remote_digest(client, reference, credentials)
+    if digest is None:
+        raise AppError(
+            f"there is no image {reference}",
+            why="its registry does not know it",
+            fix="see that name and tag are right, and that it was pushed",
+        )
+    return f"{reference}@{digest}"
+
+
+def pull(
+    site: Site,
+    wanted: Mapping[str, Iterable[str]],
+    say: Callable[[str], None] = lambda _: None,
+) -> int:
+    """See to it that nodes have images: `wanted` by the node's name. Gives how many were pulled.
+
+    Raises AppError that names node and image, for the first of those that could not be pulled.
+    """
+
+    def on_node(node: str) -> int:
+        lacking = [image for image in sorted(set(wanted[node])) if not _has(site, node, image)]
+        if not lacking:
+            return 0
+        with site.engine(node) as engine:
+            for image in lacking:
+                say(f"{node}: pulling {image}")
+                _pull(engine, image, site.credentials(registry_of(image)), node)
+        return len(lacking)
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return sum(pool.map(on_node, sorted(wanted)))
+
+
+def _has(site: Site, node: str, image: str) -> bool:
+    argv = ["docker", "image", "inspect", "--format", "{{.Id}}", _pullable(image)]
+    return site.node(node).run(Command(argv, timeout=60), check=False).code == 0
+
+
+def _pull(engine: DockerClient, image: str, credentials: Credentials | None, node: str) -> None:
+    what = f"{image} could not be pulled on {node}"
+    try:
+        with app_error(what):
+            stream = cast(Any, engine.api).pull(
+                _pullable(image),
+                auth_config=credentials.auth_config() if credentials else {},
+                stream=True,
+                decode=True,
+            )
+            follow(stream, what, lambda _: None, f"node {node}")
+    except BeeyardError as error:
+        raise AppError(
+            what, where=f"node {node}", why=error.why, fix=_fix(error.why or "")
+        ) from error
+
+
+def _pullable(image: str) -> str:
+    """Engines pull by tag or by digest: the digest decides."""
+    return f"{repository_of(image)}@{image.partition('@')[2]}" if "@" in image else image
+
+
+def _fix(why: str) -> str:
+    if "no space left" in why:
+        return "make room on that node's disk (`docker system df` there), then deploy again"
+    if "not found" in why or "manifest unknown" in why:
+        return "the image is gone from its registry: build it again, or choose another release"
+    return "see that the registry runs and lets the nodes pull, then deploy again"

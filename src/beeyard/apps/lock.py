@@ -1,0 +1,213 @@
+"""One change of an application at a time: a lock in the Swarm, held by name and time.
+
+The lock is a Docker config: to make one of a name that is taken fails, for every manager alike. Its
+holder beats every few seconds by changing a label. Nobody's clock is compared with another's:
+whoever wants a lock that somebody holds takes it only after the holder's process is gone (where it
+is one of this machine), or after it has seen no beat for longer than a holder goes on without one.
+"""
+
+import getpass
+import json
+import os
+import platform
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, cast
+
+import requests
+from docker import DockerClient
+from docker.errors import APIError, DockerException
+
+from beeyard.apps.contents import APPLICATION
+from beeyard.errors import AppError, SwarmError
+from beeyard.swarm import in_words
+from beeyard.swarm.objects import relabel
+from beeyard.waiting import Clock, SystemClock
+
+_BEAT = "beeyard.beat"
+_HOLDER = "beeyard.holder"
+#: Seconds between two beats; without one for how long the holder stops; and is taken to be gone.
+BEATS, FENCED, GONE = 5.0, 15.0, 25.0
+_POLL = 1.0
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a lock, since when, and for what."""
+
+    who: str
+    host: str
+    boot: str
+    pid: int
+    started: str
+    since: str
+    doing: str
+
+    @classmethod
+    def me(cls, doing: str) -> Self:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        pid = os.getpid()
+        return cls(_user(), platform.node(), _boot(), pid, _started(pid), now, doing)
+
+    def is_gone(self) -> bool:
+        """Whether it was a process of this machine that is no more. False: nobody knows."""
+        here = self.host == platform.node() and self.boot == _boot()
+        return here and self.started != _started(self.pid)
+
+    def __str__(self) -> str:
+        return f"{self.who} on {self.host} (process {self.pid}), since {self.since}: {self.doing}"
+
+
+@dataclass
+class Lock:
+    """The lock of an application, from entry to exit. `say` hears when another is waited for.
+
+    Entering raises AppError if somebody holds it and is not gone. `taken_over`: whose it was.
+    """
+
+    client: DockerClient
+    application: str
+    doing: str
+    clock: Clock = field(default_factory=SystemClock)
+    say: Callable[[str], None] = lambda _: None
+    taken_over: Holder | None = field(default=None, init=False)
+    _id: str = field(default="", init=False)
+    _beaten: float = field(default=0.0, init=False)
+    _stop: threading.Event = field(default_factory=threading.Event, init=False)
+    _thread: threading.Thread | None = field(default=None, init=False)
+
+    def __enter__(self) -> Self:
+        while not self._take():
+            self._wait_for_its_end()
+        self._beaten = self.clock.monotonic()
+        self._thread = threading.Thread(
+            target=self._beat, name=f"lock of {self.application}", daemon=True
+        )
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+        # If it can't be removed now, it is taken over later: we beat no more.
+        with suppress(APIError, DockerException, requests.RequestException):
+            self._api.remove_config(self._id)
+
+    def check(self) -> None:
+        """Before each step: whether it is still ours. Raises SwarmError if that is not sure."""
+        if self.clock.monotonic() - self._beaten > FENCED:
+            raise SwarmError(
+                f"the lock of {self.application} is lost",
+                why=f"the manager took no sign of life from here for {FENCED:g} s",
+                fix="see whether the manager is reachable; the next command finishes or undoes it",
+            )
+
+    @property
+    def _api(self) -> Any:
+        return cast(Any, self.client.api)
+
+    @property
+    def _name(self) -> str:
+        return f"beeyard.{self.application}.lock"
+
+    def _take(self) -> bool:
+        holder = Holder.me(self.doing)
+        labels = {APPLICATION: self.application, _HOLDER: json.dumps(asdict(holder)), _BEAT: "0"}
+        with in_words(f"the lock of {self.application} could not be taken"):
+            try:
+                made = self._api.create_config(self._name, b"lock", labels)
+            except APIError as error:
+                if error.status_code == 409:
+                    return False
+                raise
+        self._id = str(made["ID"])
+        return True
+
+    def _wait_for_its_end(self) -> None:
+        """Return when the lock is free, having removed it where its holder is gone."""
+        found = self._look()
+        if found is None:
+            return
+        holder, version = _holder(found), found["Version"]["Index"]
+        start = self.clock.monotonic()
+        while not holder.is_gone() and self.clock.monotonic() - start < GONE:
+            if self.clock.monotonic() == start:
+                self.say(f"waiting to see whether it lives: {holder}")
+            self.clock.sleep(_POLL)
+            found = self._look()
+            if found is None:
+                return
+            if found["Version"]["Index"] != version:
+                raise AppError(
+                    f"{self.application} is being changed already",
+                    why=str(holder),
+                    fix="wait for its end, then run the command again",
+                )
+        self.taken_over = holder
+        self.say(f"took over from {holder}, which is gone")
+        with in_words("the lock could not be taken over"):
+            try:
+                self._api.remove_config(found["ID"])
+            except APIError as error:
+                if error.status_code != 404:
+                    raise
+
+    def _look(self) -> Mapping[str, Any] | None:
+        with in_words(f"the lock of {self.application} could not be read"):
+            try:
+                found: Mapping[str, Any] = self._api.inspect_config(self._name)
+            except APIError as error:
+                if error.status_code == 404:
+                    return None
+                raise
+        return found
+
+    def _beat(self) -> None:
+        count = 0
+        while not self._stop.wait(BEATS):
+            count += 1
+            # One that does not arrive is seen by `check`, when it matters.
+            with suppress(APIError, DockerException, requests.RequestException):
+                raw = self._api.inspect_config(self._id)
+                relabel(self._api, "configs", raw, {**raw["Spec"]["Labels"], _BEAT: str(count)})
+                self._beaten = self.clock.monotonic()
+
+
+def _holder(raw: Mapping[str, Any]) -> Holder:
+    return Holder(**json.loads(raw["Spec"]["Labels"][_HOLDER]))
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def _boot() -> str:
+    """Tells one start of this machine from another; empty where it does not say."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _started(pid: int) -> str:
+    """When a process of this machine started, so that its number used again is no mistake; empty if
+    there is none. Source: proc(5), `/proc/pid/stat`, field 22."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if fields[0] == "Z" else fields[19]

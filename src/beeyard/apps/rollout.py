@@ -1,0 +1,368 @@
+"""The rollout of a release: what its plan says, watched, and undone as a whole where it fails.
+
+Nothing that runs is touched before the release is written down, its images are on the nodes and
+its first hook has succeeded. From then on the release either runs everywhere, as it was meant,
+or the one before it is brought back whole. Cut short at any point, it is found by the next command
+(`recover`).
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from beeyard.apps.bundle import Bundle, mixed
+from beeyard.apps.deploy import stack_deploy, with_replicas
+from beeyard.apps.images import pull
+from beeyard.apps.lock import Lock
+from beeyard.apps.oneoff import LABEL, remove_service, run_once
+from beeyard.apps.plan import Plan
+from beeyard.apps.release import Hook, Receipt, Release, Verdict, Word
+from beeyard.apps.releases import PREPARING, SWITCHING, Entry, Releases, current
+from beeyard.apps.site import Say, Site, Stage
+from beeyard.apps.traffic import Prober, Traffic
+from beeyard.config.interpolation import interpolate
+from beeyard.errors import AppError, BeeyardError, SwarmError
+from beeyard.swarm import Patience, Progress, Service, Snapshot, await_converged
+from beeyard.swarm.placement import allows
+
+#: The phase in which every service has been switched and was seen to run.
+VERIFYING = "verifying"
+_UNDO_DEADLINE = 300.0
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How patient and how strict a rollout is.
+
+    deadline    seconds for all services together to become what they should be
+    settle      seconds for which a task must have run before it counts
+    max_failed  how many of the probe's requests may fail; None: any number
+    """
+
+    deadline: float = 600.0
+    settle: float = 5.0
+    max_failed: int | None = None
+
+
+@dataclass
+class Rollout:
+    """One release on its way. `stage` shows what is done; `prober` may have seen the time before."""
+
+    site: Site
+    store: Releases
+    lock: Lock
+    stage: Stage
+    release: Release
+    previous: Release | None
+    plan: Plan
+    terms: Terms = Terms()
+    prober: Prober | None = None
+    _phases: dict[str, float] = field(default_factory=dict, init=False)
+    _switched: float | None = field(default=None, init=False)
+    _seen: Snapshot | None = field(default=None, init=False)
+
+    def run(self) -> Verdict:
+        """Roll out. Raises what went wrong, as BeeyardError, after everything is as it was before."""
+        self.store.create(self.release)
+        try:
+            self._prepare()
+        except BaseException as error:
+            self._conclude("failed", _reason(error))
+            raise
+        try:
+            self._switch()
+            self._verify()
+            self._hook("post-deploy", self.release.post_deploy)
+            self._judge_traffic()
+        except BaseException as error:
+            raise self._undone(error) from error
+        return self._conclude("succeeded")
+
+    def _prepare(self) -> None:
+        with self._phase("images") as say:
+            wanted = images_by_node(self.release, self.site.manager.snapshot())
+            count = pull(self.site, wanted, say)
+            say(f"{count} pulled, on {len(wanted)} nodes")
+        self._hook("pre-deploy", self.release.pre_deploy)
+
+    def _switch(self) -> None:
+        self.store.set_phase(self.release.number, SWITCHING)
+        self._switched = time.monotonic()
+        end = self.site.clock.monotonic() + self.terms.deadline
+        due: list[str] = []
+        for number, wave in enumerate(self.plan.waves, 1):
+            due.extend(wave)
+            with self._phase(f"wave {number}" if len(self.plan.waves) > 1 else "switch") as say:
+                self.lock.check()
+                stack_deploy(self.plan.application, self._bundle(due), self.site.runner)
+                self._await(wave, end - self.site.clock.monotonic(), say)
+        for name in self.plan.of("remove"):
+            self.lock.check()
+            remove_service(self.site, f"{self.plan.application}_{name}")
+
+    def _bundle(self, due: Sequence[str]) -> Bundle:
+        """What the stack is to be in the midst of it."""
+        due = [*due, *self.plan.of("keep")]
+        bundle = self.release.bundle
+        if self.previous is not None and set(due) != set(bundle.services):
+            bundle = mixed(bundle, self.previous.bundle, due)
+        elif self.previous is None:
+            bundle = mixed(bundle, Bundle("services: {}\n"), due)
+        return with_replicas(bundle, self.plan.replicas)
+
+    def _await(self, services: Sequence[str], seconds: float, say: Say) -> None:
+        self._seen = await_converged(
+            self.site.manager,
+            self._names(services),
+            patience=Patience(max(seconds, 0.0), self.terms.settle),
+            clock=self.site.clock,
+            progress=teller(say),
+        )
+
+    def _verify(self) -> None:
+        """Every service, also those of earlier waves, runs what the release says, and nothing else."""
+        self.store.set_phase(self.release.number, VERIFYING)
+        with self._phase("verify") as say:
+            self._await(tuple(self.release.images), self.terms.deadline, say)
+            verify(self.release, self._seen or self.site.manager.snapshot())
+            say(f"{len(self.release.images)} services run what release {self.release.number} says")
+
+    def _hook(self, name: str, hook: Hook | None) -> None:
+        if hook is None:
+            return
+        with self._phase(name) as say:
+            self.lock.check()
+            ended = run_once(self.site, self.release.application, self.release.bundle, hook, say)
+            if ended.code != 0:
+                raise AppError(
+                    f"the {name} task of {self.release.application} failed",
+                    where=f"service {hook.service}, node {ended.node}, `{' '.join(hook.command)}`",
+                    why="\n".join([_how(ended.code, ended.error), *ended.log[-12:]]),
+                    fix="mend what its log says, then deploy again",
+                )
+
+    def _judge_traffic(self) -> None:
+        failed = self._traffic()[1].failed
+        if self.terms.max_failed is not None and failed > self.terms.max_failed:
+            raise AppError(
+                f"{failed} of the probe's requests failed, {self.terms.max_failed} may",
+                why="\n".join(self._traffic()[1].reasons),
+                fix="see the receipt; how an application loses nothing is in docs/applications.md",
+            )
+
+    def _undone(self, error: BaseException) -> BaseException:
+        """Bring the previous release back. Gives the error to raise."""
+        number, application = self.release.number, self.release.application
+        if self.previous is None:
+            self._conclude("failed", _reason(error))
+            return _told(
+                error, f"release {number} of {application} failed, and there is none before it"
+            )
+        with self._phase(f"bring back release {self.previous.number}") as say:
+            try:
+                restore(self.site, self.previous, self.release, say)
+            except BeeyardError as again:
+                return _told(
+                    error,
+                    f"release {number} of {application} failed, and release "
+                    f"{self.previous.number} could not be brought back: {again.what}",
+                    more=again.why,
+                    fix="when the manager answers again, any command on this application undoes it",
+                )
+        self._conclude("failed", _reason(error))
+        return _told(
+            error,
+            f"release {number} of {application} failed; release {self.previous.number} serves",
+        )
+
+    def _conclude(self, word: Word, reason: str = "") -> Verdict:
+        before, during = self._traffic()
+        kinds = {c.service: c.kind for c in self.plan.changes if c.kind != "keep"}
+        gaps = _gaps(self.plan, self._seen) if self._seen else {}
+        receipt = Receipt(dict(self._phases), dict(kinds), before, during, gaps)
+        definitions = _definitions(self._seen, self.plan.application) if word == "succeeded" else {}
+        verdict = Verdict(word, datetime.now(UTC), reason, receipt, definitions)
+        self.store.conclude(self.release.number, verdict)
+        return verdict
+
+    def _traffic(self) -> tuple[Traffic, Traffic]:
+        if self.prober is None:
+            return Traffic(), Traffic()
+        if self._switched is None:
+            return self.prober.traffic(), Traffic()
+        return self.prober.traffic(end=self._switched), self.prober.traffic(start=self._switched)
+
+    def _names(self, services: Sequence[str]) -> list[str]:
+        return [f"{self.plan.application}_{service}" for service in services]
+
+    @contextmanager
+    def _phase(self, name: str) -> Iterator[Say]:
+        started = time.monotonic()
+        try:
+            with self.stage(name) as say:
+                yield say
+        finally:
+            self._phases[name] = round(time.monotonic() - started, 2)
+
+
+def recover(site: Site, store: Releases, entries: Sequence[Entry], say: Say) -> bool:
+    """Finish or undo a rollout that was cut short; to be called with the lock held.
+
+    Gives whether there was one. What had been seen to run everywhere is finished, what had not is
+    undone. Raises SwarmError or AppError if neither can be done.
+    """
+    entry = next((one for one in reversed(entries) if one.verdict is None), None)
+    for service in site.manager.snapshot().stack(store.application):
+        if service.labels.get(LABEL):
+            remove_service(site, service.name)
+    if entry is None:
+        return False
+    release, before = entry.release, current(entries)
+    if entry.phase == PREPARING:
+        say(f"release {release.number} was cut short before anything was switched: forgotten")
+        store.conclude(release.number, _cut_short("abandoned"))
+    elif entry.phase == VERIFYING and _runs(release, site.manager.snapshot()):
+        say(f"release {release.number} was cut short after all of it ran: finished")
+        seen = _definitions(site.manager.snapshot(), store.application)
+        store.conclude(release.number, Verdict("succeeded", datetime.now(UTC), definitions=seen))
+    elif before is None:
+        say(f"release {release.number} was cut short, and there is none before it: it failed")
+        store.conclude(release.number, _cut_short("failed"))
+    else:
+        say(f"release {release.number} was cut short: release {before.number} is brought back")
+        restore(site, before.release, release, say)
+        store.conclude(release.number, _cut_short("failed"))
+    return True
+
+
+def restore(site: Site, previous: Release, failed: Release, say: Say) -> None:
+    """Bring `previous` back whole in place of `failed`, and wait until it runs. Replicas stay as
+    many as there are.
+
+    Raises SwarmError or AppError if that can't be done, with what hinders it.
+    """
+    application = previous.application
+    running = {
+        service.name.removeprefix(f"{application}_"): service.wanted
+        for service in site.manager.snapshot().stack(application)
+        if service.mode == "replicated"
+    }
+    counts = {name: n for name, n in running.items() if name in previous.bundle.services}
+    stack_deploy(application, with_replicas(previous.bundle, counts), site.runner)
+    for name in failed.bundle.services:
+        if name not in previous.bundle.services:
+            remove_service(site, f"{application}_{name}")
+    await_converged(
+        site.manager,
+        [f"{application}_{name}" for name in previous.bundle.services],
+        patience=Patience(_UNDO_DEADLINE, settle=1.0),
+        clock=site.clock,
+        progress=teller(say),
+    )
+
+
+def verify(release: Release, snapshot: Snapshot) -> None:
+    """That services run the images that the release names. Raises SwarmError that says which not."""
+    wrong = _wrong(release, snapshot)
+    if wrong:
+        raise SwarmError(
+            f"not everything runs what release {release.number} says",
+            why="\n".join(wrong),
+            fix="somebody changed it meanwhile: see `docker service ps`, then deploy again",
+        )
+
+
+def images_by_node(release: Release, snapshot: Snapshot) -> dict[str, set[str]]:
+    """The images that each node may have to run. Pure."""
+    wanted: dict[str, set[str]] = {}
+    able = [n for n in snapshot.nodes if n.state == "ready" and n.availability == "active"]
+    for name, entry in release.bundle.services.items():
+        placement = (entry.get("deploy") or {}).get("placement") or {}
+        constraints = [
+            interpolate(str(one), release.bundle.environment)
+            for one in placement.get("constraints") or ()
+        ]
+        for node in able:
+            if allows(constraints, node.described):
+                wanted.setdefault(node.name, set()).add(release.images[name])
+    return wanted
+
+
+def teller(say: Say) -> Callable[[Progress], None]:
+    """Tells how far services are, in a line each."""
+
+    def tell(seen: Progress) -> None:
+        say(f"{seen.service}: {seen.running}/{seen.wanted} {seen.note}".rstrip())
+
+    return tell
+
+
+def _wrong(release: Release, snapshot: Snapshot) -> list[str]:
+    services = {service.name: service for service in snapshot.services}
+    wrong = []
+    for name, image in release.images.items():
+        service = services.get(f"{release.application}_{name}")
+        if service is None:
+            wrong.append(f"{name}: there is no such service")
+        elif service.image != image:
+            wrong.append(f"{name}: it runs {service.image}, not {image}")
+        elif any(not task.current for task in service.running):
+            wrong.append(f"{name}: a task still runs the previous definition")
+    return wrong
+
+
+def _runs(release: Release, snapshot: Snapshot) -> bool:
+    names = {f"{release.application}_{name}" for name in release.images}
+    there = [service for service in snapshot.services if service.name in names]
+    return not _wrong(release, snapshot) and all(
+        len(service.running) >= service.wanted for service in there
+    )
+
+
+def _definitions(snapshot: Snapshot | None, application: str) -> dict[str, str]:
+    if snapshot is None:
+        return {}
+    return {service.name: service.definition for service in snapshot.stack(application)}
+
+
+def _gaps(plan: Plan, snapshot: Snapshot) -> dict[str, float]:
+    """Seconds without any task, of the services whose tasks stop before their successors start."""
+    by_name = {service.name: service for service in snapshot.services}
+    found = {}
+    for change in plan.changes:
+        service = by_name.get(f"{plan.application}_{change.service}")
+        if change.kind == "update" and change.order == "stop-first" and service:
+            found[change.service] = _gap(service)
+    return found
+
+
+def _gap(service: Service) -> float:
+    ended = [task.since for task in service.tasks if not task.current and not task.runs]
+    begun = [task.since for task in service.running if task.current]
+    if not ended or not begun:
+        return 0.0
+    return round(max(0.0, (min(begun) - max(ended)).total_seconds()), 2)
+
+
+def _cut_short(word: Word) -> Verdict:
+    return Verdict(word, datetime.now(UTC), "its deploy was cut short")
+
+
+def _reason(error: BaseException) -> str:
+    return error.what if isinstance(error, BeeyardError) else type(error).__name__
+
+
+def _how(code: int | None, error: str) -> str:
+    return error or f"it ended with exit code {code}"
+
+
+def _told(
+    error: BaseException, what: str, more: str | None = None, fix: str | None = None
+) -> BaseException:
+    """What went wrong, with what became of the release; what is no error of ours stays as it is."""
+    if not isinstance(error, BeeyardError):
+        return error
+    why = "\n".join(text for text in (error.what, error.why, more) if text)
+    return AppError(what, where=error.where, why=why, fix=fix or error.fix)

@@ -1,0 +1,143 @@
+"""Commands on nodes: `node ls|drain|activate|rm`, and `rebalance`."""
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from beeyard.cli.completion import node_names
+from beeyard.cli.options import Options
+from beeyard.cli.tables import table
+from beeyard.cli.view import out
+from beeyard.cli.wiring import open_cluster
+from beeyard.cli.words import Command, Group
+from beeyard.swarm.drain import Drained
+from beeyard.workflows.nodes import (
+    activate_node,
+    drain_node,
+    list_nodes,
+    rebalance_tasks,
+    remove_node,
+)
+
+app = typer.Typer(name="node", cls=Group, help="The nodes of the Swarm: drain, activate, remove.")
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NODE", help="A node's name, as `node ls` shows it.", autocompletion=node_names
+    ),
+]
+
+
+def add_to(main: typer.Typer) -> None:
+    """Put this module's commands on the command line."""
+    main.add_typer(app)
+    main.command(cls=Command)(rebalance)
+
+
+@app.command(cls=Command)
+def ls(context: typer.Context) -> None:
+    """Show the nodes: role, state, availability, engine, and how many tasks run there.
+
+    [bold]Examples[/bold]
+    beeyard node ls
+    beeyard node ls --json | jq '.[].availability'
+    """
+    options: Options = context.obj
+    with open_cluster(options) as cluster:
+        nodes = list_nodes(cluster)
+    if options.json:
+        _write([asdict(node) for node in nodes])
+        return
+    columns = ("node", "role", "state", "availability", "engine", "tasks")
+    table(out(), columns, [[str(value) for value in asdict(node).values()] for node in nodes])
+
+
+@app.command(cls=Command)
+def drain(context: typer.Context, node: Name) -> None:
+    """Empty a node: what runs there runs elsewhere before anything is stopped.
+
+    If that can't be done, everything is put back, and the exit code is 8.
+
+    [bold]Example[/bold]
+    beeyard node drain worker-2
+    """
+    options: Options = context.obj
+    with open_cluster(options) as cluster:
+        done = drain_node(cluster, node)
+    if options.json:
+        _write(asdict(done))
+    else:
+        _show_drained(out(), done)
+
+
+@app.command(cls=Command)
+def activate(context: typer.Context, node: Name) -> None:
+    """Let a node take tasks again, and undo a drain that was cut short.
+
+    [bold]Example[/bold]
+    beeyard node activate worker-2
+    """
+    options: Options = context.obj
+    with open_cluster(options) as cluster:
+        name = activate_node(cluster, node)
+    if options.json:
+        _write({"node": name, "availability": "active"})
+    else:
+        out().print(f"{escape(name)} takes tasks; `beeyard rebalance` moves some there")
+
+
+@app.command(cls=Command)
+def rm(context: typer.Context, node: Name) -> None:
+    """Take a node that is drained, or down, out of the Swarm. Its machine stays.
+
+    [bold]Example[/bold]
+    beeyard node rm worker-2
+    """
+    options: Options = context.obj
+    with open_cluster(options) as cluster:
+        name = remove_node(cluster, node)
+    if options.json:
+        _write({"removed": name})
+    else:
+        out().print(f"{escape(name)} is no member of the Swarm any more")
+
+
+def rebalance(context: typer.Context) -> None:
+    """Move tasks to nodes that have fewer of them, one at a time, the new one first.
+
+    [bold]Example[/bold]
+    beeyard rebalance
+    """
+    options: Options = context.obj
+    with open_cluster(options) as cluster:
+        moved = rebalance_tasks(cluster)
+    if options.json:
+        _write([asdict(one) for one in moved])
+        return
+    if not moved:
+        out().print("nothing gains from moving")
+    for one in moved:
+        out().print(escape(f"{one.service}: {_spread(one.before)}; now {_spread(one.after)}"))
+
+
+def _show_drained(console: Console, done: Drained) -> None:
+    for service in done.moved:
+        console.print(escape(f"{service}: replaced elsewhere before it stopped"))
+    for gap in done.stopped:
+        missing = "" if gap.seconds is None else f", a task less for {gap.seconds:.1f} s"
+        console.print(escape(f"{gap.service}: stopped first ({gap.why}){missing}"))
+    console.print(escape(f"{done.node} is drained"))
+
+
+def _spread(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{node} {count}" for node, count in counts.items())
+
+
+def _write(data: Any) -> None:
+    sys.stdout.write(json.dumps(data, indent=2) + "\n")

@@ -1,0 +1,141 @@
+"""Commands on an application's releases: `deploy`, `rollback`, `releases`, `diff`."""
+
+import json
+import sys
+from typing import Annotated, Literal
+
+import typer
+from rich.markup import escape
+
+from beeyard.cli.applications import Application, opened
+from beeyard.cli.options import Options
+from beeyard.cli.receipts import as_json, show_outcome, show_releases
+from beeyard.cli.view import out
+from beeyard.cli.words import Command
+from beeyard.workflows.deploy import Request
+from beeyard.workflows.diff import difference
+
+Builder = Annotated[
+    Literal["manager", "local"],
+    typer.Option(help="Whose engine builds images: the first manager's, or this machine's."),
+]
+MaxFailed = Annotated[
+    int | None,
+    typer.Option(
+        "--max-failed",
+        min=0,
+        metavar="N",
+        help="Undo it if more of the probe's requests fail. Default: as beeyard.yml says.",
+    ),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put this module's commands on the command line."""
+    for command in (deploy, rollback, releases, diff):
+        app.command(cls=Command)(command)
+
+
+def deploy(
+    context: typer.Context,
+    application: Application,
+    image: Annotated[
+        str | None,
+        typer.Option(metavar="REF", help="This image instead of building; or SERVICE=REF."),
+    ] = None,
+    builder: Builder = "manager",
+    max_failed: MaxFailed = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Say what would be done; change nothing that runs.")
+    ] = False,
+) -> None:
+    """Build, push and roll out an application, and watch until all of it runs, or undo it all.
+
+    Exit code 0: the new release runs, or it ran already. 9: it failed; the one before serves.
+
+    [bold]Examples[/bold]
+    beeyard deploy timeoff
+    beeyard deploy timeoff --image registry.example.com/timeoff:1.4.2 --max-failed 0
+    beeyard deploy timeoff --plan
+    """
+    options: Options = context.obj
+    request = Request(builder, image, max_failed)
+    with opened(options, application) as deployer:
+        if plan:
+            _, planned = deployer.plan(request)
+            sys.stdout.write("\n".join(planned.lines()) + "\n")
+            return
+        outcome = deployer.deploy(request)
+    show_outcome(out(), outcome, as_data=options.json)
+
+
+def rollback(
+    context: typer.Context,
+    application: Application,
+    number: Annotated[
+        int | None,
+        typer.Argument(metavar="[N]", help="Which release. Default: the one before."),
+    ] = None,
+    max_failed: MaxFailed = None,
+) -> None:
+    """Bring an earlier release back, whole: images, environment, secrets, configs, routing.
+
+    [bold]Examples[/bold]
+    beeyard rollback timeoff
+    beeyard rollback timeoff 12
+    """
+    options: Options = context.obj
+    with opened(options, application) as deployer:
+        outcome = deployer.rollback(number, Request(max_failed=max_failed))
+    show_outcome(out(), outcome, as_data=options.json)
+
+
+def releases(context: typer.Context, application: Application) -> None:
+    """Show the releases that are kept: number, when, who, commit, image, verdict.
+
+    [bold]Examples[/bold]
+    beeyard releases timeoff
+    beeyard releases timeoff --json | jq '.[-1].verdict'
+    """
+    options: Options = context.obj
+    with opened(options, application) as deployer:
+        entries = deployer.store.all()
+    if options.json:
+        sys.stdout.write(json.dumps([as_json(entry) for entry in entries], indent=2) + "\n")
+        return
+    show_releases(out(), entries)
+
+
+def diff(
+    context: typer.Context,
+    application: Application,
+    first: Annotated[
+        int | None, typer.Argument(metavar="[N]", help="A release. Default: the one that runs.")
+    ] = None,
+    second: Annotated[
+        int | None,
+        typer.Argument(metavar="[M]", help="Another. Default: what runs."),
+    ] = None,
+) -> None:
+    """Show what a deploy would change, or what changed between releases; secrets are masked.
+
+    Without numbers: from what runs to what a deploy would make now. N: from release N to what runs.
+    N and M: from release N to release M.
+
+    [bold]Examples[/bold]
+    beeyard diff timeoff
+    beeyard diff timeoff 11 12
+    """
+    options: Options = context.obj
+    with opened(options, application) as deployer:
+        found = difference(deployer, first, second)
+    if options.json:
+        sys.stdout.write(json.dumps({"lines": found}, indent=2) + "\n")
+        return
+    colours = {"+": "green", "-": "red", "@": "cyan"}
+    console = out()
+    for line in found:
+        colour = colours.get(line[:1])
+        console.print(f"[{colour}]{escape(line)}[/{colour}]" if colour else escape(line))
+    if not found:
+        console.print("no difference")

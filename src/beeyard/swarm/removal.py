@@ -1,0 +1,87 @@
+"""A node taken out of the Swarm, without losing the Swarm's quorum."""
+
+from collections.abc import Callable
+
+from beeyard.errors import SwarmError
+from beeyard.swarm.drain_plan import DRAINING, find_node, has_ended
+from beeyard.swarm.manager import Manager, in_words
+from beeyard.swarm.model import Node, Snapshot
+from beeyard.swarm.services import change_node
+from beeyard.waiting import Clock, SystemClock, Timeout, wait_until
+
+#: Seconds for a manager to become a worker, and for one that left to be seen as gone.
+_DEADLINE = 60.0
+
+
+def remove(
+    manager: Manager, name: str, leave: Callable[[str], None], *, clock: Clock | None = None
+) -> Node:
+    """Take a drained node, or one that is down, out of the Swarm; give what it was.
+
+    `leave` makes the node of that name leave by itself; it is called only if the node is up.
+    Raises SwarmError, before anything is changed, if tasks run there or the managers left would
+    have no quorum.
+    """
+    clock = clock or SystemClock()
+    snapshot = manager.snapshot()
+    node = find_node(snapshot, name, gone=True)
+    if why := why_not(snapshot, node):
+        raise SwarmError(f"{node.name} can't be removed", why=why, fix=_fix(node))
+    if node.reachability is not None:
+        change_node(manager, node.id, lambda spec: {**spec, "Role": "worker"})
+        _await(manager, node, lambda seen: seen.reachability is None, "is still a manager", clock)
+    if node.state == "ready":
+        leave(node.name)
+        _await(manager, node, lambda seen: seen.state != "ready", "has not left the Swarm", clock)
+    with in_words(f"{node.name} could not be removed"):
+        manager.client.api.remove_node(node.id)
+    return node
+
+
+def why_not(snapshot: Snapshot, node: Node) -> str:
+    """Why a node must not be removed; empty if it may be. Pure."""
+    if node.reachability is not None and (why := _quorum(snapshot, node)):
+        return why
+    if node.state != "ready":
+        return ""
+    if node.availability != "drain" or DRAINING in node.labels:
+        return "it is not drained"
+    running = [
+        task.name
+        for service in snapshot.services
+        for task in service.tasks
+        if task.node == node.name and not has_ended(task)
+    ]
+    return f"tasks still run there: {', '.join(running)}" if running else ""
+
+
+def _quorum(snapshot: Snapshot, node: Node) -> str:
+    """Raft goes on while more than half of its managers can be reached."""
+    left = [one for one in snapshot.nodes if one.reachability is not None and one != node]
+    reachable = sum(one.reachability == "reachable" for one in left)
+    if not left:
+        return "it is the only manager"
+    if reachable * 2 <= len(left):
+        return f"of the {len(left)} managers left, {reachable} can be reached: no quorum"
+    return ""
+
+
+def _fix(node: Node) -> str:
+    if node.reachability is not None:
+        return f"bring the other managers up, or add one; then drain and remove {node.name}"
+    return f"drain it first: beeyard node drain {node.name}"
+
+
+def _await(
+    manager: Manager, node: Node, there: Callable[[Node], bool], what: str, clock: Clock
+) -> None:
+    def seen() -> bool:
+        return there(find_node(manager.snapshot(), node.id))
+
+    try:
+        wait_until(seen, clock=clock, deadline=_DEADLINE)
+    except Timeout as error:
+        raise SwarmError(
+            f"{node.name} {what} after {_DEADLINE:g} s",
+            fix="run the command again; it goes on from here",
+        ) from error

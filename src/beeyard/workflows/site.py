@@ -1,0 +1,54 @@
+"""A cluster as applications see it: the seams that `apps` works by, and their addresses."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+from docker import DockerClient
+
+from beeyard.apps import AppUrl, Credentials, Site, app_urls, load_stack
+from beeyard.config import ClusterSpec
+from beeyard.process import Runner
+from beeyard.swarm import Manager, Tunnel
+from beeyard.workflows.hosts import Hosts
+from beeyard.workflows.images import Images
+
+
+def site_of(hosts: Hosts, manager: Manager, application: str) -> Site:
+    """The seams to the cluster of `hosts`, whose manager's tunnel is open."""
+    images = Images(hosts.cluster, hosts, manager, application)
+
+    @cache
+    def credentials(registry: str) -> Credentials | None:
+        return images.credentials(registry)
+
+    @contextmanager
+    def engine(node: str) -> Iterator[DockerClient]:
+        with Tunnel(hosts.cluster.runner, hosts.files.ssh_config, node) as tunnel:
+            yield tunnel.client
+
+    def node(name: str) -> Runner:
+        return hosts.run_on(name, sudo=True)
+
+    return Site(manager, hosts.manager, node, engine, credentials, hosts.cluster.clock)
+
+
+def variables(spec: ClusterSpec, name: str) -> Mapping[str, str]:
+    """What `${…}` in an application's stack file is filled with."""
+    return {"DOMAIN": spec.domain, "STACK": name, **spec.applications[name].environment}
+
+
+def urls_of_application(spec: ClusterSpec, base: Path, name: str, port: int) -> list[AppUrl]:
+    """An application's addresses, as its stack file routes them."""
+    stack = load_stack(spec.applications[name].stack_file(base))
+    return app_urls(stack, variables(spec, name), port)
+
+
+def urls_of(spec: ClusterSpec, base: Path, https_port: int) -> list[AppUrl]:
+    """Every application's addresses."""
+    return [
+        url
+        for name in spec.applications
+        for url in urls_of_application(spec, base, name, https_port)
+    ]

@@ -1,0 +1,62 @@
+"""What the stack file says of an application's numbers of replicas."""
+
+from pathlib import Path
+
+import pytest
+
+from beeyard.apps import Stack, load_stack
+from beeyard.errors import AppError
+from beeyard.workflows.scale import require_allowed
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Stack:
+    path = tmp_path / "stack.yml"
+    path.write_text(
+        """\
+services:
+  web: {image: "web:1", deploy: {replicas: 3}}
+  worker: {image: "web:1", deploy: {replicas: "${WORKERS:-2}"}}
+  cron: {image: "web:1"}
+  agent: {image: "web:1", deploy: {mode: "${MODE:-global}"}}
+  odd: {image: "web:1", deploy: {replicas: "${ODD}x"}}
+"""
+    )
+    return load_stack(path)
+
+
+@pytest.mark.parametrize(
+    ("service", "replicas", "environment"),
+    [
+        ("web", 3, {}),
+        ("web", 9, {}),
+        ("worker", 2, {}),
+        ("worker", 1, {"WORKERS": "1"}),
+        ("cron", 1, {}),
+        ("agent", 1, {"MODE": "replicated"}),
+    ],
+)
+def test_the_floor_and_more_is_allowed(
+    stack: Stack, service: str, replicas: int, environment: dict[str, str]
+) -> None:
+    require_allowed(stack, service, replicas, environment)
+
+
+@pytest.mark.parametrize(
+    ("service", "replicas", "environment", "what"),
+    [
+        ("web", 2, {}, "web can't have fewer than 3 replicas"),
+        ("worker", 4, {"WORKERS": "5"}, "worker can't have fewer than 5 replicas"),
+        ("cron", 0, {}, "cron can't have fewer than 1 replicas"),
+        ("agent", 3, {}, "agent can't be scaled"),
+        ("nope", 3, {}, "there is no service nope"),
+        ("odd", 3, {}, "`deploy.replicas` of odd is no number: `x`"),
+    ],
+)
+def test_the_rest_is_refused_in_words(
+    stack: Stack, service: str, replicas: int, environment: dict[str, str], what: str
+) -> None:
+    with pytest.raises(AppError) as caught:
+        require_allowed(stack, service, replicas, environment)
+    assert caught.value.what == what
+    assert caught.value.where == str(stack.path)
