@@ -30,7 +30,8 @@ _POSTS = 3
 #: One in so many takes long: such are under way at any moment, as a replica is told to end.
 _LONG = 100
 _LONG_SECONDS = 4.0
-_TIMEOUT_SECONDS = 10.0
+#: Less than the generator is given to end, once it is interrupted (beeyard.process).
+_TIMEOUT_SECONDS = 15.0
 
 
 @dataclass(frozen=True)

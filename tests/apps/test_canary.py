@@ -187,12 +187,13 @@ class TestLabels:
         with pytest.raises(AppError, match="the service `web` can't have a canary"):
             stable_labels("web", labels, 1)
 
-    def test_a_strategy_without_weights_has_no_canary(self) -> None:
+    @pytest.mark.parametrize("strategy", ["p2c", "hrw", "leastTime"])
+    def test_without_round_robin_there_is_no_canary(self, strategy: str) -> None:
+        key = "traefik.http.services.shop.loadbalancer.strategy"
         with pytest.raises(AppError, match="can't have a canary") as caught:
-            stable_labels(
-                "web", {**WEB, "traefik.http.services.shop.loadbalancer.strategy": "p2c"}, 1
-            )
-        assert "the strategy p2c" in str(caught.value.why)
+            stable_labels("web", {**WEB, key: strategy}, 1)
+        assert f"the strategy {strategy.lower()} of" in str(caught.value.why)
+        assert stable_labels("web", {**WEB, key: "wrr"}, 1)[key] == "wrr"
 
     def test_a_release_that_renames_the_service_has_no_canary(self) -> None:
         with pytest.raises(AppError, match="can't have a canary") as caught:

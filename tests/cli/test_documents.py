@@ -7,7 +7,11 @@ from pathlib import Path
 from beeyard import errors
 from beeyard.cli.words import Misunderstood
 from beeyard.sandbox import SandboxStatus
+from beeyard.swarm.drain import Drained, Gap
+from beeyard.swarm.rebalance import Moved
 from beeyard.workflows import Status
+from beeyard.workflows.nodes import NodeRow
+from beeyard.workflows.scale import Scaled
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -27,6 +31,13 @@ def test_every_key_of_the_json_is_in_the_tables() -> None:
     cluster, rehearsal = (DOCS / "status.md").read_text().split("# `beeyard --json sandbox")
     assert _keys(cluster) >= {"ok", *(field.name for field in fields(Status))}
     assert _keys(rehearsal) >= {field.name for field in fields(SandboxStatus)}
+
+
+def test_every_key_of_what_is_said_of_nodes_is_in_the_table() -> None:
+    table = (DOCS / "nodes.md").read_text().split("## `--json`")[1]
+    documented = set(re.findall(r"`(\w+)(?:\[\])?`", table))
+    shown = (NodeRow, Drained, Gap, Moved, Scaled)
+    assert documented >= {field.name for kind in shown for field in fields(kind)}
 
 
 def _keys(text: str) -> set[str]:

@@ -13,7 +13,7 @@ from docker import DockerClient
 from beeyard.apps.bundle import Bundle
 from beeyard.apps.canary import Limits
 from beeyard.apps.canary_labels import HEADER
-from beeyard.apps.canary_stack import beside, sides
+from beeyard.apps.canary_stack import sides
 from beeyard.apps.canary_steps import Canary, Entrance
 from beeyard.apps.deploy import stack_deploy
 from beeyard.apps.probe import Asker, await_answer
@@ -161,10 +161,10 @@ def test_a_good_canary_gets_its_share_and_is_promoted(
         judgement = canary.watch(10, lambda _: None, LIMITS)
         assert judgement.verdict == "promote", judgement.reason
 
-        stack_deploy(APPLICATION, beside(new, old, canary.sides, ["web"]), site.runner)
+        stack_deploy(APPLICATION, canary.stack(["web"]), site.runner)
         await_converged(site.manager, [f"{APPLICATION}_web"], patience=PATIENCE)
         promoted = site.manager.snapshot().stack(APPLICATION)[0].running
-        canary.take_away(lambda _: None, due=["web"])
+        canary.take_away(lambda _: None, promoted={"web": 2})
         stack_deploy(APPLICATION, new, site.runner)
         seen = await_converged(site.manager, [f"{APPLICATION}_web"], patience=PATIENCE)
         await_unmarked(url, ca)

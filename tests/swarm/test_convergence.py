@@ -174,6 +174,20 @@ def test_the_deadline_names_all_that_is_missing() -> None:
     )
 
 
+def test_a_task_that_no_node_takes_is_given_up_in_its_own_time() -> None:
+    pending = task("web.2", "pending", node=None, error="no suitable node (2 nodes full)")
+    homeless = seen(service(task("web.1"), pending, wanted=2))
+    clock = FakeClock()
+    with pytest.raises(SwarmError) as caught:
+        await_converged(Observations([homeless]), patience=Patience(homeless=20), clock=clock)
+    assert clock.monotonic() == 20
+    assert "given up after 20 s in which no node took a task" in str(caught.value.why)
+    # One that found a node in the end was waited for.
+    there = seen(service(task("web.1"), task("web.2"), wanted=2))
+    seen_in_turn = Observations([homeless, homeless, there])
+    assert await_converged(seen_in_turn, patience=Patience(homeless=1), clock=FakeClock()) is there
+
+
 def test_tasks_that_failed_before_we_came_do_not_count() -> None:
     old = [task(f"web.{n}", "failed") for n in range(9)]
     starting = seen(service(*old, task(state="starting")))

@@ -6,8 +6,8 @@ import pytest
 
 from beeyard.errors import SwarmError
 from beeyard.swarm import Port, Update
-from beeyard.swarm.drain_plan import DRAINING, Stop, find_node, plan_drain
-from beeyard.swarm.exclusion import KEPT_OFF
+from beeyard.swarm.drain_plan import Stop, find_node, plan_drain
+from beeyard.swarm.exclusion import DRAINING, KEPT_OFF
 from beeyard.swarm.removal import why_not
 from swarm.swarms import node, service, swarm
 

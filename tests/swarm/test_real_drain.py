@@ -1,6 +1,6 @@
 """A node drained on a real Swarm: nothing is lost, and what is cut short is finished or undone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -10,9 +10,9 @@ from beeyard.process import Command
 from beeyard.swarm import Manager, Patience, Progress, await_converged
 from beeyard.swarm import drain as draining
 from beeyard.swarm.drain import activate, drain
-from beeyard.swarm.drain_plan import DRAINING
-from beeyard.swarm.exclusion import KEPT_OFF, OWN_UPDATE
+from beeyard.swarm.exclusion import DRAINING, KEPT_OFF, OWN_UPDATE
 from beeyard.swarm.removal import remove
+from beeyard.swarm.waiter import Waiter
 from swarm.real_services import QUICK, find, ids, node_spec, service, spec_of, watched
 
 pytestmark = pytest.mark.real
@@ -124,12 +124,14 @@ def test_a_drain_for_which_there_is_no_room_is_undone(real_swarm: Any, manager: 
         assert node_spec(manager, "worker-1")["Availability"] == "active"
 
 
-@pytest.mark.parametrize("step", ["_move", "_stop", "_tidy"])
+@pytest.mark.parametrize("step", ["_move", "_stop", "reopen"])
 @pytest.mark.parametrize("then", ["drain", "activate"])
 def test_a_drain_that_was_killed_is_finished_or_undone(
     real_swarm: Any, manager: Manager, monkeypatch: pytest.MonkeyPatch, step: str, then: str
 ) -> None:
-    with service(real_swarm, manager, "killed", "--replicas=2", WORKERS):
+    # Long enough on its way for whatever comes next to meet it there.
+    slow = ("--health-cmd=sleep 2", "--health-interval=500ms")
+    with service(real_swarm, manager, "killed", "--replicas=2", WORKERS, *slow):
         before = spec_of(manager, "killed")
         with watched(real_swarm, "killed") as watch:
             kill_at(monkeypatch, step)
@@ -156,7 +158,33 @@ def kill_at(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     def die(*_: Any, **__: Any) -> None:
         raise Killed
 
-    monkeypatch.setattr(draining, "await_converged" if step == "_move" else step, die)
+    if step == "_move":
+        monkeypatch.setattr(Waiter, "converged", die)
+    else:
+        monkeypatch.setattr(draining, step, die)
+
+
+def test_a_replacement_that_fails_leaves_the_old_task_running(
+    real_swarm: Any, manager: Manager
+) -> None:
+    real_swarm.on("worker-1").run(Command(["mkdir", "-p", "/only"]))
+    mount = "--mount=type=bind,source=/only,target=/only"
+    available = ["docker", "node", "update", "worker-2", "--availability"]
+    docker = real_swarm.on("manager-1")
+    docker.run(Command([*available, "pause"]))
+    with service(real_swarm, manager, "only", WORKERS, mount):
+        docker.run(Command([*available, "active"]))
+        before, tasks = spec_of(manager, "only"), ids(manager, "only")
+        with (
+            watched(real_swarm, "only") as watch,
+            pytest.raises(SwarmError, match="only did not converge") as caught,
+        ):
+            drain(manager, "worker-1", patience=QUICK)
+        assert "bind source path does not exist: /only" in str(caught.value.why)
+        assert min(watch.counts) == 1
+        assert ids(manager, "only") == tasks
+        assert without_nothing(spec_of(manager, "only")) == without_nothing(before)
+        assert node_spec(manager, "worker-1")["Availability"] == "active"
 
 
 def test_a_node_that_was_paused_before_is_paused_again(real_swarm: Any, manager: Manager) -> None:
@@ -169,36 +197,38 @@ def test_a_node_that_was_paused_before_is_paused_again(real_swarm: Any, manager:
 
 
 def test_a_drained_node_is_removed_and_others_are_not(real_swarm: Any, manager: Manager) -> None:
-    def leave(name: str) -> None:
-        real_swarm.on(name).run(Command(["docker", "swarm", "leave"]))
-
     with pytest.raises(SwarmError, match="worker-2 can't be removed") as caught:
-        remove(manager, "worker-2", leave)
+        remove(manager, "worker-2", leaving(real_swarm))
     assert caught.value.why == "it is not drained"
     with pytest.raises(SwarmError, match="manager-1 can't be removed") as caught:
-        remove(manager, "manager-1", leave)
+        remove(manager, "manager-1", leaving(real_swarm))
     assert caught.value.why == "it is the only manager"
 
     drain(manager, "worker-2", patience=QUICK)
     try:
-        assert remove(manager, "worker-2", leave).name == "worker-2"
+        assert remove(manager, "worker-2", leaving(real_swarm)).name == "worker-2"
         assert [node.name for node in manager.snapshot().nodes] == ["manager-1", "worker-1"]
     finally:
         join(real_swarm, "worker-2", "worker")
 
 
 def test_a_manager_is_demoted_before_it_goes(real_swarm: Any, manager: Manager) -> None:
-    def leave(name: str) -> None:
-        real_swarm.on(name).run(Command(["docker", "swarm", "leave"]))
-
     real_swarm.on("manager-1").run(Command(["docker", "node", "promote", "worker-2"]))
     try:
         drain(manager, "worker-2", patience=QUICK)
-        removed = remove(manager, "worker-2", leave)
+        removed = remove(manager, "worker-2", leaving(real_swarm))
         assert removed.reachability == "reachable"
         assert [node.name for node in manager.snapshot().nodes] == ["manager-1", "worker-1"]
     finally:
         join(real_swarm, "worker-2", "worker")
+
+
+def leaving(swarm: Any) -> Callable[[str], str]:
+    def leave(name: str) -> str:
+        done = swarm.on(name).run(Command(["docker", "swarm", "leave"]), check=False)
+        return str(done.tail()) if done.code else ""
+
+    return leave
 
 
 def join(swarm: Any, name: str, role: str) -> None:

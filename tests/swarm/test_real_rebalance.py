@@ -10,7 +10,7 @@ from beeyard.process import Command
 from beeyard.swarm import Manager
 from beeyard.swarm.rebalance import (
     REBALANCING,
-    _one_more,
+    one_more,
     plan_rebalance,
     rebalance,
 )
@@ -93,7 +93,7 @@ def test_a_run_that_was_killed_leaves_no_replica_too_many(
     real_swarm: Any, manager: Manager
 ) -> None:
     with service(real_swarm, manager, "half", "--replicas=2"):
-        change_service(manager, "half", _one_more)
+        change_service(manager, "half", one_more)
         assert spec_of(manager, "half")["Labels"] == {REBALANCING: "2"}
         assert plan_rebalance(manager.snapshot()).left == ("half",)
         with watched(real_swarm, "half") as watch:

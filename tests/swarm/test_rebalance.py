@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from beeyard.swarm import Port, Update
-from beeyard.swarm.drain_plan import DRAINING
-from beeyard.swarm.exclusion import KEPT_OFF
+from beeyard.swarm.exclusion import DRAINING, KEPT_OFF
 from beeyard.swarm.rebalance import REBALANCING, moves_of, plan_rebalance
 from swarm.swarms import node, service, swarm
 

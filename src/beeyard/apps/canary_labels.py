@@ -29,7 +29,7 @@ _LABEL = re.compile(
 )
 _SERVER = "loadbalancer.server."
 _STRATEGY = "loadbalancer.strategy"
-_WEIGHED = ("wrr", "hrw")
+_BY_WEIGHT = "wrr"
 
 Options = dict[str, str]
 Labels = dict[str, str]
@@ -160,11 +160,12 @@ def _routed(service: str, labels: Mapping[str, str]) -> Routing:
         )
     routing = read(labels)
     for name, options in routing.services.items():
-        strategy = options.get(_STRATEGY, "wrr").lower()
-        if strategy not in _WEIGHED:
+        strategy = options.get(_STRATEGY, _BY_WEIGHT).lower()
+        if strategy != _BY_WEIGHT:
             raise _impossible(
                 service,
-                f"the strategy {strategy} of its Traefik service {name} knows no weights",
+                f"the strategy {strategy} of its Traefik service {name} does not share requests "
+                "by weight alone",
                 "take the label out, or deploy without --canary",
             )
     return routing

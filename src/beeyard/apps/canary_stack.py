@@ -53,7 +53,7 @@ def sides(share: float, new: Bundle, old: Bundle, running: Mapping[str, int]) ->
         if not is_web(labels):
             continue
         _possible(name, new)
-        tasks = running.get(name, 1)
+        tasks = max(running.get(name, 1), 1)
         replicas = canary_replicas(share, tasks)
         stable, canary = weights(
             share, servers(labels, tasks), servers(_labels(new.services[name]), replicas)

@@ -4,9 +4,12 @@ The order is what held (docs/canary.md):
 
 1. `start`: labels of the stable side and the canaries in one deploy. Labels restart no task.
 2. `watch`: each side is asked alone.
-3. To promote: the services are rolled out as ever, but with `beside(…, due=…)` as the stack, while
-   the canaries still serve; then `take_away`; then the release's own stack, of which only labels
-   are new. To abort: `take_away`, then the previous release's own stack.
+3. To promote: the services are rolled out as ever, but with `stack(due)` as the stack, while the
+   canaries still serve; then `take_away`; then the release's own stack, of which only labels are
+   new. To abort: `take_away`, then the previous release's own stack.
+
+The release's own stack must not come before its canaries are gone; the previous one's may, for
+canaries are routed as it is.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -18,7 +21,7 @@ import httpx
 from beeyard.apps.bundle import Bundle
 from beeyard.apps.canary import USUAL, Judgement, Limits, Verdict, judge
 from beeyard.apps.canary_labels import HEADER, Side, marker
-from beeyard.apps.canary_stack import SUFFIX, Sides, beside
+from beeyard.apps.canary_stack import LABEL, SUFFIX, Sides, beside
 from beeyard.apps.deploy import stack_deploy, with_replicas
 from beeyard.apps.oneoff import remove_service
 from beeyard.apps.probe import Asker
@@ -29,7 +32,7 @@ from beeyard.errors import UnverifiedError
 from beeyard.swarm import Patience, Progress, Service, await_converged
 from beeyard.waiting import Timeout, wait_until
 
-# Traefik asks the Swarm every second, and takes up a change 2 s after the one before.
+# Traefik asks the Swarm every second; 2 s were seen.
 _TAKEN_UP = 30.0
 _ROUND = 1.0
 
@@ -135,22 +138,33 @@ class Canary:
                     say(seen.reason)
                 self.site.clock.sleep(_ROUND)
 
-    def take_away(self, say: Say, due: Collection[str] = ()) -> None:
+    def stack(self, due: Collection[str] = ()) -> Bundle:
+        """The stack with the canaries in it, where the services in `due` are the new release's."""
+        return beside(self.new, self.old, self.sides, due)
+
+    def take_away(self, say: Say, promoted: Mapping[str, int] | None = None) -> None:
         """Send the canaries no request any more, and remove them once Traefik has taken that up.
 
-        `due`: the services that are the new release's by now (all of them when promoting).
+        `promoted`: how many replicas each service has, where all of them are the new release's.
         """
         without = {name: each.without_canary for name, each in self.sides.items()}
-        self._deploy(without, due)
+        if promoted is None:
+            self._deploy(without)
+        else:
+            self._deploy(without, [*self.new.services], promoted)
         if not self._taken_up("canary", without):
             say(f"Traefik has not said within {_TAKEN_UP:g} s that it leaves the canaries alone")
-        for name in self.services:
-            remove_service(self.site, name)
+        remove_canaries(self.site, self.application)
 
-    def _deploy(self, sides: Mapping[str, Sides], due: Collection[str] = ()) -> None:
+    def _deploy(
+        self,
+        sides: Mapping[str, Sides],
+        due: Collection[str] = (),
+        replicas: Mapping[str, int] | None = None,
+    ) -> None:
         self.check()
-        bundle = beside(self.new, self.old, sides, due)
-        stack_deploy(self.application, with_replicas(bundle, self.replicas), self.site.runner)
+        bundle = with_replicas(beside(self.new, self.old, sides, due), replicas or self.replicas)
+        stack_deploy(self.application, bundle, self.site.runner)
 
     def _taken_up(self, side: Side, sides: Mapping[str, Sides]) -> bool:
         """Wait until Traefik's answers show the labels that this side has; whether they do."""
@@ -175,6 +189,13 @@ class Canary:
             if reason:
                 return Judgement("abort", f"{name}: {reason}")
         return None
+
+
+def remove_canaries(site: Site, application: str) -> None:
+    """Remove what canaries an application has, at once. Raises SwarmError."""
+    for service in site.manager.snapshot().stack(application):
+        if service.labels.get(LABEL):
+            remove_service(site, service.name)
 
 
 def _says(one: tuple[AppUrl, Asker], side: Side, sides: Mapping[str, Sides]) -> bool:

@@ -39,7 +39,7 @@ def logs(
     service: Annotated[
         str | None,
         typer.Argument(
-            metavar="[SERVICE]", help="One of its services.", autocompletion=service_names
+            metavar="SERVICE", help="One of its services.", autocompletion=service_names
         ),
     ] = None,
     follow: Annotated[
@@ -70,8 +70,8 @@ def logs(
     options: Options = context.obj
     if tail is None and since is None:
         tail = _USUAL_TAIL
-    excerpt = Excerpt(follow, _moment(context, since) if since else 0.0, tail)
-    show = _show_json if options.json else _Shown(timestamps=timestamps)
+    excerpt = Excerpt(follow, _since(context, since), tail)
+    show = _show_json if options.json else Shown(timestamps=timestamps)
     with (
         _until_stopped(follow=follow),
         opened(options, application) as deployer,
@@ -93,7 +93,7 @@ def execute(
         ),
     ],
     command: Annotated[
-        list[str], typer.Argument(metavar="-- CMD", help="What to run, after two dashes.")
+        list[str], typer.Argument(metavar="CMD", help="What to run, after two dashes.")
     ],
     task: Annotated[
         str | None,
@@ -117,7 +117,7 @@ def execute(
     replace_by(command_inside(ssh_config, place, command, terminal=terminal))
 
 
-class _Shown:
+class Shown:
     """Lines as people read them, each task in a colour of its own."""
 
     def __init__(self, *, timestamps: bool) -> None:
@@ -158,17 +158,24 @@ def _until_stopped(*, follow: bool) -> Iterator[None]:
         raise typer.Exit(Interrupted.exit_code) from None
 
 
-def _moment(context: typer.Context, text: str) -> float:
-    """The Unix time that `--since` means."""
-    parts = re.findall(r"(\d+)([dhms])", text)
-    if parts and "".join(f"{count}{unit}" for count, unit in parts) == text:
-        return time.time() - sum(int(count) * _SECONDS[unit] for count, unit in parts)
+def _since(context: typer.Context, text: str | None) -> float:
+    if text is None:
+        return 0.0
     try:
-        moment = datetime.fromisoformat(text)
+        return moment(text)
     except ValueError:
         raise typer.BadParameter(
             "write 10m, 1h30m, 2d, or a time such as 2030-01-31T12:00:00Z",
             context,
             param_hint="--since",
         ) from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def moment(text: str) -> float:
+    """The Unix time that is so long ago (`1h30m`), or that `text` names (ISO 8601; without a zone:
+    UTC). Raises ValueError for what is neither."""
+    parts = re.findall(r"(\d+)([dhms])", text)
+    if parts and "".join(f"{count}{unit}" for count, unit in parts) == text:
+        return time.time() - sum(int(count) * _SECONDS[unit] for count, unit in parts)
+    named = datetime.fromisoformat(text)
+    return (named if named.tzinfo else named.replace(tzinfo=UTC)).timestamp()

@@ -5,33 +5,26 @@ Swarm's own drain stops tasks before it starts others (moby#34139). So the node 
 it is drained for good.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
-from functools import partial
 
 from beeyard.errors import SwarmError
-from beeyard.swarm.convergence import Patience, await_converged
+from beeyard.swarm.convergence import Patience
 from beeyard.swarm.drain_plan import (
-    DRAINING,
     DrainPlan,
     Stop,
     find_node,
-    has_ended,
     live_tasks,
+    not_ended,
     plan_drain,
 )
-from beeyard.swarm.exclusion import Leaving, Wait, keep_off, kept_off_now, let_on
-from beeyard.swarm.failure import Observer, Progress
+from beeyard.swarm.exclusion import Leaving, close, keep_off, reopen
+from beeyard.swarm.failure import Progress
 from beeyard.swarm.manager import Manager
 from beeyard.swarm.model import Node, Snapshot
-from beeyard.swarm.services import Change, Spec, change_node, label, with_labels
-from beeyard.waiting import Clock, SystemClock, Timeout, wait_until
-
-#: For tasks that only change their node: one that no node takes is not waited for.
-MOVING = Patience(homeless=20.0)
-
-_POLL = 0.5
+from beeyard.swarm.services import change_node
+from beeyard.swarm.waiter import MOVING, Waiter
+from beeyard.waiting import Clock, SystemClock
 
 
 @dataclass(frozen=True)
@@ -65,7 +58,7 @@ def drain(
 
     Raises SwarmError if it can't be drained, with everything as it was before.
     """
-    clock = clock or SystemClock()
+    waiter = Waiter(manager, patience, clock or SystemClock(), progress)
     plan = plan_drain(manager.snapshot(), name)
     if plan.obstacles:
         raise SwarmError(
@@ -73,15 +66,14 @@ def drain(
             why="\n".join(plan.obstacles),
             fix="mend that, or make room elsewhere; then run the command again",
         )
-    wait = partial(await_converged, patience=patience, clock=clock, progress=progress)
-    change_node(manager, plan.node.id, _closed)
+    close(manager, plan.node.id)
     try:
-        _move(manager, plan, wait)
-        stopped = _stop(manager, plan, wait, patience, clock)
+        _move(waiter, plan)
+        stopped = _stop(waiter, plan)
     except SwarmError as error:
-        _take_back(manager, plan.node, error, partial(wait, manager))
+        _take_back(waiter, plan.node, error)
         raise
-    _tidy(manager, plan.node, partial(wait, manager))
+    reopen(waiter, plan.node.id, "drain")
     return Drained(plan.node.name, plan.moves, stopped)
 
 
@@ -98,95 +90,43 @@ def activate(
     Raises SwarmError if there is no such node, or its services don't run.
     """
     node = find_node(manager.snapshot(), name)
-    change_node(manager, node.id, _available("active"))
-    wait = partial(await_converged, patience=patience, clock=clock, progress=progress)
-    _tidy(manager, node, partial(wait, manager))
+    reopen(Waiter(manager, patience, clock or SystemClock(), progress), node.id, "active")
     return node.name
 
 
-def _move(manager: Manager, plan: DrainPlan, wait: Callable[..., Snapshot]) -> None:
+def _move(waiter: Waiter, plan: DrainPlan) -> None:
     for service in plan.moves:
-        keep_off(manager, service, plan.node.id)
-    wait(Leaving(manager, plan.node.name), plan.moves)
+        keep_off(waiter.manager, service, plan.node.id)
+    waiter.converged(plan.moves, Leaving(waiter.manager, plan.node.name))
 
 
-def _stop(
-    manager: Manager,
-    plan: DrainPlan,
-    wait: Callable[[Observer, Collection[str]], Snapshot],
-    patience: Patience,
-    clock: Clock,
-) -> tuple[Gap, ...]:
-    before = manager.snapshot()
-    change_node(manager, plan.node.id, _available("drain"))
-    elsewhere = [stop.service for stop in plan.stops if _has_slots(before, stop.service)]
-    after = wait(Leaving(manager, plan.node.name), elsewhere)
-    _await_empty(manager, plan.node, patience.deadline, clock)
-    return tuple(_gap(stop, plan.node.name, before, after) for stop in plan.stops)
-
-
-def _await_empty(manager: Manager, node: Node, deadline: float, clock: Clock) -> None:
-    """Wait until nothing runs there. A node that is down does not say."""
-    running: list[str] = []
-
-    def empty() -> bool:
-        nonlocal running
-        running = _tasks_on(manager.snapshot(), node)
-        return not running
-
-    try:
-        wait_until(empty, clock=clock, deadline=deadline, interval=_POLL)
-    except Timeout as error:
-        raise SwarmError(
-            f"{node.name} still runs tasks after {deadline:g} s",
-            why=f"they were told to stop: {', '.join(running)}",
-            fix="see what they wait for: `stop_grace_period` may be longer than that",
-        ) from error
+def _stop(waiter: Waiter, plan: DrainPlan) -> tuple[Gap, ...]:
+    node = plan.node
+    before = waiter.manager.snapshot()
+    change_node(waiter.manager, node.id, lambda spec: {**spec, "Availability": "drain"})
+    again = [stop.service for stop in plan.stops if _has_slots(before, stop.service)]
+    after = waiter.converged(again, Leaving(waiter.manager, node.name))
+    waiter.until_nothing(
+        lambda seen: ", ".join(_tasks_on(seen, node)),
+        f"{node.name} is not empty",
+        "see what these tasks wait for: `stop_grace_period` may be longer than that",
+    )
+    return tuple(_gap(stop, node.name, before, after) for stop in plan.stops)
 
 
 def _tasks_on(snapshot: Snapshot, node: Node) -> list[str]:
-    found = find_node(snapshot, node.id)
-    if found.state != "ready":
-        return []
-    return [
-        task.name
-        for service in snapshot.services
-        for task in service.tasks
-        if task.node == node.name and not has_ended(task)
-    ]
+    """What still runs there. A node that is down does not say."""
+    is_up = find_node(snapshot, node.id).state == "ready"
+    return not_ended(snapshot, node.name) if is_up else []
 
 
-def _take_back(manager: Manager, node: Node, why: SwarmError, wait: Wait) -> None:
+def _take_back(waiter: Waiter, node: Node, why: SwarmError) -> None:
     """Everything as it was; if that fails as well, both are said."""
     try:
-        change_node(manager, node.id, _reopened)
-        _tidy(manager, node, wait)
+        reopen(waiter, node.id)
     except SwarmError as error:
         why.why = f"{why.why}\nnot all of it could be undone: {error.what}: {error.why}"
         why.fix = f"mend that, then `beeyard node activate {node.name}` puts it back"
-
-
-def _tidy(manager: Manager, node: Node, wait: Wait) -> None:
-    """Remove what draining needed; the node's own label last, for it says that there is more."""
-    kept = kept_off_now(manager.snapshot(), node.id)
-    if kept:
-        let_on(manager, kept, wait)
-    change_node(manager, node.id, lambda spec: with_labels(spec, {DRAINING: None}))
-
-
-def _closed(spec: Spec) -> Spec:
-    """No new tasks; what it was before is remembered. What was drained already stays so."""
-    before = label(spec, DRAINING) or spec["Availability"]
-    now = "drain" if spec["Availability"] == "drain" else "pause"
-    return with_labels({**spec, "Availability": now}, {DRAINING: before})
-
-
-def _reopened(spec: Spec) -> Spec:
-    return {**spec, "Availability": label(spec, DRAINING) or "active"}
-
-
-def _available(availability: str) -> Change:
-    return lambda spec: {**spec, "Availability": availability}
 
 
 def _has_slots(snapshot: Snapshot, name: str) -> bool:
@@ -199,12 +139,9 @@ def _gap(stop: Stop, node: str, before: Snapshot, after: Snapshot) -> Gap:
         next(one for one in seen.services if one.name == stop.service) for seen in (before, after)
     )
     names = {task.name for task in live_tasks(old, node)}
-    since: list[datetime] = [
-        task.since for task in new.tasks if task.runs and task.name in names and task.node != node
+    gaps = [
+        (task.since - before.taken_at).total_seconds()
+        for task in new.tasks
+        if task.runs and task.name in names and task.node != node
     ]
-    seconds = (
-        max((since_then - before.taken_at).total_seconds() for since_then in since)
-        if since
-        else None
-    )
-    return Gap(stop.service, stop.why, seconds)
+    return Gap(stop.service, stop.why, max(gaps) if gaps else None)

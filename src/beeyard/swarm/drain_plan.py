@@ -4,12 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from beeyard.errors import SwarmError
-from beeyard.swarm.exclusion import KEPT_OFF, kept_off_now
+from beeyard.swarm.exclusion import DRAINING, KEPT_OFF, kept_off_now
 from beeyard.swarm.model import Node, Service, Snapshot, Task
 from beeyard.swarm.placement import allows
-
-#: On a node: the availability that it had before it was to be drained.
-DRAINING = "beeyard.draining"
 
 _ENDED = frozenset(
     {"complete", "shutdown", "failed", "rejected", "remove", "orphaned"},
@@ -94,9 +91,14 @@ def live_tasks(service: Service, node: str) -> tuple[Task, ...]:
     )
 
 
-def has_ended(task: Task) -> bool:
-    """Whether nothing of the task runs any more."""
-    return task.state in _ENDED
+def not_ended(snapshot: Snapshot, node: str) -> list[str]:
+    """The names of tasks on that node of which anything may still run."""
+    return [
+        task.name
+        for service in snapshot.services
+        for task in service.tasks
+        if task.node == node and task.state not in _ENDED
+    ]
 
 
 def why_it_stops(service: Service) -> str:

@@ -3,20 +3,22 @@
 A constraint makes Swarm replace the tasks on that node, and only those; with the order start-first
 each of them is stopped when its successor runs. Swarmkit keeps tasks whose node satisfies a new
 placement, so that nothing moves when the constraint goes (`manager/orchestrator/task.go`,
-IsTaskDirty).
+IsTaskDirty). Meanwhile the node is paused: on one that is active, Swarm stops what the constraint
+forbids at once (`constraintenforcer/constraint_enforcer.go`).
 
-What was changed stands in labels of the service: whoever comes after a process that was killed
-knows what to put back.
+What was changed stands in labels: whoever comes after a process that was killed knows what to put
+back.
 """
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from beeyard.swarm.manager import Manager
 from beeyard.swarm.model import Service, Snapshot
 from beeyard.swarm.services import (
     Spec,
+    change_node,
     change_service,
     label,
     start_first,
@@ -24,14 +26,16 @@ from beeyard.swarm.services import (
     with_labels,
     without_constraint,
 )
+from beeyard.swarm.waiter import Waiter
 
+#: On a node: the availability that it had before services were to leave it.
+DRAINING = "beeyard.draining"
 #: On a service: the ID of the node that it is kept off.
 KEPT_OFF = "beeyard.kept-off"
 #: On such a service: what its definition said of updates, as JSON.
 OWN_UPDATE = "beeyard.kept-off.update"
 
-#: Waits until services have converged.
-Wait = Callable[[Collection[str]], object]
+_STARTING = frozenset({"assigned", "accepted", "preparing", "ready", "starting"})
 
 
 @dataclass(frozen=True)
@@ -58,21 +62,55 @@ class Leaving:
         )
 
 
+def close(manager: Manager, node_id: str) -> None:
+    """The node takes no new tasks; what it was before is remembered. A drained one stays so."""
+    change_node(manager, node_id, closed)
+
+
 def keep_off(manager: Manager, service: str, node_id: str) -> None:
-    """Have the service's tasks on that node replaced elsewhere; returns at once."""
+    """Have the service's tasks on a closed node replaced elsewhere; returns at once."""
     change_service(manager, service, lambda spec: kept_off(spec, node_id))
 
 
-def let_on(manager: Manager, services: Collection[str], wait: Wait) -> None:
-    """Undo `keep_off`, and see to it that nothing is lost by that. Without it, does nothing."""
+def reopen(waiter: Waiter, node_id: str, availability: str | None = None) -> None:
+    """Let services on again, then make the node's availability what is wanted (None: what it was).
+
+    Does nothing to what was not closed or kept off. Raises SwarmError if services don't run.
+    """
+    let_on(waiter, kept_off_now(waiter.manager.snapshot(), node_id))
+    change_node(waiter.manager, node_id, lambda spec: reopened(spec, availability))
+
+
+def let_on(waiter: Waiter, services: Collection[str]) -> None:
+    """Undo `keep_off` for services, so that nothing is lost by that."""
+    if not services:
+        return
+    waiter.until_nothing(
+        lambda seen: _replacement_on_its_way(seen, services),
+        "services can't be let on the node again",
+        "when these tasks have started or failed, run the command again",
+    )
     for service in services:
-        change_service(manager, service, allowed_again)
+        change_service(waiter.manager, service, allowed_again)
     try:
         # The order stays until then: a task that is replaced after all is replaced without a gap.
-        wait(services)
+        waiter.converged(services)
     finally:
         for service in services:
-            change_service(manager, service, as_before)
+            change_service(waiter.manager, service, as_before)
+
+
+def closed(spec: Spec) -> Spec:
+    """The node, closed."""
+    before = label(spec, DRAINING) or spec["Availability"]
+    now = "drain" if spec["Availability"] == "drain" else "pause"
+    return with_labels({**spec, "Availability": now}, {DRAINING: before})
+
+
+def reopened(spec: Spec, availability: str | None = None) -> Spec:
+    """The node with that availability, or the one it had, and no memory of ours."""
+    now = availability or label(spec, DRAINING) or spec["Availability"]
+    return with_labels({**spec, "Availability": now}, {DRAINING: None})
 
 
 def kept_off(spec: Spec, node_id: str) -> Spec:
@@ -104,6 +142,22 @@ def as_before(spec: Spec) -> Spec:
 def kept_off_now(snapshot: Snapshot, node_id: str) -> tuple[str, ...]:
     """The services that are kept off that node."""
     return tuple(one.name for one in snapshot.services if one.labels.get(KEPT_OFF) == node_id)
+
+
+def _replacement_on_its_way(snapshot: Snapshot, services: Collection[str]) -> str:
+    """Replacements that have a node and don't run yet. Without the constraint, Swarm could keep one
+    of these and stop the task that runs (`update/updater.go`, worker: of two tasks of one slot
+    that fit, the first that is to run)."""
+    waiting = []
+    for service in snapshot.services:
+        if service.name in services:
+            serving = {task.name for task in service.running}
+            waiting += [
+                f"{task.name} on {task.node} is {task.state}"
+                for task in service.tasks
+                if task.desired == "running" and task.state in _STARTING and task.name in serving
+            ]
+    return ", ".join(waiting)
 
 
 def _not_on(node_id: str) -> str:

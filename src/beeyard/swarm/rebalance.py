@@ -10,22 +10,20 @@ it began: its old tasks still count while it places the new ones.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 
 from beeyard.errors import SwarmError
-from beeyard.swarm.convergence import Patience, await_converged
-from beeyard.swarm.drain_plan import DRAINING, live_tasks, takers, unfinished, why_it_stops
-from beeyard.swarm.exclusion import KEPT_OFF, Leaving, keep_off, let_on
+from beeyard.swarm.convergence import Patience
+from beeyard.swarm.drain_plan import find_node, live_tasks, takers, unfinished, why_it_stops
+from beeyard.swarm.exclusion import DRAINING, KEPT_OFF, Leaving, close, keep_off, reopen
 from beeyard.swarm.failure import Progress
 from beeyard.swarm.manager import Manager
 from beeyard.swarm.model import Service, Snapshot
 from beeyard.swarm.services import Spec, change_service, label, scaled, with_labels
-from beeyard.waiting import Clock
+from beeyard.swarm.waiter import MOVING, Waiter
+from beeyard.waiting import Clock, SystemClock
 
 #: On a service that has one replica more for a moment: how many it should have.
 REBALANCING = "beeyard.rebalancing"
-
-_MOVING = Patience(homeless=20.0)
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ def plan_rebalance(snapshot: Snapshot) -> RebalancePlan:
 def rebalance(
     manager: Manager,
     *,
-    patience: Patience = _MOVING,
+    patience: Patience = MOVING,
     clock: Clock | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> tuple[Moved, ...]:
@@ -78,12 +76,12 @@ def rebalance(
 
     Raises SwarmError, with the service as it was, where a task doesn't come up on its new node.
     """
-    wait = partial(await_converged, patience=patience, clock=clock, progress=progress)
+    waiter = Waiter(manager, patience, clock or SystemClock(), progress)
     for service in plan_rebalance(manager.snapshot()).left:
-        _finish(manager, service, wait)
+        _finish(waiter, service)
     moved = []
     for shift in plan_rebalance(manager.snapshot()).shifts:
-        after = _level(manager, shift, wait)
+        after = _level(waiter, shift)
         if after != shift.counts:
             moved.append(Moved(shift.service, shift.counts, after))
     return tuple(moved)
@@ -120,14 +118,14 @@ def _counts(snapshot: Snapshot, service: Service) -> dict[str, int]:
     return {node.name: len(live_tasks(service, node.name)) for node in takers(snapshot, service)}
 
 
-def _level(manager: Manager, shift: Shift, wait: Callable[..., Snapshot]) -> Mapping[str, int]:
+def _level(waiter: Waiter, shift: Shift) -> Mapping[str, int]:
     """Move one task after another, for as long as that helps: a node may have reasons of its own,
     such as its memory, not to take one."""
     counts, left = shift.counts, shift.moves
     while left:
-        change_service(manager, shift.service, _one_more)
-        _finish(manager, shift.service, wait)
-        snapshot = manager.snapshot()
+        change_service(waiter.manager, shift.service, one_more)
+        _finish(waiter, shift.service)
+        snapshot = waiter.manager.snapshot()
         counts = _counts(snapshot, _find(snapshot, shift.service))
         if moves_of(counts) >= left:
             break
@@ -135,32 +133,36 @@ def _level(manager: Manager, shift: Shift, wait: Callable[..., Snapshot]) -> Map
     return counts
 
 
-def _finish(manager: Manager, service: str, wait: Callable[..., Snapshot]) -> None:
+def _finish(waiter: Waiter, service: str) -> None:
     """Wait for the replica too many, then have one less. If it doesn't come up, it must be the one
     that goes: Swarm would take another, which serves, from the node that has the most."""
     try:
-        wait(manager, [service])
+        waiter.converged([service])
     except SwarmError:
-        _without_it(manager, service, wait)
+        _without_it(waiter, service)
         raise
-    change_service(manager, service, _as_many_as_before)
-    wait(manager, [service])
+    change_service(waiter.manager, service, as_many_as_before)
+    waiter.converged([service])
 
 
-def _without_it(manager: Manager, service: str, wait: Callable[..., Snapshot]) -> None:
-    """Take back the replica that did not come up. Swarm takes it first where it was on no node."""
+def _without_it(waiter: Waiter, service: str) -> None:
+    """Take back the replica that did not come up. Swarm takes it first where it was on no node;
+    else it is started elsewhere before."""
+    manager = waiter.manager
     snapshot = manager.snapshot()
-    ids = {node.name: node.id for node in snapshot.nodes}
     bad = _where_it_fails(_find(snapshot, service))
     if bad is None:
-        change_service(manager, service, _as_many_as_before)
+        change_service(manager, service, as_many_as_before)
         return
-    keep_off(manager, service, ids[bad])
+    node_id = find_node(snapshot, bad).id
+    close(manager, node_id)
     try:
-        wait(Leaving(manager, bad), [service])
-        change_service(manager, service, _as_many_as_before)
+        keep_off(manager, service, node_id)
+        waiter.converged([service], Leaving(manager, bad))
+        change_service(manager, service, as_many_as_before)
+        waiter.converged([service])
     finally:
-        let_on(manager, [service], partial(wait, manager))
+        reopen(waiter, node_id)
 
 
 def _where_it_fails(service: Service) -> str | None:
@@ -172,13 +174,15 @@ def _find(snapshot: Snapshot, name: str) -> Service:
     return next(service for service in snapshot.services if service.name == name)
 
 
-def _one_more(spec: Spec) -> Spec:
+def one_more(spec: Spec) -> Spec:
+    """The service with one replica more, and how many it should have remembered."""
     if label(spec, REBALANCING) is not None:
         return spec
     replicas = spec["Mode"]["Replicated"]["Replicas"]
     return with_labels(scaled(spec, replicas + 1), {REBALANCING: str(replicas)})
 
 
-def _as_many_as_before(spec: Spec) -> Spec:
+def as_many_as_before(spec: Spec) -> Spec:
+    """The service with as many replicas as it should have."""
     before = label(spec, REBALANCING)
     return spec if before is None else with_labels(scaled(spec, int(before)), {REBALANCING: None})

@@ -3,36 +3,40 @@
 from collections.abc import Callable
 
 from beeyard.errors import SwarmError
-from beeyard.swarm.drain_plan import DRAINING, find_node, has_ended
+from beeyard.swarm.convergence import Patience
+from beeyard.swarm.drain_plan import find_node, not_ended
+from beeyard.swarm.exclusion import DRAINING
 from beeyard.swarm.manager import Manager, in_words
 from beeyard.swarm.model import Node, Snapshot
 from beeyard.swarm.services import change_node
-from beeyard.waiting import Clock, SystemClock, Timeout, wait_until
+from beeyard.swarm.waiter import Waiter
+from beeyard.waiting import Clock, SystemClock
 
-#: Seconds for a manager to become a worker, and for one that left to be seen as gone.
-_DEADLINE = 60.0
+#: For a manager to become a worker, and for one that left to be seen as gone.
+_PATIENCE = Patience(deadline=60.0)
 
 
 def remove(
-    manager: Manager, name: str, leave: Callable[[str], None], *, clock: Clock | None = None
+    manager: Manager, name: str, leave: Callable[[str], str], *, clock: Clock | None = None
 ) -> Node:
     """Take a drained node, or one that is down, out of the Swarm; give what it was.
 
-    `leave` makes the node of that name leave by itself; it is called only if the node is up.
-    Raises SwarmError, before anything is changed, if tasks run there or the managers left would
-    have no quorum.
+    `leave` makes the node of that name leave by itself, and says why it did not; it is called only
+    if the node is up, and again while it fails: a manager does not know at once that it is none any
+    more. Raises SwarmError, before anything is changed, if tasks run there or the managers left
+    would have no quorum.
     """
-    clock = clock or SystemClock()
     snapshot = manager.snapshot()
     node = find_node(snapshot, name, gone=True)
     if why := why_not(snapshot, node):
         raise SwarmError(f"{node.name} can't be removed", why=why, fix=_fix(node))
+    waiter = Waiter(manager, _PATIENCE, clock or SystemClock(), lambda _: None)
     if node.reachability is not None:
         change_node(manager, node.id, lambda spec: {**spec, "Role": "worker"})
-        _await(manager, node, lambda seen: seen.reachability is None, "is still a manager", clock)
+        _await(waiter, node, lambda seen: "it is a manager" if seen.reachability else "")
     if node.state == "ready":
-        leave(node.name)
-        _await(manager, node, lambda seen: seen.state != "ready", "has not left the Swarm", clock)
+        _await(waiter, node, lambda _: leave(node.name))
+        _await(waiter, node, lambda seen: "it is up" if seen.state == "ready" else "")
     with in_words(f"{node.name} could not be removed"):
         manager.client.api.remove_node(node.id)
     return node
@@ -46,12 +50,7 @@ def why_not(snapshot: Snapshot, node: Node) -> str:
         return ""
     if node.availability != "drain" or DRAINING in node.labels:
         return "it is not drained"
-    running = [
-        task.name
-        for service in snapshot.services
-        for task in service.tasks
-        if task.node == node.name and not has_ended(task)
-    ]
+    running = not_ended(snapshot, node.name)
     return f"tasks still run there: {', '.join(running)}" if running else ""
 
 
@@ -72,16 +71,9 @@ def _fix(node: Node) -> str:
     return f"drain it first: beeyard node drain {node.name}"
 
 
-def _await(
-    manager: Manager, node: Node, there: Callable[[Node], bool], what: str, clock: Clock
-) -> None:
-    def seen() -> bool:
-        return there(find_node(manager.snapshot(), node.id))
-
-    try:
-        wait_until(seen, clock=clock, deadline=_DEADLINE)
-    except Timeout as error:
-        raise SwarmError(
-            f"{node.name} {what} after {_DEADLINE:g} s",
-            fix="run the command again; it goes on from here",
-        ) from error
+def _await(waiter: Waiter, node: Node, missing: Callable[[Node], str]) -> None:
+    waiter.until_nothing(
+        lambda seen: missing(find_node(seen, node.id)),
+        f"{node.name} has not left the Swarm",
+        "run the command again; it goes on from here",
+    )

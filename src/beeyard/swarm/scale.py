@@ -10,17 +10,15 @@ from beeyard.swarm.failure import Progress
 from beeyard.swarm.manager import Manager
 from beeyard.swarm.model import Snapshot
 from beeyard.swarm.services import change_service, scaled
+from beeyard.swarm.waiter import MOVING
 from beeyard.waiting import Clock
-
-#: A replica that no node has room for is not waited for.
-SCALING = Patience(homeless=20.0)
 
 
 def scale(
     manager: Manager,
     replicas: Mapping[str, int],
     *,
-    patience: Patience = SCALING,
+    patience: Patience = MOVING,
     clock: Clock | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Snapshot:

@@ -8,7 +8,8 @@ from beeyard.errors import SwarmError
 from beeyard.process import Command
 from beeyard.swarm import Manager, Progress
 from beeyard.swarm.drain import Drained, activate, drain
-from beeyard.swarm.drain_plan import DRAINING, live_tasks, plan_drain
+from beeyard.swarm.drain_plan import live_tasks, plan_drain
+from beeyard.swarm.exclusion import DRAINING
 from beeyard.swarm.rebalance import Moved, plan_rebalance, rebalance
 from beeyard.swarm.removal import remove
 from beeyard.workflows.cluster import Cluster
@@ -77,10 +78,11 @@ def remove_node(cluster: Cluster, name: str) -> str:
                 fix="`beeyard down` takes the cluster away",
             )
 
-        def leave(node: str) -> None:
+        def leave(node: str) -> str:
             phase.say("the node leaves the Swarm")
-            argv = ["docker", "swarm", "leave"]
-            hosts.run_on(node, sudo=True).run(Command(argv, timeout=60))
+            runner = hosts.run_on(node, sudo=True)
+            done = runner.run(Command(["docker", "swarm", "leave"], timeout=60), check=False)
+            return done.tail() if done.code else ""
 
         removed = remove(manager, name, leave, clock=cluster.clock)
         phase.result = "it is no member any more"
