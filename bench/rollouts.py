@@ -47,20 +47,20 @@ def under_load(yard: Yard, action: Callable[[], object]) -> LoadResult:
     return Load(application.ingress, rate).around(action)
 
 
-def measure(yard: Yard) -> Sequence[Row]:
-    """Rolling update, rollback, scaling, drain and canary of an application that ends well."""
+def measure(yard: Yard) -> Iterator[Row]:
+    """Rolling update, rollback, scaling, drain and canary of an application that ends well.
+
+    Each row comes as soon as it is measured.
+    """
     application = Application.on(yard)
     application.change()
     application.deploy()
     found = calibrate(application.ingress)
     load = Load(application.ingress, found.rate)
     say(f"{found.rate:g} requests per second, {found.share:.0%} of the processor")
-    rows = [*_calibration(found)]
-    rows += _rows(
-        "rolling update",
-        watch(application, load, _updates(application, UPDATES), REQUESTS // UPDATES),
-        ratio_goal=P99_RATIO,
-    )
+    yield from _calibration(found)
+    updates = watch(application, load, _updates(application, UPDATES), REQUESTS // UPDATES)
+    yield from _rows("rolling update", updates, ratio_goal=P99_RATIO)
     others: dict[str, Actions] = {
         "rollback": [lambda: yard.run("rollback", NAME)] * _ROUNDS,
         "scaling": _scalings(yard),
@@ -68,22 +68,19 @@ def measure(yard: Yard) -> Sequence[Row]:
         "canary": _updates(application, _ROUNDS, "--canary", "10%"),
     }
     for name, actions in others.items():
-        rows += _rows(name, watch(application, load, actions))
-    return rows
+        yield from _rows(name, watch(application, load, actions))
 
 
-def abrupt(yard: Yard) -> Sequence[Row]:
+def abrupt(yard: Yard) -> Iterator[Row]:
     """Rolling updates of an application that ends at once; without goals, as it can't hold any."""
     application = Application.on(yard)
-    rows: list[Row] = []
     variants = {"it ends at once": ABRUPT, "it ends at once, behind a grace": SPARED}
     for name, variant in variants.items():
         application.change(variant)
         application.deploy()
         load = Load(application.ingress, calibrate(application.ingress).rate)
         updates = _updates(application, _ROUNDS, variant=variant)
-        rows += _rows(f"rolling update, {name}", watch(application, load, updates), goal=None)
-    return rows
+        yield from _rows(f"rolling update, {name}", watch(application, load, updates), goal=None)
 
 
 def watch(

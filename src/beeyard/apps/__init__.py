@@ -10,6 +10,7 @@ from beeyard.apps.build import (
     ensure_image,
 )
 from beeyard.apps.bundle import Bundle, fingerprints
+from beeyard.apps.canary_steps import Entrance
 from beeyard.apps.context import Context
 from beeyard.apps.lock import Lock
 from beeyard.apps.oneoff import Ended, run_once
@@ -18,7 +19,7 @@ from beeyard.apps.probe import Certificate, ProbeResult, answered, await_answer,
 from beeyard.apps.registry import Credentials, registry_login
 from beeyard.apps.release import Hook, Origin, Receipt, Release, Verdict
 from beeyard.apps.releases import Entry, Releases, chosen, current, next_number, unfinished
-from beeyard.apps.rollout import Rollout, Terms, recover
+from beeyard.apps.rollout import Rollout, Terms, Trial, recover
 from beeyard.apps.site import Say, Site, Stage
 from beeyard.apps.stack import Rendered, Stack, load_stack, render
 from beeyard.apps.traffic import Prober, Traffic
@@ -34,6 +35,7 @@ __all__ = [
     "Context",
     "Credentials",
     "Ended",
+    "Entrance",
     "Entry",
     "Hook",
     "LocalBuilder",
@@ -54,6 +56,7 @@ __all__ = [
     "Stage",
     "Terms",
     "Traffic",
+    "Trial",
     "Verdict",
     "answered",
     "app_urls",

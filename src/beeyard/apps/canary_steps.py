@@ -45,9 +45,10 @@ class Entrance:
     address: str
     ca_pem: str | None
 
-    def prober(self, side: Side) -> Prober:
-        """Asks that side, and no other."""
-        return Prober(self.urls, self.address, self.ca_pem, headers={HEADER: side})
+    def prober(self, side: Side | None = None) -> Prober:
+        """Asks that side, and no other; None: whichever Traefik chooses."""
+        headers = {HEADER: side} if side else {}
+        return Prober(self.urls, self.address, self.ca_pem, headers=headers)
 
     @contextmanager
     def askers(self, side: Side) -> Iterator[list[tuple[AppUrl, Asker]]]:

@@ -63,6 +63,18 @@ class Holder:
         return f"{self.who} on {self.host} (process {self.pid}), since {self.since}: {self.doing}"
 
 
+class _Held(AppError):
+    """Somebody holds the lock, and lives."""
+
+    def __init__(self, application: str, holder: Holder) -> None:
+        super().__init__(
+            f"{application} is being changed already",
+            why=str(holder),
+            fix="wait for its end, then run the command again",
+        )
+        self.holder = holder
+
+
 @dataclass
 class Lock:
     """The lock of an application, from entry to exit. `say` hears when another is waited for.
@@ -149,11 +161,7 @@ class Lock:
             if found is None:
                 return
             if found["Version"]["Index"] != version:
-                raise AppError(
-                    f"{self.application} is being changed already",
-                    why=str(holder),
-                    fix="wait for its end, then run the command again",
-                )
+                raise _Held(self.application, holder)
         self.taken_over = holder
         self.say(f"took over from {holder}, which is gone")
         with in_words("the lock could not be taken over"):
@@ -182,6 +190,21 @@ class Lock:
                 raw = self._api.inspect_config(self._id)
                 relabel(self._api, "configs", raw, {**raw["Spec"]["Labels"], _BEAT: str(count)})
                 self._beaten = self.clock.monotonic()
+
+
+def holder(
+    client: DockerClient, application: str, clock: Clock, say: Callable[[str], None]
+) -> Holder | None:
+    """Who holds the lock of an application and lives; None where nobody does.
+
+    Removes a lock whose holder is gone, and may wait to see whether it is. Raises SwarmError.
+    """
+    lock = Lock(client, application, "", clock, say)
+    try:
+        lock._wait_for_its_end()  # noqa: SLF001 (its own module)
+    except _Held as held:
+        return held.holder
+    return None
 
 
 def _holder(raw: Mapping[str, Any]) -> Holder:

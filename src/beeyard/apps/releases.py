@@ -23,7 +23,9 @@ _NUMBER, _KIND, _PHASE = "beeyard.release", "beeyard.kind", "beeyard.phase"
 _CONFLICT = 409
 
 #: Phases of a rollout up to which nothing that runs has been touched.
-PREPARING, SWITCHING, CANARY = "preparing", "switching", "canary"
+PREPARING, SWITCHING = "preparing", "switching"
+#: While a canary is watched; and what somebody wants to become of it, told to whoever watches.
+CANARY, PROMOTE, ABORT = "canary", "promote", "abort"
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,11 @@ class Releases:
         with in_words(f"the phase of release {number} could not be written down"):
             raw = self._api.inspect_config(self._name(number))
             relabel(self._api, "configs", raw, {**raw["Spec"]["Labels"], _PHASE: phase})
+
+    def phase(self, number: int) -> str:
+        """How far the rollout of a release has come."""
+        with in_words(f"the phase of release {number} could not be read"):
+            return str(self._api.inspect_config(self._name(number))["Spec"]["Labels"][_PHASE])
 
     def conclude(self, number: int, verdict: Verdict) -> None:
         """Say what became of a release: once, for good."""

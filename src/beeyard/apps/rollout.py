@@ -8,18 +8,22 @@ or the one before it is brought back whole. Cut short at any point, it is found 
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Literal
 
 from beeyard.apps.bundle import Bundle, mixed
+from beeyard.apps.canary import USUAL, Limits
+from beeyard.apps.canary_stack import routing_changes, sides
+from beeyard.apps.canary_steps import Canary, Entrance
 from beeyard.apps.deploy import stack_deploy, with_replicas
 from beeyard.apps.images import pull
 from beeyard.apps.lock import Lock
 from beeyard.apps.oneoff import LABEL, remove_service, run_once
-from beeyard.apps.plan import Plan
+from beeyard.apps.plan import Plan, kept_replicas
 from beeyard.apps.release import Hook, Receipt, Release, Verdict, Word
-from beeyard.apps.releases import PREPARING, SWITCHING, Entry, Releases, current
+from beeyard.apps.releases import CANARY, PREPARING, SWITCHING, Entry, Releases, current
 from beeyard.apps.site import Say, Site, Stage
 from beeyard.apps.traffic import Prober, Traffic
 from beeyard.config.interpolation import interpolate
@@ -38,12 +42,25 @@ class Terms:
 
     deadline    seconds for all services together to become what they should be
     settle      seconds for which a task must have run before it counts
+    homeless    seconds for which a task may find no node that takes it
     max_failed  how many of the probe's requests may fail; None: any number
     """
 
     deadline: float = 600.0
     settle: float = 5.0
+    homeless: float = 60.0
     max_failed: int | None = None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A canary before the switch: its share of the requests, for how many seconds it is watched,
+    and where both sides are asked."""
+
+    share: float
+    seconds: float
+    entrance: Entrance
+    limits: Limits = USUAL
 
 
 @dataclass
@@ -59,6 +76,8 @@ class Rollout:
     plan: Plan
     terms: Terms = Terms()
     prober: Prober | None = None
+    trial: Trial | None = None
+    _canary: Canary | None = field(default=None, init=False)
     _phases: dict[str, float] = field(default_factory=dict, init=False)
     _switched: float | None = field(default=None, init=False)
     _seen: Snapshot | None = field(default=None, init=False)
@@ -69,10 +88,18 @@ class Rollout:
         try:
             self._prepare()
         except BaseException as error:
-            self._conclude("failed", _reason(error))
-            raise
+            # What can't be written down now is found by the next command, as if it were cut short.
+            with suppress(BeeyardError):
+                self._conclude("failed", _reason(error))
+            raise _told(
+                error,
+                f"release {self.release.number} of {self.plan.application} failed before anything "
+                "was switched",
+            ) from error
         try:
+            self._try_canary()
             self._switch()
+            self._end_canary()
             self._verify()
             self._hook("post-deploy", self.release.post_deploy)
             self._judge_traffic()
@@ -87,9 +114,73 @@ class Rollout:
             say(f"{count} pulled, on {len(wanted)} nodes")
         self._hook("pre-deploy", self.release.pre_deploy)
 
+    def _try_canary(self) -> None:
+        """Let the new release serve a share beside the old one, and go on only if it does well."""
+        self._switched = time.monotonic()
+        if self.trial is None or self.previous is None:
+            return
+        self.store.set_phase(self.release.number, CANARY)
+        with self._phase("canary") as say:
+            canary = self._canary_of(self.trial, self.previous)
+            for line in routing_changes(self.release.bundle, self.previous.bundle, canary.sides):
+                say(f"seen only once it is promoted: {line}")
+            canary.start(say)
+            self._canary = canary
+            seen = canary.watch(self.trial.seconds, say, self.trial.limits, self._wish)
+            say(f"{seen.verdict}: {seen.reason}")
+            if seen.verdict == "promote":
+                return
+            canary.take_away(say)
+            raise AppError(
+                f"the canary of release {self.release.number} was taken away",
+                why=seen.reason,
+                fix="see what its log says, then deploy again",
+            )
+
+    def _canary_of(self, trial: Trial, previous: Release) -> Canary:
+        """The canaries of the web services that change. Raises AppError where there can be none."""
+        snapshot = self.site.manager.snapshot()
+        prefix = f"{self.plan.application}_"
+        services = snapshot.stack(self.plan.application)
+        running = {one.name.removeprefix(prefix): len(one.running) for one in services}
+        found = sides(trial.share, self.release.bundle, previous.bundle, running)
+        changed = {change.service for change in self.plan.changed}
+        return Canary(
+            site=self.site,
+            application=self.plan.application,
+            new=self.release.bundle,
+            old=previous.bundle,
+            sides={name: each for name, each in found.items() if name in changed},
+            replicas={
+                one.name.removeprefix(prefix): one.wanted
+                for one in services
+                if one.mode == "replicated"
+            },
+            entrance=trial.entrance,
+            check=self.lock.check,
+            patience=Patience(self.terms.deadline, self.terms.settle),
+        )
+
+    def _wish(self) -> Literal["promote", "abort"] | None:
+        """What somebody wants to become of the canary, by `beeyard promote` or `abort`."""
+        match self.store.phase(self.release.number):
+            case "promote":
+                return "promote"
+            case "abort":
+                return "abort"
+        return None
+
+    def _end_canary(self) -> None:
+        """All of it is the new release: the canary goes, then the routing is the new release's."""
+        if self._canary is None:
+            return
+        with self._phase("end of the canary") as say:
+            self._canary.take_away(say, promoted=self.plan.replicas)
+            bundle = with_replicas(self.release.bundle, self.plan.replicas)
+            stack_deploy(self.plan.application, bundle, self.site.runner)
+
     def _switch(self) -> None:
         self.store.set_phase(self.release.number, SWITCHING)
-        self._switched = time.monotonic()
         end = self.site.clock.monotonic() + self.terms.deadline
         due: list[str] = []
         for number, wave in enumerate(self.plan.waves, 1):
@@ -106,7 +197,9 @@ class Rollout:
         """What the stack is to be in the midst of it."""
         due = [*due, *self.plan.of("keep")]
         bundle = self.release.bundle
-        if self.previous is not None and set(due) != set(bundle.services):
+        if self._canary is not None:
+            bundle = self._canary.stack(due)
+        elif self.previous is not None and set(due) != set(bundle.services):
             bundle = mixed(bundle, self.previous.bundle, due)
         elif self.previous is None:
             bundle = mixed(bundle, Bundle("services: {}\n"), due)
@@ -116,7 +209,7 @@ class Rollout:
         self._seen = await_converged(
             self.site.manager,
             self._names(services),
-            patience=Patience(max(seconds, 0.0), self.terms.settle),
+            patience=Patience(max(seconds, 0.0), self.terms.settle, homeless=self.terms.homeless),
             clock=self.site.clock,
             progress=teller(say),
         )
@@ -160,22 +253,37 @@ class Rollout:
             return _told(
                 error, f"release {number} of {application} failed, and there is none before it"
             )
-        with self._phase(f"bring back release {self.previous.number}") as say:
+        before = f"release {self.previous.number}"
+        try:
+            trouble = self._bring_back(self.previous)
+            self._conclude("failed", _reason(error))
+        except BeeyardError as again:
+            return _told(
+                error,
+                f"release {number} of {application} failed, and {before} could not be brought "
+                f"back: {again.what}",
+                more=again.why,
+                fix="when the manager answers again, any command on this application undoes it",
+            )
+        if trouble is not None:
+            return _told(
+                error,
+                f"release {number} of {application} failed, and {before} does not run again: "
+                f"{trouble.what}",
+                more=trouble.why,
+                fix=trouble.fix,
+            )
+        return _told(error, f"release {number} of {application} failed; {before} serves")
+
+    def _bring_back(self, previous: Release) -> BeeyardError | None:
+        """Gives why it does not run, if so. Raises where it could not even be asked for."""
+        with self._phase(f"bring back release {previous.number}") as say:
+            put_back(self.site, previous, self.release)
             try:
-                restore(self.site, self.previous, self.release, say)
-            except BeeyardError as again:
-                return _told(
-                    error,
-                    f"release {number} of {application} failed, and release "
-                    f"{self.previous.number} could not be brought back: {again.what}",
-                    more=again.why,
-                    fix="when the manager answers again, any command on this application undoes it",
-                )
-        self._conclude("failed", _reason(error))
-        return _told(
-            error,
-            f"release {number} of {application} failed; release {self.previous.number} serves",
-        )
+                await_back(self.site, previous, say)
+            except BeeyardError as error:
+                return error
+        return None
 
     def _conclude(self, word: Word, reason: str = "") -> Verdict:
         before, during = self._traffic()
@@ -211,7 +319,9 @@ def recover(site: Site, store: Releases, entries: Sequence[Entry], say: Say) -> 
     """Finish or undo a rollout that was cut short; to be called with the lock held.
 
     Gives whether there was one. What had been seen to run everywhere is finished, what had not is
-    undone. Raises SwarmError or AppError if neither can be done.
+    undone; so is what had a task after the switch, for nobody knows what became of that. Raises
+    SwarmError or AppError if neither can be done, or if what was brought back does not run; the
+    latter only once.
     """
     entry = next((one for one in reversed(entries) if one.verdict is None), None)
     for service in site.manager.snapshot().stack(store.application):
@@ -223,7 +333,7 @@ def recover(site: Site, store: Releases, entries: Sequence[Entry], say: Say) -> 
     if entry.phase == PREPARING:
         say(f"release {release.number} was cut short before anything was switched: forgotten")
         store.conclude(release.number, _cut_short("abandoned"))
-    elif entry.phase == VERIFYING and _runs(release, site.manager.snapshot()):
+    elif entry.phase == VERIFYING and _is_done(release, site.manager.snapshot()):
         say(f"release {release.number} was cut short after all of it ran: finished")
         seen = _definitions(site.manager.snapshot(), store.application)
         store.conclude(release.number, Verdict("succeeded", datetime.now(UTC), definitions=seen))
@@ -232,31 +342,34 @@ def recover(site: Site, store: Releases, entries: Sequence[Entry], say: Say) -> 
         store.conclude(release.number, _cut_short("failed"))
     else:
         say(f"release {release.number} was cut short: release {before.number} is brought back")
-        restore(site, before.release, release, say)
-        store.conclude(release.number, _cut_short("failed"))
+        put_back(site, before.release, release)
+        try:
+            await_back(site, before.release, say)
+        finally:
+            # Else whoever mends what keeps it from running could not deploy that.
+            store.conclude(release.number, _cut_short("failed"))
     return True
 
 
-def restore(site: Site, previous: Release, failed: Release, say: Say) -> None:
-    """Bring `previous` back whole in place of `failed`, and wait until it runs. Replicas stay as
-    many as there are.
+def put_back(site: Site, previous: Release, failed: Release) -> None:
+    """Tell the Swarm that `previous` is to run whole in place of `failed`. What somebody scaled to
+    stays.
 
     Raises SwarmError or AppError if that can't be done, with what hinders it.
     """
     application = previous.application
-    running = {
-        service.name.removeprefix(f"{application}_"): service.wanted
-        for service in site.manager.snapshot().stack(application)
-        if service.mode == "replicated"
-    }
-    counts = {name: n for name, n in running.items() if name in previous.bundle.services}
+    counts = kept_replicas(previous, failed, site.manager.snapshot())
     stack_deploy(application, with_replicas(previous.bundle, counts), site.runner)
     for name in failed.bundle.services:
         if name not in previous.bundle.services:
             remove_service(site, f"{application}_{name}")
+
+
+def await_back(site: Site, previous: Release, say: Say) -> None:
+    """Wait until a release that was put back runs. Raises SwarmError if it does not."""
     await_converged(
         site.manager,
-        [f"{application}_{name}" for name in previous.bundle.services],
+        [f"{previous.application}_{name}" for name in previous.bundle.services],
         patience=Patience(_UNDO_DEADLINE, settle=1.0),
         clock=site.clock,
         progress=teller(say),
@@ -313,7 +426,9 @@ def _wrong(release: Release, snapshot: Snapshot) -> list[str]:
     return wrong
 
 
-def _runs(release: Release, snapshot: Snapshot) -> bool:
+def _is_done(release: Release, snapshot: Snapshot) -> bool:
+    if release.post_deploy is not None:
+        return False
     names = {f"{release.application}_{name}" for name in release.images}
     there = [service for service in snapshot.services if service.name in names]
     return not _wrong(release, snapshot) and all(
@@ -351,7 +466,9 @@ def _cut_short(word: Word) -> Verdict:
 
 
 def _reason(error: BaseException) -> str:
-    return error.what if isinstance(error, BeeyardError) else type(error).__name__
+    if isinstance(error, BeeyardError):
+        return error.what
+    return type(error).__name__ if isinstance(error, Exception) else "it was stopped"
 
 
 def _how(code: int | None, error: str) -> str:

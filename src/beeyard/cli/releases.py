@@ -7,12 +7,15 @@ from typing import Annotated, Literal
 import typer
 from rich.markup import escape
 
+from beeyard.apps import Entry
+from beeyard.apps.canary import parse_share
 from beeyard.cli.applications import Application, opened
 from beeyard.cli.options import Options
 from beeyard.cli.receipts import as_json, show_outcome, show_releases
 from beeyard.cli.view import out
 from beeyard.cli.words import Command
-from beeyard.workflows.deploy import Request
+from beeyard.errors import AppError
+from beeyard.workflows.deploy import Outcome, Request
 from beeyard.workflows.diff import difference
 
 Builder = Annotated[
@@ -32,7 +35,7 @@ MaxFailed = Annotated[
 
 def add_to(app: typer.Typer) -> None:
     """Put this module's commands on the command line."""
-    for command in (deploy, rollback, releases, diff):
+    for command in (deploy, rollback, promote, abort, releases, diff):
         app.command(cls=Command)(command)
 
 
@@ -45,6 +48,13 @@ def deploy(
     ] = None,
     builder: Builder = "manager",
     max_failed: MaxFailed = None,
+    canary: Annotated[
+        str | None,
+        typer.Option(metavar="SHARE", help="First give it this share of the requests, as 10%."),
+    ] = None,
+    watch: Annotated[
+        float, typer.Option(min=1, metavar="SECONDS", help="For how long a canary is watched.")
+    ] = 60.0,
     plan: Annotated[
         bool, typer.Option("--plan", help="Say what would be done; change nothing that runs.")
     ] = False,
@@ -56,10 +66,12 @@ def deploy(
     [bold]Examples[/bold]
     beeyard deploy timeoff
     beeyard deploy timeoff --image registry.example.com/timeoff:1.4.2 --max-failed 0
+    beeyard deploy timeoff --canary 10% --watch 300
     beeyard deploy timeoff --plan
     """
     options: Options = context.obj
-    request = Request(builder, image, max_failed)
+    share = parse_share(canary) if canary is not None else None
+    request = Request(builder, image, max_failed, share, watch)
     with opened(options, application) as deployer:
         if plan:
             _, planned = deployer.plan(request)
@@ -88,6 +100,37 @@ def rollback(
     with opened(options, application) as deployer:
         outcome = deployer.rollback(number, Request(max_failed=max_failed))
     show_outcome(out(), outcome, as_data=options.json)
+
+
+def promote(context: typer.Context, application: Application) -> None:
+    """Let a canary take over now, whatever is left of the time that it is watched for.
+
+    [bold]Examples[/bold]
+    beeyard promote timeoff
+    """
+    _decide(context.obj, application, "promote")
+
+
+def abort(context: typer.Context, application: Application) -> None:
+    """Take a canary away now; the release beside it goes on serving alone.
+
+    [bold]Examples[/bold]
+    beeyard abort timeoff
+    """
+    _decide(context.obj, application, "abort")
+
+
+def _decide(options: Options, application: str, wish: Literal["promote", "abort"]) -> None:
+    with opened(options, application) as deployer:
+        done = deployer.decide(wish)
+    if isinstance(done, Outcome):
+        show_outcome(out(), done, as_data=options.json)
+    elif options.json:
+        sys.stdout.write(json.dumps(as_json(done), indent=2) + "\n")
+    else:
+        show_releases(out(), [done])
+    if wish == "promote" and isinstance(done, Entry) and not done.succeeded:
+        raise typer.Exit(AppError.exit_code)
 
 
 def releases(context: typer.Context, application: Application) -> None:

@@ -14,7 +14,6 @@ import requests
 from docker import DockerClient
 from urllib3.exceptions import HTTPError
 
-from beeyard.errors import SwarmError
 from beeyard.swarm.manager import in_words
 
 Stream = Literal["stdout", "stderr"]
@@ -53,9 +52,10 @@ class Entry:
 
 
 def service_log(client: DockerClient, service_id: str, excerpt: Excerpt) -> Iterator[Entry]:
-    """The lines of all tasks of a service that still have a container, each task's in order.
+    """The lines of all tasks of a service that still have a container, each task's in order; and
+    what the manager says where it can't have some of them (a node is down).
 
-    Raises SwarmError if they can't be had, or not all of them (at the end: a node is down).
+    Raises SwarmError if the manager does not answer.
     """
     api: Any = client.api
     with in_words("the service's log could not be read"):
@@ -101,11 +101,9 @@ def _whole(answer: requests.Response) -> Iterator[tuple[int, bytes]]:
 
 
 def _entries(frames: Iterator[tuple[int, bytes]]) -> Iterator[Entry]:
-    problems: list[str] = []
     for number, payload in frames:
         text = payload.decode(errors="replace").rstrip("\r\n")
         if number == _ERRORS:
-            problems.append(text)
             yield Entry("", "", "stderr", "", text)
             continue
         time, _, rest = text.partition(" ")
@@ -117,10 +115,4 @@ def _entries(frames: Iterator[tuple[int, bytes]]) -> Iterator[Entry]:
             _STREAMS.get(number, "stdout"),
             time,
             line,
-        )
-    if problems:
-        raise SwarmError(
-            "the log is not complete",
-            why="\n".join(problems),
-            fix="see `beeyard status`: a node may be down",
         )

@@ -6,14 +6,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Literal
 
 from beeyard.apps import (
+    Entrance,
     Entry,
     Hook,
     Lock,
     Origin,
     Plan,
-    Prober,
     Release,
     Releases,
     Rollout,
@@ -21,6 +22,7 @@ from beeyard.apps import (
     Site,
     Stack,
     Terms,
+    Trial,
     Verdict,
     chosen,
     current,
@@ -30,17 +32,24 @@ from beeyard.apps import (
     probe,
     recover,
     render,
+    unfinished,
 )
 from beeyard.apps.collect import collect
 from beeyard.apps.contents import SECTIONS, contents, ensure, external
+from beeyard.apps.lock import holder
+from beeyard.apps.releases import ABORT, CANARY, PROMOTE
 from beeyard.config import Application
 from beeyard.config.sections import Task
 from beeyard.errors import AppError
 from beeyard.process import Command
 from beeyard.swarm import Manager
+from beeyard.waiting import Timeout, wait_until
 from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.images import Images, Where
-from beeyard.workflows.site import site_of, urls_of_application, variables
+from beeyard.workflows.site import release_urls, site_of, variables
+
+#: Seconds that undoing a rollout may take on top of its deadline.
+_UNDOING = 360.0
 
 
 @dataclass(frozen=True)
@@ -49,12 +58,15 @@ class Request:
 
     image       instead of what would be built: for the one service that is built, or `SERVICE=REF`
     max_failed  instead of what beeyard.yml says
+    canary      the share of the requests that the new release gets first, for `watched` seconds;
+                None: it is switched at once
     """
 
     where: Where = "manager"
     image: str | None = None
     max_failed: int | None = None
-    probing: bool = True
+    canary: float | None = None
+    watched: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -99,6 +111,52 @@ class Deployer:
             release = replace(target.release, number=next_number(entries), origin=origin)
             plan = self._plan(release, before)
             return self._roll_out(release, plan, lock, before, request)
+
+    def decide(self, wish: Literal["promote", "abort"]) -> Outcome | Entry:
+        """Promote or abort the canary that is watched: its watcher does, and is waited for. Where
+        the watcher is gone, the canary is taken away, and to promote it is to deploy it again.
+
+        Gives what this did, or the release with what its watcher made of it. Raises AppError if
+        there is no canary.
+        """
+        entry = unfinished(self.store.all())
+        if entry is None or entry.phase not in {CANARY, PROMOTE, ABORT}:
+            raise AppError(
+                f"{self.name} has no canary",
+                why="none is being watched",
+                fix=f"start one: beeyard deploy {self.name} --canary 10%",
+            )
+        self.store.set_phase(entry.number, wish)
+        with self._phase(wish) as say:
+            if holder(self.manager.client, self.name, self.hosts.cluster.clock, say):
+                return self._await_verdict(entry.number)
+        with self.locked(wish) as (lock, entries):
+            before = current(entries)
+            if wish == "abort" or before is None:
+                return entries[-1]
+            origin = self._origin(f"promotion of {entry.number}", entry.release.origin.commit)
+            release = replace(entry.release, number=next_number(entries), origin=origin)
+            return self._roll_out(release, self._plan(release, before), lock, before, Request())
+
+    def _await_verdict(self, number: int) -> Entry:
+        def found() -> Entry | None:
+            entries = self.store.all()
+            return next((e for e in entries if e.number == number and e.verdict), None)
+
+        deadline = self._application.rollout.deadline + _UNDOING
+        try:
+            wait_until(
+                lambda: found() is not None, clock=self.hosts.cluster.clock, deadline=deadline
+            )
+        except Timeout:
+            raise AppError(
+                f"release {number} of {self.name} has come to no end in {deadline:g} s",
+                fix=f"see `beeyard releases {self.name}`, and the terminal where it is deployed",
+            ) from None
+        entry = found()
+        if entry is None:
+            raise AppError(f"release {number} of {self.name} is gone")
+        return entry
 
     @property
     def store(self) -> Releases:
@@ -188,8 +246,10 @@ class Deployer:
     ) -> Outcome:
         settings = self._application.rollout
         limit = settings.max_failed if request.max_failed is None else request.max_failed
-        terms = Terms(settings.deadline, settings.settle, limit)
-        with self._prober() if request.probing and before else nullcontext() as prober:
+        terms = Terms(settings.deadline, settings.settle, max_failed=limit)
+        entrance = self._entrance(release, before.release) if before else None
+        trial = self._trial(request, entrance)
+        with entrance.prober() if entrance else nullcontext() as prober:
             rollout = Rollout(
                 site=self.site,
                 store=self.store,
@@ -200,17 +260,29 @@ class Deployer:
                 plan=plan,
                 terms=terms,
                 prober=prober,
+                trial=trial,
             )
             verdict = rollout.run()
         with self._phase("collect") as say:
             collect(self.site, self.store, settings.keep, say)
         return Outcome(release, plan, verdict)
 
-    @contextmanager
-    def _prober(self) -> Iterator[Prober | None]:
-        """Probes the application's addresses, where they answer now."""
-        cluster, ingress = self.hosts.cluster, self.hosts.outputs.ingress
-        urls = urls_of_application(cluster.spec, cluster.base, self.name, ingress.https_port)
+    def _trial(self, request: Request, entrance: Entrance | None) -> Trial | None:
+        if request.canary is None:
+            return None
+        if entrance is None:
+            raise AppError(
+                f"{self.name} can't have a canary now",
+                why="there is no release that serves, or none of its addresses answers",
+                fix="deploy without --canary",
+            )
+        return Trial(request.canary, request.watched, entrance)
+
+    def _entrance(self, new: Release, old: Release) -> Entrance | None:
+        """Where both releases are asked: the addresses that they share and that answer now."""
+        ingress = self.hosts.outputs.ingress
+        kept = set(release_urls(new, ingress.https_port))
+        urls = [url for url in release_urls(old, ingress.https_port) if url in kept]
         ca = ingress.acme.root_certificate
         for address in ingress.addresses:
             answering = [
@@ -219,10 +291,8 @@ class Deployer:
                 if probe(url.url, address, https_port=ingress.https_port, ca_pem=ca).ok
             ]
             if answering:
-                with Prober(answering, address, ca) as prober:
-                    yield prober
-                return
-        yield None
+                return Entrance(answering, address, ca)
+        return None
 
     def _origin(self, cause: str, commit: str | None) -> Origin:
         author = f"{getpass.getuser()}@{platform.node()}"

@@ -1,5 +1,6 @@
 """Into an application's tasks: what they write, and a command beside what they run."""
 
+import re
 import shlex
 import threading
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ from beeyard.swarm import Manager, Service, Snapshot, in_words
 from beeyard.swarm.logs import Entry, Excerpt, Stream, service_log
 
 _SHORT = 12
+_OF_A_NODE = re.compile(r"\b[a-z0-9]{25}\b")
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,16 @@ def read_logs(
     names = _Names(manager.client)
     chosen = services_of(manager.snapshot(), application, service)
     lines = (names.line(_short(one), entry) for one, entry in _read(manager, chosen, excerpt))
-    yield from lines if excerpt.follow else _in_order(lines)
+    problems: list[str] = []
+    for line in lines if excerpt.follow else _in_order(lines):
+        if not line.node:
+            problems.append(f"{line.service}: {line.text}")
+        if line.node or excerpt.follow:
+            yield line
+    if problems:
+        raise SwarmError(
+            "the log is not complete", why="\n".join(problems), fix="see `beeyard status`"
+        )
 
 
 def place_of(manager: Manager, application: str, service: str, task: str | None = None) -> Place:
@@ -133,23 +144,27 @@ class _Names:
         self._known: dict[str, str] = {}
 
     def line(self, service: str, entry: Entry) -> Line:
+        if not entry.node_id:
+            # What the manager says of nodes, it says of their IDs.
+            text = _OF_A_NODE.sub(lambda found: self._node(found[0]), entry.text)
+            return Line(service, service, "", entry.stream, entry.time, text.rpartition(": ")[2])
         node = self._node(entry.node_id)
         slot = self._slot(entry.task_id) or node
         return Line(service, f"{service}.{slot}", node, entry.stream, entry.time, entry.text)
 
     def _node(self, node_id: str) -> str:
-        if node_id and node_id not in self._known:
+        if node_id not in self._known:
             self._known[node_id] = self._asked(
                 lambda: str(self._api.inspect_node(node_id)["Description"]["Hostname"]), node_id
             )
-        return self._known.get(node_id, "")
+        return self._known[node_id]
 
     def _slot(self, task_id: str) -> str:
-        if task_id and task_id not in self._known:
+        if task_id not in self._known:
             self._known[task_id] = self._asked(
                 lambda: str(self._api.inspect_task(task_id).get("Slot") or ""), task_id
             )
-        return self._known.get(task_id, "")
+        return self._known[task_id]
 
     @staticmethod
     def _asked(ask: Any, otherwise: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from docker import DockerClient
 
-from beeyard.apps import AppUrl, Credentials, Site, app_urls, load_stack
+from beeyard.apps import AppUrl, Credentials, Release, Site, Stack, app_urls, load_stack
 from beeyard.config import ClusterSpec
 from beeyard.process import Runner
 from beeyard.swarm import Manager, Tunnel
@@ -39,16 +39,18 @@ def variables(spec: ClusterSpec, name: str) -> Mapping[str, str]:
     return {"DOMAIN": spec.domain, "STACK": name, **spec.applications[name].environment}
 
 
-def urls_of_application(spec: ClusterSpec, base: Path, name: str, port: int) -> list[AppUrl]:
-    """An application's addresses, as its stack file routes them."""
-    stack = load_stack(spec.applications[name].stack_file(base))
-    return app_urls(stack, variables(spec, name), port)
+def release_urls(release: Release, https_port: int) -> list[AppUrl]:
+    """A release's addresses, as its stack file routes them."""
+    stack = Stack(Path(f"release {release.number}"), release.bundle.document)
+    return app_urls(stack, release.bundle.environment, https_port)
 
 
 def urls_of(spec: ClusterSpec, base: Path, https_port: int) -> list[AppUrl]:
     """Every application's addresses."""
     return [
         url
-        for name in spec.applications
-        for url in urls_of_application(spec, base, name, https_port)
+        for name, application in spec.applications.items()
+        for url in app_urls(
+            load_stack(application.stack_file(base)), variables(spec, name), https_port
+        )
     ]
