@@ -211,6 +211,28 @@ def alive(pid: int) -> bool:
         return False
 
 
+def test_what_is_tied_to_us_ends_when_we_are_killed(tmp_path: Path) -> None:
+    program = (
+        "import time; from beeyard.process import *; "
+        "made = LocalRunner().start(Command(['cat'], tied=True)); "
+        "print(made._process.pid, flush=True); time.sleep(60)"
+    )
+    ours = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert ours.stdout is not None
+    tied = int(ours.stdout.readline())
+    assert alive(tied)
+    ours.kill()
+    ours.communicate()
+    wait_until(lambda: not alive(tied), clock=SystemClock(), deadline=10, interval=0.02)
+
+
+def test_what_is_tied_runs_until_it_is_stopped() -> None:
+    running = LocalRunner().start(Command(["cat"], tied=True))
+    assert running.code is None
+    running.stop()
+    assert running.code is not None
+
+
 def test_over_ssh_every_argument_arrives_as_it_was_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

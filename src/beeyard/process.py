@@ -25,13 +25,18 @@ LineHandler = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Command:
-    """What is to be run: argv, what it reads, where, and for how long (seconds)."""
+    """What is to be run: argv, what it reads, where, and for how long (seconds).
+
+    `tied`, for one in the background: its standard input stays open for as long as we live. One that
+    ends with its input so ends with us, however we end.
+    """
 
     argv: Sequence[str]
     input: bytes | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     cwd: Path | None = None
     timeout: float | None = None
+    tied: bool = False
 
     def __str__(self) -> str:
         return shlex.join(self.argv)
@@ -176,6 +181,9 @@ class LocalRunning:
     def stop(self) -> None:
         if self.code is None:
             _stop(self._process)
+        if self._process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.close()
         self._streams.join()
 
 
@@ -259,7 +267,8 @@ def _start(
     try:
         with _signals_held():
             process = _popen(command)
-            streams = _Streams(process, command.input, on_line)
+            data = None if command.tied else command.input or b""
+            streams = _Streams(process, data, on_line)
     except BaseException:
         if process is not None:
             _stop(process)
@@ -294,7 +303,9 @@ def _popen(command: Command) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
             list(command.argv),
-            stdin=subprocess.DEVNULL if command.input is None else subprocess.PIPE,
+            stdin=subprocess.PIPE
+            if command.tied or command.input is not None
+            else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={**os.environ, **command.env},
@@ -352,8 +363,8 @@ class _Streams:
             threading.Thread(target=self._read, args=(stream, part), daemon=True)
             for stream, part in zip(outputs, self._parts, strict=True)
         ]
-        if process.stdin is not None:
-            feeder = threading.Thread(target=_feed, args=(process.stdin, data or b""), daemon=True)
+        if process.stdin is not None and data is not None:
+            feeder = threading.Thread(target=_feed, args=(process.stdin, data), daemon=True)
             feeder.start()
         for thread in self._threads:
             thread.start()

@@ -65,9 +65,17 @@ def test_its_connection_is_its_own() -> None:
     with pytest.raises(SwarmError), Tunnel(ssh, Path("cfg"), "m", clock=FakeClock()):
         pass
     argv = list(ssh.calls[0].argv)
-    assert argv[:4] == ["ssh", "-F", "cfg", "-N"]
+    assert argv[:3] == ["ssh", "-F", "cfg"]
     assert "ControlPath=none" in argv
-    assert argv[-2].endswith(":/var/run/docker.sock")
+    assert argv[-3].endswith(":/var/run/docker.sock")
+
+
+def test_it_ends_with_us_however_we_end() -> None:
+    ssh = FakeRunner().expect("ssh", ..., code=255)
+    with pytest.raises(SwarmError), Tunnel(ssh, Path("cfg"), "m", clock=FakeClock()):
+        pass
+    assert ssh.calls[0].tied
+    assert ssh.calls[0].argv[-1] == "cat"
 
 
 def test_a_client_outside_of_the_block_is_refused() -> None:
@@ -85,7 +93,7 @@ def test_a_client_outside_of_the_block_is_refused() -> None:
 )
 def test_a_socket_that_sshd_cannot_open_is_looked_at_on_the_node(state: str, what: str) -> None:
     ssh = FakeRunner()
-    ssh.expect("ssh", "-F", "cfg", "-N", ..., stderr="channel 1: open failed: connect failed: x")
+    ssh.expect("ssh", "-F", "cfg", "-o", ..., stderr="channel 1: open failed: connect failed: x")
     ssh.expect("ssh", "-F", "cfg", "-T", ..., stdout=f"socket: {state}\n")
     with (
         ssh,

@@ -1,13 +1,16 @@
 """A command in a service's container, once: a task of its own, with its exit code and its log.
 
 It is a service of the same stack, so it has the networks, secrets, configs, limits and placement of
-the service that it is made like, and none of its ports and routes.
+the service that it is made like, and none of its ports, routes and aliases.
 """
 
+import json
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, cast
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal, cast
 
 from docker.errors import APIError
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
@@ -15,21 +18,33 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from beeyard.apps.bundle import Bundle, only
 from beeyard.apps.deploy import stack_deploy
+from beeyard.apps.lock import Holder
 from beeyard.apps.release import Hook
 from beeyard.apps.site import Site
 from beeyard.errors import AppError
-from beeyard.swarm import Task, in_words
+from beeyard.swarm import Service, Snapshot, Task, in_words
+from beeyard.swarm.logs import Entry, Excerpt, service_log
+from beeyard.waiting import Timeout, wait_until
 
-#: The label of the services that one-off tasks run in.
+Kind = Literal["hook", "run"]
+
+#: The label of the services that one-off tasks run in; its value is their kind.
 LABEL = "beeyard.run"
+_HOLDER = "beeyard.holder"
 _POLL = 0.3
-_ALL_LINES = 10_000
-_ENDED = ("complete", "failed", "rejected", "orphaned", "shutdown")
+_KEPT_LINES = 10_000
+_ENDED = ("complete", "failed", "rejected", "orphaned", "shutdown", "remove")
+#: Seconds for which no node may take the task.
+HOMELESS = 30.0
+# Seconds in which a `docker stack deploy` that was interrupted may still do its work.
+_LATE = 3.0
+# After which nobody waits any more for a task that has ended.
+_FORGOTTEN = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended. `code` None: it never started; `error` says why."""
+    """How a command ended. `code` None: it never started, or was stopped; `error` says why."""
 
     code: int | None
     node: str | None
@@ -37,43 +52,34 @@ class Ended:
     log: tuple[str, ...]
 
 
-@dataclass
-class _Log:
-    """What a task wrote, told line by line as it grows."""
-
-    site: Site
-    say: Callable[[str], None]
-    lines: list[str] = field(default_factory=list)
-
-    def read(self, task: Task) -> None:
-        found = self.site.manager.task_log(task.id, _ALL_LINES)
-        for line in found[len(self.lines) :]:
-            self.say(line)
-        self.lines = found
-
-
 def run_once(
     site: Site,
     application: str,
     bundle: Bundle,
     hook: Hook,
-    say: Callable[[str], None] = lambda _: None,
+    hear: Callable[[Entry], None] = lambda _: None,
+    kind: Kind = "hook",
 ) -> Ended:
     """Run `hook.command` like a container of `hook.service`, and wait for its end.
 
-    `say` gets its log line by line. Raises AppError if there is no such service, or it has not
-    ended in time; what it ran in is removed in any case.
+    `hear` gets its log line by line. Raises AppError if there is no such service, no node takes it,
+    or it has not ended in time; what it ran in is removed in any case.
     """
     if hook.service not in bundle.services:
         raise AppError(
             f"{application} has no service {hook.service}",
             fix=f"name one of: {', '.join(bundle.services)}",
         )
+    sweep(site, application)
     name = f"{hook.service}-run-{secrets.token_hex(4)}"
+    deployed = False
     try:
-        stack_deploy(application, _bundle(bundle, hook, name), site.runner)
-        return _await_end(site, f"{application}_{name}", hook, _Log(site, say))
+        stack_deploy(application, _bundle(bundle, hook, name, kind), site.runner)
+        deployed = True
+        return _Watch(site, f"{application}_{name}", hook, _Log(site, hear)).await_end()
     finally:
+        if not deployed:
+            _await_late(site, f"{application}_{name}")
         remove_service(site, f"{application}_{name}")
 
 
@@ -87,58 +93,190 @@ def remove_service(site: Site, name: str) -> None:
                 raise
 
 
-def _bundle(bundle: Bundle, hook: Hook, name: str) -> Bundle:
-    deploy: Any = bundle.services[hook.service].get("deploy") or {}
+def sweep(site: Site, application: str) -> None:
+    """Remove what one-off tasks ran in that have ended, and whose beeyard was killed before it
+    could. Raises SwarmError."""
+    for service in forgotten(site.manager.snapshot(), application):
+        remove_service(site, service)
+
+
+def forgotten(snapshot: Snapshot, application: str) -> list[str]:
+    """The services of ended one-off tasks for which nobody waits any more."""
+    return [
+        service.name
+        for service in snapshot.stack(application)
+        if LABEL in service.labels
+        and service.tasks
+        and service.tasks[-1].state in _ENDED
+        and (_is_gone(service) or snapshot.taken_at - service.tasks[-1].since > _FORGOTTEN)
+    ]
+
+
+def _is_gone(service: Service) -> bool:
+    held = service.labels.get(_HOLDER)
+    return held is not None and Holder(**json.loads(held)).is_gone()
+
+
+def _await_late(site: Site, service: str) -> None:
+    """Whoever is interrupted may be ahead of the Docker CLI on the manager, which is not."""
+
+    def there() -> bool:
+        return any(one.name == service for one in site.manager.snapshot().services)
+
+    try:
+        wait_until(there, clock=site.clock, deadline=_LATE, interval=_POLL)
+    except Timeout:
+        return
+
+
+def _bundle(bundle: Bundle, hook: Hook, name: str, kind: Kind) -> Bundle:
+    entry = bundle.services[hook.service]
+    deploy: Any = entry.get("deploy") or {}
     kept = {key: deploy[key] for key in ("resources", "endpoint_mode") if key in deploy}
     constraints = (deploy.get("placement") or {}).get("constraints")
     if constraints:
         kept["placement"] = CommentedMap(constraints=constraints)
+    holder = json.dumps(asdict(Holder.me("run")))
     once = {
         "mode": "replicated",
         "replicas": 1,
         "restart_policy": CommentedMap(condition="none"),
-        "labels": CommentedMap({LABEL: "true"}),
+        "labels": CommentedMap({LABEL: kind, _HOLDER: _literal(holder)}),
     }
-    changes = {
-        # A dollar of the command is no variable of the stack file's.
-        "command": CommentedSeq(
-            DoubleQuotedScalarString(word.replace("$", "$$")) for word in hook.command
-        ),
+    changes: dict[str, Any] = {
+        "command": CommentedSeq(_literal(word) for word in hook.command),
         "healthcheck": CommentedMap(disable=True),
         "deploy": CommentedMap(kept | once),
         "ports": None,
         "depends_on": None,
     }
+    if isinstance(entry.get("networks"), Mapping):
+        # Under the service's aliases, others would take it for one of the service's own tasks.
+        changes["networks"] = CommentedMap(
+            (network, _without_aliases(settings)) for network, settings in entry["networks"].items()
+        )
     return only(bundle, hook.service, name, changes)
 
 
-def _await_end(site: Site, service: str, hook: Hook, log: _Log) -> Ended:
-    end = site.clock.monotonic() + hook.timeout
-    while True:
-        task = _task(site, service)
-        if task is not None and task.state in ("running", *_ENDED) and task.node:
-            # One that was rejected has no container, and so no log.
-            if task.state != "rejected":
-                log.read(task)
-            if task.state in _ENDED:
-                return Ended(_code(task), task.node, task.error or "", tuple(log.lines))
-        if site.clock.monotonic() >= end:
-            seen = f"the task is {task.state}: {task.error or task.message}" if task else "no task"
+def _literal(word: str) -> DoubleQuotedScalarString:
+    """A dollar in it is no variable of the stack file's."""
+    quoted: DoubleQuotedScalarString = DoubleQuotedScalarString(word.replace("$", "$$"))
+    return quoted
+
+
+def _without_aliases(settings: Mapping[str, Any] | None) -> CommentedMap | None:
+    kept = {key: value for key, value in (settings or {}).items() if key != "aliases"}
+    return CommentedMap(kept) or None
+
+
+@dataclass
+class _Log:
+    """What a task wrote, told line by line as it grows."""
+
+    site: Site
+    hear: Callable[[Entry], None]
+    lines: deque[str] = field(default_factory=lambda: deque(maxlen=_KEPT_LINES))
+    _since: float = 0.0
+    _heard: list[Entry] = field(default_factory=list)
+
+    def read(self, service: Service) -> None:
+        """Read on, from a second before the last line: each stream is in order, both are not."""
+        client = self.site.manager.client
+        again = {one: sum(e.stream == one for e in self._heard) for one in ("stdout", "stderr")}
+        for entry in service_log(client, service.id, Excerpt(since=self._since)):
+            if not entry.task_id:
+                continue
+            if again[entry.stream]:
+                again[entry.stream] -= 1
+                continue
+            self._heard.append(entry)
+            self.lines.append(entry.text)
+            self.hear(entry)
+        if self._heard:
+            self._since = max(_second(entry) for entry in self._heard) - 1
+            self._heard = [entry for entry in self._heard if _second(entry) >= self._since]
+
+
+def _second(entry: Entry) -> float:
+    """The whole second of a line. Its time has nanoseconds, which Python does not read."""
+    return datetime.fromisoformat(f"{entry.time[:19]}+00:00").timestamp()
+
+
+@dataclass
+class _Watch:
+    """One command on its way to its end."""
+
+    site: Site
+    service: str
+    hook: Hook
+    log: _Log
+    _homeless: float | None = None
+
+    def await_end(self) -> Ended:
+        end = self.site.clock.monotonic() + self.hook.timeout
+        task: Task | None = None
+        while True:
+            found = self._look(seen=task is not None)
+            task = found.tasks[-1] if found and found.tasks else None
+            if found and task and task.node and task.state in ("running", *_ENDED):
+                # One that was rejected has no container, and so no log.
+                if task.state != "rejected":
+                    self.log.read(found)
+                if task.state in _ENDED:
+                    return Ended(_code(task), task.node, _error(task), tuple(self.log.lines))
+            self._require_a_node(task)
+            if self.site.clock.monotonic() >= end:
+                raise self._late(task)
+            self.site.clock.sleep(_POLL)
+
+    def _look(self, *, seen: bool) -> Service | None:
+        services = self.site.manager.snapshot().services
+        found = next((one for one in services if one.name == self.service), None)
+        if found is None and seen:
             raise AppError(
-                f"`{' '.join(hook.command)}` has not ended after {hook.timeout:g} s",
-                where=f"service {service}" + (f", node {task.node}" if task and task.node else ""),
-                why="\n".join([seen, *log.lines[-12:]]),
-                fix="mend what holds it up, or give it more time",
+                f"{self._command} was stopped before its end",
+                where=f"service {self.service}",
+                why="somebody removed that service",
             )
-        site.clock.sleep(_POLL)
+        return found
 
+    def _require_a_node(self, task: Task | None) -> None:
+        """Raise AppError if no node has taken the task for too long."""
+        now = self.site.clock.monotonic()
+        if task is None or task.state != "pending" or not task.error:
+            self._homeless = None
+            return
+        self._homeless = self._homeless or now
+        if now - self._homeless >= HOMELESS:
+            raise AppError(
+                f"{self._command} was not started: no node takes it",
+                where=f"service {self.service}",
+                why=task.error,
+                fix="see the service's placement and reservations in the stack file, and "
+                "`beeyard node ls`",
+            )
 
-def _task(site: Site, service: str) -> Task | None:
-    found = next((s for s in site.manager.snapshot().services if s.name == service), None)
-    return found.tasks[-1] if found and found.tasks else None
+    def _late(self, task: Task | None) -> AppError:
+        seen = f"the task is {task.state}: {task.error or task.message}" if task else "no task"
+        return AppError(
+            f"{self._command} has not ended after {self.hook.timeout:g} s",
+            where=f"service {self.service}" + (f", node {task.node}" if task and task.node else ""),
+            why="\n".join([seen, *list(self.log.lines)[-12:]]),
+            fix="mend what holds it up, or give it more time",
+        )
+
+    @property
+    def _command(self) -> str:
+        return f"`{' '.join(self.hook.command)}`"
 
 
 def _code(task: Task) -> int | None:
+    """The exit code. A container that was never started has one as well: the engine's own."""
     if task.state == "complete":
         return 0
-    return None if task.state == "rejected" else task.exit_code
+    started = task.state == "failed" and "starting container failed" not in (task.error or "")
+    return task.exit_code if started and task.exit_code else None
+
+
+def _error(task: Task) -> str:
+    return task.error or ("" if task.state in ("complete", "failed") else f"it is {task.state}")

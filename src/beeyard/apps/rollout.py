@@ -16,7 +16,7 @@ from typing import Literal
 from beeyard.apps.bundle import Bundle, mixed
 from beeyard.apps.canary import USUAL, Limits
 from beeyard.apps.canary_stack import routing_changes, sides
-from beeyard.apps.canary_steps import Canary, Entrance
+from beeyard.apps.canary_steps import Canary, Entrance, remove_canaries
 from beeyard.apps.deploy import stack_deploy, with_replicas
 from beeyard.apps.images import pull
 from beeyard.apps.lock import Lock
@@ -227,7 +227,8 @@ class Rollout:
             return
         with self._phase(name) as say:
             self.lock.check()
-            ended = run_once(self.site, self.release.application, self.release.bundle, hook, say)
+            application, bundle = self.release.application, self.release.bundle
+            ended = run_once(self.site, application, bundle, hook, lambda line: say(line.text))
             if ended.code != 0:
                 raise AppError(
                     f"the {name} task of {self.release.application} failed",
@@ -325,7 +326,7 @@ def recover(site: Site, store: Releases, entries: Sequence[Entry], say: Say) -> 
     """
     entry = next((one for one in reversed(entries) if one.verdict is None), None)
     for service in site.manager.snapshot().stack(store.application):
-        if service.labels.get(LABEL):
+        if service.labels.get(LABEL) == "hook":
             remove_service(site, service.name)
     if entry is None:
         return False
@@ -363,6 +364,7 @@ def put_back(site: Site, previous: Release, failed: Release) -> None:
     for name in failed.bundle.services:
         if name not in previous.bundle.services:
             remove_service(site, f"{application}_{name}")
+    remove_canaries(site, application)
 
 
 def await_back(site: Site, previous: Release, say: Say) -> None:

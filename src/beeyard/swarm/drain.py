@@ -108,7 +108,7 @@ def _stop(waiter: Waiter, plan: DrainPlan) -> tuple[Gap, ...]:
     after = waiter.converged(again, Leaving(waiter.manager, node.name))
     waiter.until_nothing(
         lambda seen: ", ".join(_tasks_on(seen, node)),
-        f"{node.name} is not empty",
+        f"tasks still run on {node.name}",
         "see what these tasks wait for: `stop_grace_period` may be longer than that",
     )
     return tuple(_gap(stop, node.name, before, after) for stop in plan.stops)

@@ -87,7 +87,7 @@ def let_on(waiter: Waiter, services: Collection[str]) -> None:
         return
     waiter.until_nothing(
         lambda seen: _replacement_on_its_way(seen, services),
-        "services can't be let on the node again",
+        "replacements are still on their way",
         "when these tasks have started or failed, run the command again",
     )
     for service in services:

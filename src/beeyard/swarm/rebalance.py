@@ -166,8 +166,14 @@ def _without_it(waiter: Waiter, service: str) -> None:
 
 
 def _where_it_fails(service: Service) -> str | None:
-    waiting = [task for task in service.tasks if task.desired in ("running", "ready")]
-    return next((task.node for task in waiting if not task.runs and task.node), None)
+    """The node on which a replica that doesn't run was tried last; None where it had none yet."""
+    missing = {
+        task.name
+        for task in service.tasks
+        if task.desired in ("running", "ready") and not task.runs
+    }
+    tried = [task for task in service.tasks if task.name in missing and task.node and not task.runs]
+    return max(tried, key=lambda task: task.since).node if tried else None
 
 
 def _find(snapshot: Snapshot, name: str) -> Service:

@@ -177,18 +177,9 @@ class Tunnel:
         )
         flags = [flag for option in options for flag in ("-o", option)]
         forward = f"{local}:{self._socket}"
-        return Command(
-            [
-                "ssh",
-                "-F",
-                str(self._ssh_config),
-                "-N",
-                *flags,
-                "-L",
-                forward,
-                self._host,
-            ]
-        )
+        # Ends with its input, so that no tunnel is left behind by a process that was killed.
+        argv = ["ssh", "-F", str(self._ssh_config), *flags, "-L", forward, self._host, "cat"]
+        return Command(argv, tied=True)
 
     def _await_engine(self, local: Path, ssh: Running) -> DockerClient:
         end = self._clock.monotonic() + self._deadline

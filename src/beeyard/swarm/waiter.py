@@ -46,5 +46,5 @@ class Waiter:
         try:
             wait_until(there, clock=self.clock, deadline=self.patience.deadline)
         except Timeout as error:
-            what = f"{what}, not after {self.patience.deadline:g} s"
-            raise SwarmError(what, why=said, fix=fix) from error
+            late = f"{what} after {self.patience.deadline:g} s"
+            raise SwarmError(late, why=said, fix=fix) from error

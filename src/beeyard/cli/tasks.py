@@ -1,0 +1,72 @@
+"""`beeyard run`."""
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from beeyard.cli.applications import Application, opened
+from beeyard.cli.completion import service_names
+from beeyard.cli.options import Options
+from beeyard.cli.view import aside
+from beeyard.cli.words import Command
+from beeyard.swarm.logs import Entry
+from beeyard.workflows.tasks import run_task
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put this module's command on the command line."""
+    app.command(cls=Command)(run)
+
+
+def run(
+    context: typer.Context,
+    application: Application,
+    service: Annotated[
+        str,
+        typer.Argument(
+            metavar="SERVICE", help="Like which of its services.", autocompletion=service_names
+        ),
+    ],
+    command: Annotated[
+        list[str], typer.Argument(metavar="CMD", help="What to run, after two dashes.")
+    ],
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            min=1, metavar="SECONDS", help="Stop it after that. Default: as long as it takes."
+        ),
+    ] = None,
+) -> None:
+    """Run a command once, in a container of its own like a service's; its exit code becomes ours.
+
+    It has that service's image, environment, networks, secrets and configs, and is gone afterwards.
+
+    [bold]Examples[/bold]
+    beeyard run timeoff web -- python -m timeoff migrate
+    beeyard run timeoff web --timeout 60 -- sh -c 'env | sort'
+    """
+    options: Options = context.obj
+    with (
+        opened(options, application) as deployer,
+        aside(deployer.hosts.cluster.progress.listener),
+    ):
+        ended = run_task(
+            deployer, service, command, _hear_nothing if options.json else show, timeout
+        )
+    if options.json:
+        said = {"code": ended.code, "node": ended.node, "log": list(ended.log)}
+        sys.stdout.write(json.dumps(said, indent=2) + "\n")
+    raise typer.Exit(ended.code or 0)
+
+
+def show(line: Entry) -> None:
+    """A line of the task's log, where it was written to."""
+    stream = sys.stdout if line.stream == "stdout" else sys.stderr
+    stream.write(f"{line.text}\n")
+    stream.flush()
+
+
+def _hear_nothing(_: Entry) -> None:
+    """With --json the log comes with the result."""
