@@ -7,7 +7,7 @@ whatever happens in between. Progress goes to standard error, the table to stand
 import argparse
 import signal
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from pathlib import Path
 from types import FrameType
@@ -15,16 +15,23 @@ from types import FrameType
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from beeyard.errors import BeeyardError, Interrupted, render
-from bench import images, machine, memory, ratios, speed
+from bench import deploys, images, machine, memory, ratios, rollouts, speed
 from bench.table import Row, as_json, as_markdown
 from bench.yard import Yard, say
 
 #: What is measured on the running cluster, in this order. `up` comes before all of them.
-MEASUREMENTS: dict[str, Callable[[Yard], Sequence[Row]]] = {
+MEASUREMENTS: dict[str, Callable[[Yard], Iterable[Row]]] = {
     "memory": memory.measure,
     "again": speed.again,
     "mitogen": ratios.mitogen,
     "by-hand": ratios.by_hand,
+    "deploy": deploys.by_hand,
+    "services": deploys.services,
+}
+#: What takes long, so that it has to be asked for: more than ten minutes each.
+LONG: dict[str, Callable[[Yard], Iterable[Row]]] = {
+    "load": rollouts.measure,
+    "abrupt": rollouts.abrupt,
 }
 
 
@@ -50,7 +57,7 @@ def main() -> int:
     return code or int(any(row.holds is False for row in rows))
 
 
-def measure(only: str | None, *, cold: bool) -> Generator[Sequence[Row]]:
+def measure(only: str | None, *, cold: bool) -> Generator[Iterable[Row]]:
     """Measure all, or one thing alone. `cold`: the images are made from nothing first."""
     yield images.measure(cold=cold)
     if only == "images":
@@ -59,7 +66,8 @@ def measure(only: str | None, *, cold: bool) -> Generator[Sequence[Row]]:
         first = speed.up(yard)
         if only in {None, "up"}:
             yield first
-        for name, measurement in MEASUREMENTS.items():
+        wanted = LONG if only in LONG else MEASUREMENTS
+        for name, measurement in wanted.items():
             if only in {None, name}:
                 say(f"== {name}")
                 yield measurement(yard)
@@ -72,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--only",
-        choices=["images", "up", *MEASUREMENTS],
+        choices=["images", "up", *MEASUREMENTS, *LONG],
         help="this alone (the cluster is brought up for it all the same)",
     )
     parser.add_argument("--json", action="store_true", help="figures as JSON")

@@ -129,7 +129,8 @@ def _registry(image: str, folder: Path) -> Container:
     users.write_text(f"ci:{bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()}\n")
     config = folder / "registry.yml"
     config.write_text(
-        "version: 0.1\nstorage: {filesystem: {rootdirectory: /tmp/registry}}\n"
+        "version: 0.1\n"
+        "storage: {filesystem: {rootdirectory: /tmp/registry}, delete: {enabled: true}}\n"
         "http: {addr: ':5000'}\nlog: {level: warn}\n"
         "auth: {htpasswd: {realm: tests, path: /htpasswd}}\n"
     )

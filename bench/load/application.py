@@ -37,7 +37,7 @@ class Application:
         if NAME not in spec.applications:
             say(f"adding the application {NAME}")
             entry = {"path": str(FOLDER), "database": True, "secrets": {_SECRET: "database-url"}}
-            with _document(yard.file) as document:
+            with rewritten(yard.file) as document:
                 document["applications"][NAME] = entry
             yard.up()
         port = sandbox.status(spec.name).https_port
@@ -48,7 +48,7 @@ class Application:
 
     def change(self, variant: Mapping[str, str] | None = None) -> None:
         """Make the file say another release: the next one, of that variant."""
-        with _document(self.yard.file) as document:
+        with rewritten(self.yard.file) as document:
             environment = {"VERSION": str(next(_versions)), **(variant or {})}
             document["applications"][NAME]["environment"] = environment
 
@@ -64,8 +64,8 @@ class Application:
 
 
 @contextmanager
-def _document(file: Path) -> Iterator[Any]:
-    """A YAML file that is written again at the end."""
+def rewritten(file: Path) -> Iterator[Any]:
+    """A YAML file's document, which is written again at the end."""
     yaml = YAML()
     document = yaml.load(file)
     yield document

@@ -5,6 +5,7 @@ Run as a program, it rolls out in a process of its own, which a test may kill.
 
 import json
 import shlex
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -14,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import psutil
 from docker import DockerClient
 
 from beeyard.apps import (
@@ -257,6 +259,58 @@ def remove_application(place: Place, manager: Manager, name: str) -> None:
         api.remove_config(config["ID"])
     for secret in api.secrets(filters=mine):
         api.remove_secret(secret["ID"])
+
+
+@dataclass
+class Child:
+    """A deploy in a process of its own, which waits in the midst of it for a line from us."""
+
+    process: "subprocess.Popen[str]"
+
+    @property
+    def tunnel(self) -> psutil.Process:
+        """The ssh that forwards the manager's socket to it."""
+        (found,) = psutil.Process(self.process.pid).children()
+        return found
+
+    def kill(self) -> None:
+        """As `kill -9` does, and the links of its machine with it."""
+        links = psutil.Process(self.process.pid).children(recursive=True)
+        self.process.kill()
+        for link in links:
+            link.kill()
+        self.process.wait()
+
+    def go_on(self) -> tuple[int, str]:
+        """Let it go on to its end: its exit code, and what it says."""
+        _, said = self.process.communicate("\n", timeout=90)
+        return self.process.returncode, said
+
+
+@contextmanager
+def halted(team: Team, halt: str) -> Iterator[Child]:
+    """A deploy of what the folder holds that has come to `halt`."""
+    folder = Path(__file__).parent.parent
+    process = subprocess.Popen(
+        replace(team, halt=halt).saved(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=folder,
+    )
+    child = Child(process)
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line == f"halted {halt.rstrip('+')}\n", process.communicate()[1]
+        yield child
+    finally:
+        if process.poll() is None:
+            child.kill()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
 
 
 def web(image: str, command: str = SERVES, *, replicas: int = 2, **more: Any) -> dict[str, Any]:

@@ -1,23 +1,24 @@
 """Bad input and bad luck on a real Swarm: what is said, and that the old version serves."""
 
-import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
+from docker import DockerClient
 
-from apps.rollouts import QUICK, SERVES, Team, push_image, team, web
-from beeyard.apps import Hook
-from beeyard.apps.contents import set_secret
+from apps.rollouts import QUICK, SERVES, Team, halted, push_image, team, web
+from beeyard.apps import Entry, Hook, current, planned
+from beeyard.apps.images import repository_of
 from beeyard.errors import AppError, BeeyardError
 from beeyard.process import Command
-from beeyard.secret import Secret
 from beeyard.swarm import Manager
+from beeyard.waiting import SystemClock, wait_until
 
 pytestmark = pytest.mark.real
+
+NOWHERE = "sha256:" + 64 * "0"
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def shop(
 ) -> Iterator[Team]:
     """An application whose first release runs."""
     with team(real_swarm, manager, tmp_path_factory.mktemp("shop"), "shop") as made:
-        good(made, real_swarm)
+        made.write({"web": web(real_swarm.tiny)})
         made.deploy()
         yield made
 
@@ -38,61 +39,328 @@ def _as_before(shop: Team, real_swarm: Any) -> Iterator[None]:
     shop.terms = QUICK
     shop.said.clear()
     yield
-    good(shop, real_swarm)
-    assert set(shop.verdicts.values()) <= {"succeeded", "failed", "abandoned"}
-    web = shop.services["web"]
-    assert (web.wanted, len(web.running)) == (2, 2)
-    assert all(task.current for task in web.running)
-    assert shop.written("web") == ["serving"]
+    shop.write({"web": web(real_swarm.tiny)})
     with shop.locked("look") as (_, entries):
         assert not pending(shop, entries)
+    assert "" not in shop.verdicts.values()
+    service = shop.services["web"]
+    assert (service.wanted, len(service.running)) == (2, 2)
+    assert all(task.current for task in service.running)
+    assert set(shop.services) == {"web"}
 
 
-def good(shop: Team, swarm: Any, **more: Any) -> None:
-    shop.write({"web": web(swarm.tiny, **more)})
-
-
-def pending(shop: Team, entries: Any) -> bool:
-    from beeyard.apps import current, planned
-
+def pending(shop: Team, entries: list[Entry]) -> bool:
     before = current(entries)
-    return planned(
-        shop.candidate(entries),
-        before.release,
-        shop.manager.snapshot(),
-        before.verdict.definitions,
-    ).pending
+    assert before is not None
+    assert before.verdict is not None
+    snapshot = shop.manager.snapshot()
+    release = shop.candidate(entries)
+    return planned(release, before.release, snapshot, before.verdict.definitions).pending
 
 
-def failing(shop: Team) -> AppError:
+def change(shop: Team, swarm: Any, **more: Any) -> None:
+    shop.write({"web": web(more.pop("image", swarm.tiny), **more)})
+
+
+def failed(shop: Team) -> AppError:
     """Deploys, which fails; the verdict is kept."""
     with pytest.raises(AppError) as caught:
         shop.deploy()
     print(caught.value.as_dict())
     number, word = list(shop.verdicts.items())[-1]
     assert word == "failed"
-    assert f"release {number} of shop failed" in caught.value.what
+    assert caught.value.what.startswith(f"release {number} of shop failed")
     return caught.value
 
 
-BROKEN: dict[str, tuple[dict[str, Any], str, str, str]] = {
+def refused(shop: Team) -> BeeyardError:
+    """Deploys, which is refused before there is a release, or before anything is switched."""
+    before, releases = shop.tasks, shop.verdicts
+    with pytest.raises(BeeyardError) as caught:
+        shop.deploy()
+    print(caught.value.as_dict())
+    assert shop.tasks == before
+    new = {number: word for number, word in shop.verdicts.items() if number not in releases}
+    if new:
+        assert list(new.values()) == ["failed"]
+        assert caught.value.what.endswith("failed before anything was switched")
+    return caught.value
+
+
+@contextmanager
+def registry_stopped(engine: DockerClient) -> Iterator[None]:
+    api: Any = engine.containers
+    registry = api.get(f"beeyard-tests-{os.getpid()}-registry")
+    registry.stop(timeout=2)
+    try:
+        yield
+    finally:
+        registry.start()
+
+
+# What is changed; where, why and which last line of its log the error names.
+BROKEN: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "exits": (
-        {"command": ["/bin/sh", "-c", "echo no database here; exit 3"]},
-        "service shop_web, task shop_web.",
-        "non-zero exit (3)",
-        "no database here",
+        {"command": "echo no database here; exit 3"},
+        ("its update failed (paused)", "non-zero exit (3)", "its last lines:\n  no database here"),
+    ),
+    "never healthy": (
+        {
+            "command": f"echo deaf; {SERVES}",
+            "healthcheck": {"test": ["CMD", "/bin/sh", "-c", "exit 1"], "interval": "300ms"}
+            | {"retries": 1},
+        },
+        ("its update failed (paused)", "health check", "  deaf"),
+    ),
+    "no room": (
+        {"deploy": {"resources": {"reservations": {"memory": "900G"}}}},
+        ("no node took a task", "no suitable node (insufficient resources on 3 nodes)"),
+    ),
+    "no place": (
+        {"deploy": {"placement": {"constraints": ["node.labels.disk == ssd"]}}},
+        ("no node took a task", "no suitable node (scheduling constraints not satisfied on 3"),
     ),
 }
 
 
 @pytest.mark.parametrize("case", BROKEN)
 def test_what_does_not_come_up_is_named_and_undone(shop: Team, real_swarm: Any, case: str) -> None:
-    change, where, why, last = BROKEN[case]
+    more, why = BROKEN[case]
     before = shop.tasks
-    shop.write({"web": web(real_swarm.tiny) | change})
-    error = failing(shop)
-    assert "release 1 serves" in error.what
-    assert where in str(error.where)
-    assert why in str(error.why)
-    assert last in str(error.why)
+    change(shop, real_swarm, **more)
+    error = failed(shop)
+    assert error.what.endswith("failed; release 1 serves")
+    assert str(error.where).startswith("service shop_web, task shop_web.")
+    assert all(part in str(error.why) for part in why)
+    # Start-first, one at a time: what was there has served all the while.
     assert shop.tasks == before
+
+
+def test_what_dies_after_the_monitored_time_is_undone(shop: Team, real_swarm: Any) -> None:
+    shop.terms = QUICK.__class__(deadline=40, settle=5, homeless=2)
+    change(shop, real_swarm, command="echo well; sleep 3; echo lost it; exit 4")
+    error = failed(shop)
+    assert "non-zero exit (4)" in str(error.why)
+    assert "lost it" in str(error.why)
+    assert shop.written("web") == ["serving"]
+
+
+def test_an_image_that_does_not_exist_is_refused(shop: Team, real_swarm: Any) -> None:
+    absent = f"{real_swarm.registry}/nothing:1"
+    change(shop, real_swarm, image=absent)
+    error = refused(shop)
+    assert error.what == f"there is no image {absent}"
+    change(shop, real_swarm, image=f"{real_swarm.tiny}@{NOWHERE}")
+    error = refused(shop)
+    assert f"{NOWHERE} could not be pulled on " in str(error.why)
+    assert "node " in str(error.where)
+    assert "the image is gone from its registry" in str(error.fix)
+
+
+def test_a_registry_that_is_down_is_named(
+    shop: Team, real_swarm: Any, engine: DockerClient
+) -> None:
+    new = push_image(real_swarm, "unreached:1")
+    with shop.locked("look") as (_, entries):
+        change(shop, real_swarm, image=new)
+        digest = shop.candidate(entries).images["web"]
+    with registry_stopped(engine):
+        error = refused(shop)
+        assert error.what == "the registry did not say whether it has the image"
+        assert error.where == new
+        change(shop, real_swarm, image=digest)
+        error = refused(shop)
+        assert f"{digest} could not be pulled on worker-" in str(error.why)
+        assert "see that the registry runs" in str(error.fix)
+
+
+def test_a_missing_secret_is_named(shop: Team, real_swarm: Any) -> None:
+    shop.write(
+        {"web": web(real_swarm.tiny, secrets=["token", "key"])},
+        secrets={"token": {"external": True}, "key": {"external": True, "name": "shop_key"}},
+    )
+    error = refused(shop)
+    assert error.what.endswith("does not hold what shop needs: secret token, secret shop_key")
+    assert "beeyard secret set shop" in str(error.fix)
+
+
+def test_a_failed_task_before_the_switch_stops_all(shop: Team, real_swarm: Any) -> None:
+    change(shop, real_swarm, environment={"NEW": "yes"})
+    shop.pre_deploy = Hook("web", ("/bin/sh", "-c", "echo migrating $NEW; exit 7"), 30)
+    error = refused(shop)
+    assert "the pre-deploy task of shop failed" in str(error.why)
+    assert "non-zero exit (7)" in str(error.why)
+    assert "migrating yes" in str(error.why)
+    assert str(error.where).startswith("service web, node ")
+
+    shop.pre_deploy = Hook("web", ("/bin/sh", "-c", "echo waiting for a lock; sleep 60"), 3)
+    error = refused(shop)
+    assert "has not ended after 3 s" in str(error.why)
+    assert "waiting for a lock" in str(error.why)
+
+
+def test_a_failed_task_after_the_switch_undoes_it(shop: Team, real_swarm: Any) -> None:
+    change(shop, real_swarm, environment={"NEW": "yes"})
+    shop.pre_deploy = Hook("web", ("/bin/sh", "-c", "echo migrated $NEW"), 30)
+    shop.post_deploy = Hook("web", ("/bin/sh", "-c", "echo looks bad; exit 1"), 30)
+    error = failed(shop)
+    assert "migrated yes" in shop.said
+    assert "the post-deploy task of shop failed" in str(error.why)
+    assert "looks bad" in str(error.why)
+
+
+def test_a_release_whose_image_is_gone_is_not_gone_back_to(
+    shop: Team, real_swarm: Any, manager: Manager
+) -> None:
+    change(shop, real_swarm, image=push_image(real_swarm, "gone:1"))
+    shop.deploy()
+    number, image = max(shop.verdicts), shop.services["web"].image
+    change(shop, real_swarm)
+    shop.deploy()
+    remove_everywhere(shop, real_swarm, image)
+    before = shop.tasks
+    with pytest.raises(AppError) as caught:
+        shop.rollback(number)
+    assert f"{image} could not be pulled on " in str(caught.value.why)
+    assert "choose another release" in str(caught.value.fix)
+    assert shop.tasks == before
+
+
+def remove_everywhere(shop: Team, swarm: Any, image: str) -> None:
+    repository, digest = repository_of(image), image.partition("@")[2]
+    for node in ("manager-1", "worker-1", "worker-2"):
+        names = [f"{repository}@{digest}", f"{repository}:1"]
+        swarm.on(node).run(Command(["docker", "image", "rm", *names]), check=False)
+    url = f"http://{swarm.registry}/v2/{repository.partition('/')[2]}/manifests/{digest}"
+    argv = ["curl", "-fsS", "-u", "ci:registry-password", "-X", "DELETE", url]
+    swarm.on("manager-1").run(Command(argv))
+
+
+def test_a_full_disk_is_named_with_its_node(shop: Team, real_swarm: Any) -> None:
+    """Where the engine puts what it pulls there is room for 100 kB, as the kernel sees it."""
+    change(shop, real_swarm, image=push_image(real_swarm, "large:1", size=500_000))
+    worker, place = real_swarm.on("worker-2"), "/var/lib/docker/tmp"
+    worker.run(Command(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", place]))
+    try:
+        error = refused(shop)
+    finally:
+        worker.run(Command(["umount", place]))
+    assert error.where == "node worker-2"
+    assert "no space left on device" in str(error.why)
+    assert "make room on that node's disk" in str(error.fix)
+
+
+def test_of_two_deploys_at_once_one_is_refused(shop: Team, real_swarm: Any) -> None:
+    change(shop, real_swarm, environment={"BY": "another"})
+    with halted(shop, "switch") as other:
+        with pytest.raises(AppError) as caught:
+            shop.deploy()
+        assert caught.value.what == "shop is being changed already"
+        assert f"(process {other.process.pid})" in str(caught.value.why)
+        assert other.go_on() == (0, "")
+    assert shop.written("web") == ["serving"]
+    change(shop, real_swarm)
+    shop.deploy()
+
+
+@pytest.mark.parametrize(
+    ("where", "then", "word"),
+    [
+        ("images", "cut short before anything was switched: forgotten", "abandoned"),
+        ("pre-deploy+", "cut short before anything was switched: forgotten", "abandoned"),
+        ("switch", "was cut short: release {before} is brought back", "failed"),
+        ("switch+", "was cut short: release {before} is brought back", "failed"),
+        ("post-deploy+", "was cut short: release {before} is brought back", "failed"),
+    ],
+)
+def test_what_was_killed_is_undone(
+    shop: Team, real_swarm: Any, where: str, then: str, word: str
+) -> None:
+    before, running = shop.tasks, [n for n, w in shop.verdicts.items() if w == "succeeded"][-1]
+    change(shop, real_swarm, environment={"NEW": where})
+    shop.pre_deploy = shop.post_deploy = Hook("web", ("/bin/sh", "-c", "echo hook; sleep 1"), 30)
+    with halted(shop, where) as other:
+        number = max(shop.verdicts)
+        assert shop.verdicts[number] == ""
+        other.kill()
+    shop.undo()
+    assert any(line.startswith("took over from ") for line in shop.said)
+    assert any(then.format(before=running) in line for line in shop.said)
+    assert shop.verdicts[number] == word
+    assert set(shop.tasks) == {"web"}
+    if word == "abandoned" or where == "switch":
+        assert shop.tasks == before
+
+
+def test_what_was_killed_when_all_of_it_ran_is_finished(shop: Team, real_swarm: Any) -> None:
+    change(shop, real_swarm, environment={"NEW": "verify"})
+    with halted(shop, "verify+") as other:
+        other.kill()
+    before = shop.tasks
+    shop.undo()
+    assert any("cut short after all of it ran: finished" in line for line in shop.said)
+    assert list(shop.verdicts.values())[-1] == "succeeded"
+    assert shop.tasks == before
+    with shop.locked("look") as (_, entries):
+        assert not pending(shop, entries)
+    change(shop, real_swarm)
+    shop.deploy()
+
+
+def test_a_network_that_is_cut_is_said_and_then_undone(shop: Team, real_swarm: Any) -> None:
+    change(shop, real_swarm, environment={"NEW": "cut"})
+    with halted(shop, "switch+") as other, cut_off(real_swarm, other.tunnel):
+        code, said = other.go_on()
+    print(said)
+    assert code == 9
+    assert "and release" in said
+    assert "could not be brought back: " in said
+    assert "when the manager answers again, any command on this application undoes it" in said
+    assert list(shop.verdicts.values())[-1] == ""
+    shop.undo()
+    assert list(shop.verdicts.values())[-1] == "failed"
+
+
+@contextmanager
+def cut_off(swarm: Any, link: Any) -> Iterator[None]:
+    """The manager takes no connection any more, and that one is reset."""
+    (port,) = {one.laddr.port for one in link.net_connections() if one.raddr}
+    rules = (["--syn"], ["--sport", str(port)])
+    node = swarm.on("manager-1")
+    rejected = ["-j", "REJECT", "--reject-with", "tcp-reset"]
+
+    def rule(action: str, what: list[str]) -> str:
+        words = ["iptables", action, "INPUT", "-p", "tcp", "--dport", "22", *what, *rejected]
+        return " ".join(words)
+
+    # In one connection: there will be no other.
+    script = f"{rule('-I', rules[1])}; {rule('-I', rules[0])}; sleep 25; " + "; ".join(
+        rule("-D", what) for what in rules
+    )
+    node.run(Command(["sh", "-c", f"({script}) >/dev/null 2>&1 &"]))
+    yield
+
+
+def test_a_manager_that_restarts_is_said_and_then_undone(shop: Team, real_swarm: Any) -> None:
+    node = real_swarm.on("manager-1")
+    change(shop, real_swarm, environment={"NEW": "restart"})
+    with halted(shop, "switch+") as other:
+        node.run(Command(["systemctl", "stop", "docker.socket", "docker"]))
+        try:
+            code, said = other.go_on()
+        finally:
+            node.run(Command(["systemctl", "start", "docker"]))
+    print(said)
+    assert code == 9
+    assert "could not be brought back: " in said
+    wait_until(lambda: leads(shop.manager), clock=SystemClock(), deadline=60)
+    assert list(shop.verdicts.values())[-1] == ""
+    shop.undo()
+    assert list(shop.verdicts.values())[-1] == "failed"
+
+
+def leads(manager: Manager) -> bool:
+    try:
+        return any(node.leader for node in manager.snapshot().nodes)
+    except BeeyardError:
+        return False

@@ -18,7 +18,6 @@ def test_what_moves_and_what_stops_first() -> None:
     seen = swarm(
         service("agent", "manager-1", "worker-1", "worker-2", mode="global"),
         service("edge", "worker-1", ports=WEB),
-        service("job", "worker-1", mode="replicated-job", wanted=0),
         service("shop", "worker-1", "worker-2"),
         service("silent", "worker-1", update_order=None),
         service("writer", "worker-1", update_order="stop-first"),
@@ -29,7 +28,6 @@ def test_what_moves_and_what_stops_first() -> None:
     assert plan.stops == (
         Stop("agent", "it runs once on every node"),
         Stop("edge", "it publishes ports of its node"),
-        Stop("job", "it is a job, which begins anew elsewhere"),
         Stop("writer", "its update order is stop-first"),
     )
     assert (plan.left, plan.obstacles) == ((), ())
@@ -48,6 +46,14 @@ def test_what_moves_and_what_stops_first() -> None:
         (
             service("shop", "worker-1", update=Update("paused", "")),
             "shop is in the middle of an update (paused)",
+        ),
+        (
+            service("migration", "worker-1", restart="none"),
+            "migration runs there to its end, and would begin anew elsewhere",
+        ),
+        (
+            service("job", "worker-1", mode="global-job"),
+            "job runs there to its end, and would begin anew elsewhere",
         ),
         (service("shop", "worker-1", wanted=3), "shop runs 1 of 3 replicas already"),
         (

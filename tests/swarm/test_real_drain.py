@@ -10,9 +10,11 @@ from beeyard.process import Command
 from beeyard.swarm import Manager, Patience, Progress, await_converged
 from beeyard.swarm import drain as draining
 from beeyard.swarm.drain import activate, drain
+from beeyard.swarm.drain_plan import find_node
 from beeyard.swarm.exclusion import DRAINING, KEPT_OFF, OWN_UPDATE
 from beeyard.swarm.removal import remove
 from beeyard.swarm.waiter import Waiter
+from beeyard.waiting import SystemClock, wait_until
 from swarm.real_services import QUICK, find, ids, node_spec, service, spec_of, watched
 
 pytestmark = pytest.mark.real
@@ -215,6 +217,11 @@ def test_a_drained_node_is_removed_and_others_are_not(real_swarm: Any, manager: 
 def test_a_manager_is_demoted_before_it_goes(real_swarm: Any, manager: Manager) -> None:
     real_swarm.on("manager-1").run(Command(["docker", "node", "promote", "worker-2"]))
     try:
+        wait_until(
+            lambda: find_node(manager.snapshot(), "worker-2").reachability == "reachable",
+            clock=SystemClock(),
+            deadline=60,
+        )
         drain(manager, "worker-2", patience=QUICK)
         removed = remove(manager, "worker-2", leaving(real_swarm))
         assert removed.reachability == "reachable"

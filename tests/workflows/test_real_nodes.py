@@ -58,7 +58,7 @@ def yard(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Yard]:
-    made: Cluster = make_cluster(applications={"shop": {"stack": "stack.yml"}})
+    made: Cluster = make_cluster(applications={"shop": {"path": "."}})
     cluster = replace(made, clock=SystemClock())
     (tmp_path / "stack.yml").write_text(
         'services:\n  web: {image: "tiny:1", deploy: {replicas: 2}}\n'

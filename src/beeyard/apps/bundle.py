@@ -45,23 +45,13 @@ def mixed(new: Bundle, old: Bundle, due: Collection[str]) -> Bundle:
     """`new` as far as its services in `due` go; the services of `old` that are not due stay as they
     are there, and those that only `new` has and are not due are not there yet."""
     document, before = new.document, _aside(old)
-    services = CommentedMap()
-    for name, entry in document["services"].items():
-        if name in due:
-            services[name] = entry
-        elif name in before["services"]:
-            services[name] = before["services"][name]
-    for name, entry in before["services"].items():
-        if name not in document["services"]:
-            services[name] = entry
-    document["services"] = services
+    document["services"] = _services(document["services"], before["services"], due)
     for section in SECTIONS:
-        for name, entry in (before.get(section) or {}).items():
-            # By the same name it is the same thing: secrets and configs are named by their content,
-            # and what Docker made of a network or volume it does not make again.
-            if document.get(section) is None:
-                document[section] = CommentedMap()
-            document[section].setdefault(name, entry)
+        # By the same name it is the same thing: secrets and configs are named by their content, and
+        # what Docker made of a network or volume it does not make again.
+        both = {**(before.get(section) or {}), **(document.get(section) or {})}
+        if both:
+            document[section] = CommentedMap(both)
     return Bundle(
         write(document),
         {**new.environment, **{f"{_OLD_PREFIX}{k}": v for k, v in old.environment.items()}},
@@ -91,20 +81,48 @@ def env_files(entry: Mapping[str, Any]) -> Iterator[str]:
 
 def fingerprints(bundle: Bundle) -> dict[str, str]:
     """For each service a hash of all that the bundle says of how it runs."""
-    document = bundle.document
+    document = texts_changed(bundle.document, lambda text: interpolate(text, bundle.environment))
     return {
         name: _fingerprint(entry, document, bundle) for name, entry in document["services"].items()
     }
 
 
-def _fingerprint(entry: CommentedMap, document: CommentedMap, bundle: Bundle) -> str:
-    parts = (entry, document.get("networks"), document.get("volumes"))
-    filled = [
-        texts_changed(part, lambda text: interpolate(text, bundle.environment)) for part in parts
-    ]
-    files = [bundle.files.get(path, "") for path in env_files(entry)]
-    text = json.dumps([*filled, *files], sort_keys=True, default=str)
+def _fingerprint(entry: Mapping[str, Any], document: CommentedMap, bundle: Bundle) -> str:
+    # The Swarm knows nothing of `depends_on`: it is for the order of a rollout.
+    own = {key: value for key, value in entry.items() if key != "depends_on"}
+    parts = [own, *_used(entry, document), *(bundle.files.get(path) for path in env_files(entry))]
+    text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _used(entry: Mapping[str, Any], document: CommentedMap) -> list[dict[str, Any]]:
+    """The networks and volumes of its stack file that a service is in or mounts."""
+    named = {
+        "networks": set(entry.get("networks") or ("default",)),
+        "volumes": {_source(volume) for volume in entry.get("volumes") or ()},
+    }
+    return [
+        {name: made for name, made in (document.get(section) or {}).items() if name in names}
+        for section, names in named.items()
+    ]
+
+
+def _source(volume: Any) -> str:
+    """What a mount shows: a volume's name, or a path."""
+    if isinstance(volume, Mapping):
+        return str(volume.get("source"))
+    return str(volume).partition(":")[0]
+
+
+def _services(new: CommentedMap, old: CommentedMap, due: Collection[str]) -> CommentedMap:
+    services = CommentedMap()
+    for name, entry in new.items():
+        if name in due:
+            services[name] = entry
+        elif name in old:
+            services[name] = old[name]
+    services.update({name: entry for name, entry in old.items() if name not in new})
+    return services
 
 
 def _aside(old: Bundle) -> CommentedMap:

@@ -1,4 +1,4 @@
-"""Compose files as documents: read, copied and written so that every scalar stays as it was written.
+"""Compose files as documents: read, copied and written so that every scalar stays as it was.
 
 What the Docker CLI reads in a file (`0444` as octal, `yes` as true, `${VAR}`) it reads after us as
 before.
@@ -7,12 +7,13 @@ before.
 import io
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-_VARIABLE = re.compile(r"(\$(?:\$|\{)?)([A-Za-z_]\w*)?")
+# A variable with its default: what stands in that is none (see `config.interpolation`).
+_VARIABLE = re.compile(r"\$\$|(\$\{?)([a-z_]\w*(?::?[-?][^}]*)?)", re.IGNORECASE | re.ASCII)
 
 
 def yaml() -> YAML:
@@ -25,9 +26,7 @@ def yaml() -> YAML:
 
 def read(text: str) -> CommentedMap:
     """The document of a text that was written by `write`."""
-    document = yaml().load(text)
-    assert isinstance(document, CommentedMap)
-    return document
+    return cast(CommentedMap, yaml().load(text))
 
 
 def write(document: Mapping[str, Any]) -> str:
@@ -50,7 +49,8 @@ def plain(node: Any) -> Any:
 
 
 def texts_changed(node: Any, change: Callable[[str], str]) -> Any:
-    """A copy of `node` with `change` applied to every text in it, keys left out; quotes stay."""
+    """A copy of `node` with `change` applied to every text in it, keys left out. Quotes stay, unless
+    `change` gives a text with quotes of its own."""
     if isinstance(node, Mapping):
         copy = CommentedMap()
         for key in node:
@@ -59,7 +59,8 @@ def texts_changed(node: Any, change: Callable[[str], str]) -> Any:
     if isinstance(node, list):
         return CommentedSeq(texts_changed(item, change) for item in node)
     if isinstance(node, str):
-        return type(node)(change(node))
+        changed = change(node)
+        return type(node)(changed) if type(changed) is str else changed
     return node
 
 
@@ -67,7 +68,6 @@ def variables_renamed(text: str, prefix: str) -> str:
     """`text` in which `$NAME` and `${NAME…}` ask for `<prefix>NAME`; `$$` stays a dollar."""
 
     def rename(match: re.Match[str]) -> str:
-        dollar, name = match[1], match[2] or ""
-        return f"{dollar}{name}" if dollar == "$$" or not name else f"{dollar}{prefix}{name}"
+        return f"{match[1]}{prefix}{match[2]}" if match[1] else match[0]
 
     return _VARIABLE.sub(rename, text)

@@ -6,9 +6,10 @@ up: the version that `beeyard secret set` made last, or the object of that very 
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal, cast
 
 from docker import DockerClient
@@ -26,8 +27,11 @@ SECTIONS: tuple[Section, Section] = ("secrets", "configs")
 
 APPLICATION = "beeyard.application"
 _STACK = "com.docker.stack.namespace"
-_NAME, _SET_AT = "beeyard.secret", "beeyard.set-at"
+_NAME = "beeyard.secret"
 _LENGTH = 12
+#: Characters that the Swarm takes for a name.
+_LONGEST = 64
+_VERSION = re.compile(rf"(.+)\.[0-9a-f]{{{_LENGTH}}}")
 
 
 @dataclass(frozen=True)
@@ -43,9 +47,14 @@ class Content:
 
 @dataclass(frozen=True)
 class SecretVersion:
-    """One content of a secret. `name` is what a stack file calls it; None of it can be read."""
+    """One content of a secret; what it is nobody can read.
 
-    id: str
+    name      what a stack file calls it
+    version   what the Swarm calls it: the name itself, where `set_secret` did not make it
+    set_at    when, by the manager's clock
+    used_by   the services that have it
+    """
+
     name: str
     version: str
     set_at: datetime
@@ -82,60 +91,84 @@ def external(
     latest = {one.name: one.version for one in versions(client, application)}
     found: dict[tuple[str, str], str] = {}
     missing: list[str] = []
-    for section in SECTIONS:
-        for key, entry in _entries(stack, section):
-            if not entry.get("external"):
-                continue
-            name = interpolate(_external_name(key, entry), environment)
-            real = latest.get(name, name) if section == "secrets" else name
-            found[section, key] = real
-            if real not in held[section]:
-                missing.append(f"{section[:-1]} {name}")
+    for (section, key), name in external_names(stack, environment).items():
+        found[section, key] = latest.get(name, name) if section == "secrets" else name
+        if found[section, key] not in held[section]:
+            missing.append(f"{section[:-1]} {name}")
     if missing:
         raise AppError(
             f"the Swarm does not hold what {application} needs: {', '.join(missing)}",
             where=str(stack.path),
-            fix=f"beeyard secret set {application} NAME, or below `secrets` in beeyard.yml say where "
+            fix=f"beeyard secret set {application} NAME, or say below `secrets` in beeyard.yml where "
             "it comes from and run `beeyard up`",
         )
     return found
 
 
-def set_secret(client: DockerClient, application: str, name: str, value: Secret) -> str:
-    """Keep a new content of the secret `name`; releases from now on use it. Gives its version.
+def external_names(stack: Stack, environment: Mapping[str, str]) -> dict[tuple[Section, str], str]:
+    """What the stack file calls external, by section and key: the names outside."""
+    return {
+        (section, key): interpolate(_external_name(key, entry), environment)
+        for section in SECTIONS
+        for key, entry in _entries(stack, section)
+        if entry.get("external")
+    }
 
-    The same content again is the same version. Raises SwarmError if the Swarm refuses it.
+
+def set_secret(client: DockerClient, application: str, name: str, value: Secret) -> str:
+    """Keep a content of the secret `name`; releases from now on use it. Gives its version.
+
+    The same content again is the same version, and the one in use from now on. Raises AppError for
+    a name that is too long, SwarmError if the Swarm refuses it.
     """
     version = f"{name}.{_secret_hash(application, name, value.reveal().encode())}"
-    now = datetime.now(UTC).isoformat()
-    labels = {APPLICATION: application, _STACK: application, _NAME: name, _SET_AT: now}
+    if len(version) > _LONGEST:
+        raise AppError(
+            f"the name {name} is too long for a secret",
+            why=f"with the mark of its version it has {len(version)} characters, and the Swarm "
+            f"takes {_LONGEST}",
+            fix=f"use {_LONGEST - _LENGTH - 1} characters at most",
+        )
+    labels = {APPLICATION: application, _NAME: name}
     with in_words(f"the Swarm did not take the secret {name}"):
         api = cast(Any, client.api)
         for raw in api.secrets(filters={"name": [version]}):
             if raw["Spec"]["Name"] == version:
-                relabel(api, "secrets", raw, {**raw["Spec"]["Labels"], **labels})
+                # Nothing is new but the time of the last change, by which versions are ordered.
+                relabel(api, "secrets", raw, {**(raw["Spec"].get("Labels") or {}), **labels})
                 return version
         api.create_secret(version, value.reveal().encode(), labels)
     return version
 
 
-def versions(client: DockerClient, application: str) -> list[SecretVersion]:
-    """What `set_secret` keeps of an application, by name, the version in use from now on last."""
+def versions(
+    client: DockerClient, application: str, others: Collection[str] = ()
+) -> list[SecretVersion]:
+    """What `set_secret` keeps of an application, by name, the version in use from now on last.
+
+    others   names of secrets of which those count, too, that `set_secret` did not make: they are in
+             use where there is no other
+    """
     with in_words("the Swarm did not say which secrets it holds"):
         api = cast(Any, client.api)
-        raws = api.secrets(filters={"label": [f"{APPLICATION}={application}", _NAME]})
-        users = _users(api)
-    made = [
-        SecretVersion(
-            id=raw["ID"],
-            name=raw["Spec"]["Labels"][_NAME],
-            version=raw["Spec"]["Name"],
-            set_at=datetime.fromisoformat(raw["Spec"]["Labels"][_SET_AT]),
-            used_by=tuple(users.get(raw["Spec"]["Name"], ())),
-        )
-        for raw in raws
-    ]
-    return sorted(made, key=lambda one: (one.name, one.set_at))
+        raws, users = api.secrets(), _users(api)
+    found = []
+    for raw in raws:
+        spec, labels = raw["Spec"], raw["Spec"].get("Labels") or {}
+        ours = labels.get(APPLICATION) == application and _NAME in labels
+        name = labels[_NAME] if ours else spec["Name"]
+        if ours or name in others:
+            made = SecretVersion(
+                name, spec["Name"], _time(raw["UpdatedAt"]), tuple(users.get(spec["Name"], ()))
+            )
+            # Not by time: the Swarm counts its changes, and clocks may go wrong.
+            found.append(((name, ours, raw["Version"]["Index"]), made))
+    return [made for _, made in sorted(found, key=lambda pair: pair[0])]
+
+
+def names_with_versions(secrets: Iterable[str]) -> set[str]:
+    """The names of which `set_secret` has made versions, from the names that the Swarm knows."""
+    return {match[1] for match in map(_VERSION.fullmatch, secrets) if match}
 
 
 def remove(client: DockerClient, section: Section, names: Iterable[str]) -> list[str]:
@@ -196,6 +229,11 @@ def _users(api: Any) -> dict[str, list[str]]:
         for secret in container.get("Secrets") or ():
             found.setdefault(secret["SecretName"], []).append(service["Spec"]["Name"])
     return found
+
+
+def _time(text: str) -> datetime:
+    """Go's RFC 3339, in UTC, to the second."""
+    return datetime.fromisoformat(f"{text[:19]}+00:00")
 
 
 def _held(client: DockerClient, section: Section) -> set[str]:

@@ -7,7 +7,8 @@ the service that it is made like, and none of its ports, routes and aliases.
 import json
 import secrets
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, cast
@@ -59,11 +60,13 @@ def run_once(
     hook: Hook,
     hear: Callable[[Entry], None] = lambda _: None,
     kind: Kind = "hook",
+    entrypoint: str | None = None,
 ) -> Ended:
     """Run `hook.command` like a container of `hook.service`, and wait for its end.
 
-    `hear` gets its log line by line. Raises AppError if there is no such service, no node takes it,
-    or it has not ended in time; what it ran in is removed in any case.
+    `hear` gets its log line by line; `entrypoint` is a program to be used instead of the image's
+    entry point, which gets the command as arguments. Raises AppError if there is no such service,
+    no node takes it, or it has not ended in time; what it ran in is removed in any case.
     """
     if hook.service not in bundle.services:
         raise AppError(
@@ -71,16 +74,15 @@ def run_once(
             fix=f"name one of: {', '.join(bundle.services)}",
         )
     sweep(site, application)
-    name = f"{hook.service}-run-{secrets.token_hex(4)}"
-    deployed = False
+    short = f"{hook.service}-run-{secrets.token_hex(4)}"
+    name = f"{application}_{short}"
+    made = only(bundle, hook.service, short, _changes(bundle, hook, kind, entrypoint))
     try:
-        stack_deploy(application, _bundle(bundle, hook, name, kind), site.runner)
-        deployed = True
-        return _Watch(site, f"{application}_{name}", hook, _Log(site, hear)).await_end()
+        with _seen_to_the_end(site, name):
+            stack_deploy(application, made, site.runner)
+        return _Watch(site, name, hook, _Log(site, hear)).await_end()
     finally:
-        if not deployed:
-            _await_late(site, f"{application}_{name}")
-        remove_service(site, f"{application}_{name}")
+        remove_service(site, name)
 
 
 def remove_service(site: Site, name: str) -> None:
@@ -117,19 +119,26 @@ def _is_gone(service: Service) -> bool:
     return held is not None and Holder(**json.loads(held)).is_gone()
 
 
-def _await_late(site: Site, service: str) -> None:
-    """Whoever is interrupted may be ahead of the Docker CLI on the manager, which is not."""
+@contextmanager
+def _seen_to_the_end(site: Site, service: str) -> Iterator[None]:
+    """Where we are interrupted, the Docker CLI on the manager is not: what it makes all the same is
+    to be there before it is removed."""
 
     def there() -> bool:
         return any(one.name == service for one in site.manager.snapshot().services)
 
     try:
-        wait_until(there, clock=site.clock, deadline=_LATE, interval=_POLL)
-    except Timeout:
-        return
+        yield
+    except AppError:
+        raise
+    except BaseException:
+        with suppress(Timeout):
+            wait_until(there, clock=site.clock, deadline=_LATE, interval=_POLL)
+        raise
 
 
-def _bundle(bundle: Bundle, hook: Hook, name: str, kind: Kind) -> Bundle:
+def _changes(bundle: Bundle, hook: Hook, kind: Kind, entrypoint: str | None) -> dict[str, Any]:
+    """What makes a one-off task of the service's entry."""
     entry = bundle.services[hook.service]
     deploy: Any = entry.get("deploy") or {}
     kept = {key: deploy[key] for key in ("resources", "endpoint_mode") if key in deploy}
@@ -155,7 +164,9 @@ def _bundle(bundle: Bundle, hook: Hook, name: str, kind: Kind) -> Bundle:
         changes["networks"] = CommentedMap(
             (network, _without_aliases(settings)) for network, settings in entry["networks"].items()
         )
-    return only(bundle, hook.service, name, changes)
+    if entrypoint is not None:
+        changes["entrypoint"] = CommentedSeq([_literal(entrypoint)])
+    return changes
 
 
 def _literal(word: str) -> DoubleQuotedScalarString:

@@ -141,9 +141,10 @@ def kept_replicas(release: Release, previous: Release | None, snapshot: Snapshot
 
 def levels(bundle: Bundle) -> list[list[str]]:
     """The services in waves: each after those that its `depends_on` names."""
+    services = bundle.services
     needs = {
-        name: {other for other in entry.get("depends_on") or () if other in bundle.services}
-        for name, entry in bundle.services.items()
+        name: {other for other in entry.get("depends_on") or () if other in services}
+        for name, entry in services.items()
     }
     made: list[list[str]] = []
     while needs:

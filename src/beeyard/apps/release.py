@@ -76,8 +76,8 @@ class Receipt:
 
     phases: Mapping[str, float] = field(default_factory=dict)
     changes: Mapping[str, str] = field(default_factory=dict)
-    before: Traffic = Traffic()
-    during: Traffic = Traffic()
+    before: Traffic = field(default_factory=Traffic)
+    during: Traffic = field(default_factory=Traffic)
     gaps: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -89,7 +89,7 @@ class Verdict:
     word: Word
     at: datetime
     reason: str = ""
-    receipt: Receipt = Receipt()
+    receipt: Receipt = field(default_factory=Receipt)
     definitions: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> bytes:

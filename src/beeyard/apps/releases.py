@@ -92,7 +92,7 @@ class Releases:
         self._create(f"{self._name(number)}.verdict", verdict.to_json(), "verdict", number)
 
     def forget(self, number: int) -> None:
-        """Remove a release with what is known of it; its secrets and images are others' to remove."""
+        """Remove a release with what is known of it; not its secrets, configs and images."""
         for name in (f"{self._name(number)}.verdict", self._name(number)):
             with in_words(f"release {number} could not be removed"):
                 try:

@@ -65,7 +65,7 @@ class Trial:
 
 @dataclass
 class Rollout:
-    """One release on its way. `stage` shows what is done; `prober` may have seen the time before."""
+    """One release on its way. `stage` shows what is done; `prober` may have begun before it."""
 
     site: Site
     store: Releases
@@ -83,7 +83,7 @@ class Rollout:
     _seen: Snapshot | None = field(default=None, init=False)
 
     def run(self) -> Verdict:
-        """Roll out. Raises what went wrong, as BeeyardError, after everything is as it was before."""
+        """Roll out. Raises what went wrong, as BeeyardError, after all is as it was before."""
         self.store.create(self.release)
         try:
             self._prepare()
@@ -215,7 +215,7 @@ class Rollout:
         )
 
     def _verify(self) -> None:
-        """Every service, also those of earlier waves, runs what the release says, and nothing else."""
+        """Every service, also of earlier waves, runs what the release says, and nothing else."""
         self.store.set_phase(self.release.number, VERIFYING)
         with self._phase("verify") as say:
             self._await(tuple(self.release.images), self.terms.deadline, say)
@@ -379,7 +379,7 @@ def await_back(site: Site, previous: Release, say: Say) -> None:
 
 
 def verify(release: Release, snapshot: Snapshot) -> None:
-    """That services run the images that the release names. Raises SwarmError that says which not."""
+    """That services run the release's images. Raises SwarmError that says which not."""
     wrong = _wrong(release, snapshot)
     if wrong:
         raise SwarmError(

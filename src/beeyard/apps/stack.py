@@ -3,10 +3,11 @@
 The file is changed as a document (see `compose`), never re-written from values.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError
@@ -17,6 +18,10 @@ from beeyard.apps.ports import host_ports
 from beeyard.config.interpolation import interpolate
 from beeyard.errors import AppError
 from beeyard.swarm import Capabilities
+
+#: The least minor version of the format in which what `render` writes is known.
+_LEAST = 8
+_VERSION = re.compile(r"3(?:\.(\d+))?")
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,11 @@ def load_stack(path: Path) -> Stack:
         if not isinstance(service, CommentedMap):
             line = services.lc.key(name)[0] + 1
             raise AppError(f"the service `{name}` is no mapping", where=f"{path}:{line}")
+        if not isinstance(service.get("deploy") or {}, Mapping):
+            line = service.lc.key("deploy")[0] + 1
+            raise AppError(
+                f"`deploy` of the service `{name}` is no mapping", where=f"{path}:{line}"
+            )
     return Stack(path, document)
 
 
@@ -126,15 +136,25 @@ def render(
     adaptations: list[str] = []
     for key in [key for key in document if str(key).startswith("x-")]:
         del document[key]
+    _set_version(document)
     for name, service in document["services"].items():
         _set_image(stack, name, service, image_for)
         _name_contents(service, named)
+        _fill_environment(service, environment)
         if not capabilities.ipvs:
             adaptations.extend(_without_ipvs(stack, name, service))
         adaptations.extend(_in_order(name, service, environment))
     _name_sections(document, named)
-    files = {path: _text(stack, path) for path in stack.env_files}
+    files = {path: _env_file(stack, path, environment) for path in stack.env_files}
     return Rendered(Bundle(write(document), dict(environment), files), tuple(adaptations))
+
+
+def _set_version(document: CommentedMap) -> None:
+    """What is added here (`order`, `name` of a secret) is not in every version of the format, and
+    each is the one before with more in it: docs.docker.com, Compose versions and upgrading."""
+    minor = _VERSION.fullmatch(str(document.get("version", "3")))
+    if minor and int(minor[1] or 0) < _LEAST:
+        document["version"] = f"3.{_LEAST}"
 
 
 def _set_image(
@@ -178,6 +198,30 @@ def _name_sections(document: CommentedMap, named: Mapping[tuple[str, str], str])
                     for key in document[section]
                 }
             )
+
+
+def _fill_environment(service: CommentedMap, environment: Mapping[str, str]) -> None:
+    """Variables that a service takes over by their name alone are written like any other, so that
+    what they are is seen where the entry is compared or renamed."""
+    own = service.get("environment")
+    if isinstance(own, Mapping):
+        for key in [key for key in own if own[key] is None and key in environment]:
+            service["environment"][key] = f"${{{key}}}"
+    elif own:
+        service["environment"] = CommentedSeq(
+            f"{one}=${{{one}}}" if one in environment else one for one in own
+        )
+
+
+def _env_file(stack: Stack, path: str, environment: Mapping[str, str]) -> str:
+    """An environment file, where a name alone takes the variable over, too."""
+
+    def filled(line: str) -> str:
+        value = environment.get(line.strip())
+        # Of several lines it can't be written in such a file.
+        return line if value is None or "\n" in value else f"{line.strip()}={value}\n"
+
+    return "".join(map(filled, _text(stack, path).splitlines(keepends=True)))
 
 
 def _without_ipvs(stack: Stack, name: str, service: CommentedMap) -> Iterator[str]:
@@ -232,9 +276,7 @@ def publishes_on_host(service: Mapping[str, Any]) -> bool:
 def _deploy(service: CommentedMap) -> CommentedMap:
     if service.get("deploy") is None:
         service["deploy"] = CommentedMap()
-    deploy = service["deploy"]
-    assert isinstance(deploy, CommentedMap)
-    return deploy
+    return cast(CommentedMap, service["deploy"])
 
 
 def _text(stack: Stack, path: str) -> str:

@@ -119,5 +119,7 @@ class Prober:
                 due += 1 / self.rate
 
     def _once(self, asker: Asker, due: float) -> None:
+        if self._stop.is_set():
+            return
         result: ProbeResult = ask(asker)
         self._samples.append(Sample(due, time.monotonic() - due, result.problem))

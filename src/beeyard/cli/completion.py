@@ -40,3 +40,13 @@ def service_names(context: typer.Context, incomplete: str) -> list[str]:
         return []
     services = data.get("services") if isinstance(data, dict) else None
     return [str(name) for name in services or () if str(name).startswith(incomplete)]
+
+
+def secret_names(context: typer.Context, incomplete: str) -> list[str]:
+    """The secrets that the cluster's file gives to the application that was named before."""
+    named = context.find_root().params.get("file")
+    try:
+        known = load(file_of(Options(file=named))).applications[context.params["application"]]
+    except (ConfigError, KeyError):
+        return []
+    return [name for name in known.secrets if name.startswith(incomplete)]

@@ -12,7 +12,17 @@ import typer
 from rich.markup import escape
 
 import beeyard
-from beeyard.cli import cluster, files, inside, nodes, rehearsal, releases, scale
+from beeyard.cli import (
+    cluster,
+    files,
+    inside,
+    nodes,
+    rehearsal,
+    releases,
+    scale,
+    secrets,
+    tasks,
+)
 from beeyard.cli.options import Options
 from beeyard.cli.signals import Stopped, leave, pass_on
 from beeyard.cli.view import err
@@ -32,7 +42,9 @@ cluster.add_to(app)
 releases.add_to(app)
 scale.add_to(app)
 inside.add_to(app)
+tasks.add_to(app)
 nodes.add_to(app)
+app.add_typer(secrets.app, name="secret")
 app.add_typer(rehearsal.app, name="sandbox")
 
 

@@ -39,7 +39,7 @@ def add_to(app: typer.Typer) -> None:
         app.command(cls=Command)(command)
 
 
-def deploy(
+def deploy(  # noqa: PLR0913, PLR0917 (each is an option of the command line)
     context: typer.Context,
     application: Application,
     image: Annotated[

@@ -32,6 +32,10 @@ def run(
     command: Annotated[
         list[str], typer.Argument(metavar="CMD", help="What to run, after two dashes.")
     ],
+    entrypoint: Annotated[
+        str | None,
+        typer.Option(metavar="PROGRAM", help="This instead of the image's entry point."),
+    ] = None,
     timeout: Annotated[
         float | None,
         typer.Option(
@@ -42,10 +46,11 @@ def run(
     """Run a command once, in a container of its own like a service's; its exit code becomes ours.
 
     It has that service's image, environment, networks, secrets and configs, and is gone afterwards.
+    The command takes the place of the service's own, behind the entry point of the image.
 
     [bold]Examples[/bold]
-    beeyard run timeoff web -- python -m timeoff migrate
-    beeyard run timeoff web --timeout 60 -- sh -c 'env | sort'
+    beeyard run timeoff web -- migrate
+    beeyard run timeoff web --timeout 60 --entrypoint sh -- -c 'env | sort'
     """
     options: Options = context.obj
     with (
@@ -53,7 +58,12 @@ def run(
         aside(deployer.hosts.cluster.progress.listener),
     ):
         ended = run_task(
-            deployer, service, command, _hear_nothing if options.json else show, timeout
+            deployer,
+            service,
+            command,
+            _hear_nothing if options.json else show,
+            timeout=timeout,
+            entrypoint=entrypoint,
         )
     if options.json:
         said = {"code": ended.code, "node": ended.node, "log": list(ended.log)}

@@ -105,8 +105,8 @@ def why_it_stops(service: Service) -> str:
     """Why a service's task can't be replaced before it is stopped; empty if it can."""
     if service.mode == "global":
         return "it runs once on every node"
-    if service.mode.endswith("-job"):
-        return "it is a job, which begins anew elsewhere"
+    if _runs_once(service):
+        return "it would begin anew elsewhere"
     if any(port.mode == "host" for port in service.ports):
         return "it publishes ports of its node"
     if service.update_order == "stop-first" and KEPT_OFF not in service.labels:
@@ -142,12 +142,19 @@ def _obstacles(snapshot: Snapshot, node: Node, there: list[Service]) -> Iterator
         if other != node and DRAINING in other.labels:
             yield f"{other.name} is being drained"
     for service in there:
-        if service.mode.startswith("global"):
+        if _runs_once(service):
+            yield f"{service.name} runs there to its end, and would begin anew elsewhere"
+        if _runs_once(service) or service.mode == "global":
             continue
         if why := unfinished(service):
             yield why
         if not _others(snapshot, service, node):
             yield f"no other node that is ready takes {service.name}{_its_placement(service)}"
+
+
+def _runs_once(service: Service) -> bool:
+    """Whether its tasks are commands rather than servers: done halfway, they must not be moved."""
+    return service.mode.endswith("-job") or service.restart == "none"
 
 
 def _others(snapshot: Snapshot, service: Service, node: Node) -> list[Node]:

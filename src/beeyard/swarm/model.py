@@ -110,7 +110,8 @@ class Service:
     `healthcheck`: the service itself defines one (its image may as well, which managers can't see).
     `version` grows with every update, `definition` (a hash) differs only where the service does.
     `update_order` is None where the definition says nothing of updates; `spread`: it has placement
-    preferences of its own.
+    preferences of its own; `restart`: when an ended task is begun again (`none`, `on-failure`,
+    `any`).
     """
 
     id: str
@@ -131,6 +132,7 @@ class Service:
     definition: str
     update_order: str | None = None
     spread: bool = False
+    restart: str = "any"
 
     @property
     def running(self) -> tuple[Task, ...]:

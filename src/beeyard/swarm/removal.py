@@ -31,11 +31,11 @@ def remove(
     if why := why_not(snapshot, node):
         raise SwarmError(f"{node.name} can't be removed", why=why, fix=_fix(node))
     waiter = Waiter(manager, _PATIENCE, clock or SystemClock(), lambda _: None)
-    if node.reachability is not None:
+    if _is_manager(node):
         change_node(manager, node.id, lambda spec: {**spec, "Role": "worker"})
         _await(waiter, node, lambda seen: "it is a manager" if seen.reachability else "")
     if node.state == "ready":
-        _await(waiter, node, lambda _: leave(node.name))
+        _await(waiter, node, lambda seen: leave(node.name) if seen.state == "ready" else "")
         _await(waiter, node, lambda seen: "it is up" if seen.state == "ready" else "")
     with in_words(f"{node.name} could not be removed"):
         manager.client.api.remove_node(node.id)
@@ -44,7 +44,7 @@ def remove(
 
 def why_not(snapshot: Snapshot, node: Node) -> str:
     """Why a node must not be removed; empty if it may be. Pure."""
-    if node.reachability is not None and (why := _quorum(snapshot, node)):
+    if _is_manager(node) and (why := _quorum(snapshot, node)):
         return why
     if node.state != "ready":
         return ""
@@ -52,6 +52,11 @@ def why_not(snapshot: Snapshot, node: Node) -> str:
         return "it is not drained"
     running = not_ended(snapshot, node.name)
     return f"tasks still run there: {', '.join(running)}" if running else ""
+
+
+def _is_manager(node: Node) -> bool:
+    """Whether it is one, or is about to be."""
+    return node.role == "manager" or node.reachability is not None
 
 
 def _quorum(snapshot: Snapshot, node: Node) -> str:
@@ -66,7 +71,7 @@ def _quorum(snapshot: Snapshot, node: Node) -> str:
 
 
 def _fix(node: Node) -> str:
-    if node.reachability is not None:
+    if _is_manager(node):
         return f"bring the other managers up, or add one; then drain and remove {node.name}"
     return f"drain it first: beeyard node drain {node.name}"
 

@@ -118,6 +118,7 @@ def _service(
         definition=_definition(spec),
         update_order=(spec.get("UpdateConfig") or {}).get("Order"),
         spread=bool((template.get("Placement") or {}).get("Preferences")),
+        restart=(template.get("RestartPolicy") or {}).get("Condition") or "any",
     )
 
 

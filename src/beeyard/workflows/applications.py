@@ -2,6 +2,7 @@
 
 import os
 
+from beeyard.apps.contents import names_with_versions
 from beeyard.config import Application, ClusterSpec, SecretSource
 from beeyard.errors import ConfigError
 from beeyard.inventory import DATABASE_PASSWORD, secret_variable
@@ -11,8 +12,11 @@ from beeyard.workflows.cluster import Cluster
 
 
 def missing_secrets(spec: ClusterSpec, snapshot: Snapshot | None) -> dict[str, Application]:
-    """Secrets of applications that the Swarm does not hold yet, with the application each is of."""
-    held = set(snapshot.secrets) if snapshot else set()
+    """Secrets of applications that the Swarm does not hold yet, with the application each is of.
+
+    One that somebody has set is held: nothing is made for it.
+    """
+    held = set(snapshot.secrets) | names_with_versions(snapshot.secrets) if snapshot else set()
     return {
         secret: application
         for application in spec.applications.values()

@@ -40,8 +40,8 @@ from beeyard.apps.lock import holder
 from beeyard.apps.releases import ABORT, CANARY, PROMOTE
 from beeyard.config import Application
 from beeyard.config.sections import Task
-from beeyard.errors import AppError
-from beeyard.process import Command
+from beeyard.errors import AppError, ToolError
+from beeyard.process import Command, CommandFailed
 from beeyard.swarm import Manager
 from beeyard.waiting import Timeout, wait_until
 from beeyard.workflows.hosts import Hosts
@@ -305,8 +305,11 @@ class Deployer:
 
         def git(*words: str) -> str | None:
             command = Command(["git", "-C", str(folder), *words], timeout=30)
-            said = self.hosts.cluster.runner.run(command, check=False)
-            return said.stdout.strip() if said.code == 0 else None
+            try:
+                return self.hosts.cluster.runner.run(command).stdout.strip()
+            except (CommandFailed, ToolError):
+                # Also where git is not installed: it tells where a release is from, no more.
+                return None
 
         commit = git("rev-parse", "HEAD")
         return f"{commit}+" if commit and git("status", "--porcelain", "--", ".") else commit
@@ -335,7 +338,12 @@ def _images_asked_for(stack: Stack, image: str | None) -> dict[str, str] | None:
     if image is None:
         return None
     service, equals, reference = image.partition("=")
-    if equals and service in stack.services:
+    if equals:
+        if service not in stack.services:
+            raise AppError(
+                f"`{image}` is the image of no service: there is no {service}",
+                fix=f"name one of: {', '.join(stack.services)}",
+            )
         return {service: reference}
     meant = list(stack.builds) or list(stack.services)
     if len(meant) == 1:

@@ -34,8 +34,8 @@ class Line:
     @property
     def origin(self) -> str:
         """Task and node, such as `web.1@worker-2`; a global service has one task on each node."""
-        task = self.service if self.task == f"{self.service}.{self.node}" else self.task
-        return f"{task}@{self.node}" if self.node else self.service
+        of_the_node = self.task == f"{self.service}.{self.node}"
+        return f"{self.service if of_the_node else self.task}@{self.node}"
 
     def as_dict(self) -> dict[str, Any]:
         """The line for `--json`."""
@@ -87,10 +87,10 @@ def read_logs(
     lines = (names.line(_short(one), entry) for one, entry in _read(manager, chosen, excerpt))
     problems: list[str] = []
     for line in lines if excerpt.follow else _in_order(lines):
-        if not line.node:
-            problems.append(f"{line.service}: {line.text}")
-        if line.node or excerpt.follow:
+        if line.node:
             yield line
+        else:
+            problems.append(f"{line.service}: {line.text}")
     if problems:
         raise SwarmError(
             "the log is not complete", why="\n".join(problems), fix="see `beeyard status`"

@@ -14,13 +14,19 @@ def run_task(
     service: str,
     command: Sequence[str],
     hear: Callable[[Entry], None],
+    *,
     timeout: float | None = None,
+    entrypoint: str | None = None,
 ) -> Ended:
     """Run `command` once, in a container of its own, and wait for its end; `hear` gets its log.
 
     It has the image, environment, networks, secrets and configs of `service` in the release that
-    runs, and is gone afterwards. `timeout`: seconds; None: as long as it takes. Raises AppError if
-    it never started, was stopped, or took too long.
+    runs, and is gone afterwards.
+
+    timeout     seconds; None: as long as it takes
+    entrypoint  a program instead of the image's entry point
+
+    Raises AppError if it never started, was stopped, or took too long.
     """
     now = current(deployer.store.all())
     if now is None:
@@ -28,7 +34,8 @@ def run_task(
             f"{deployer.name} has no release that runs", fix=f"beeyard deploy {deployer.name}"
         )
     hook = Hook(service, tuple(command), math.inf if timeout is None else timeout)
-    ended = run_once(deployer.site, deployer.name, now.release.bundle, hook, hear, "run")
+    bundle = now.release.bundle
+    ended = run_once(deployer.site, deployer.name, bundle, hook, hear, "run", entrypoint)
     if ended.code is None:
         raise AppError(
             f"`{' '.join(command)}` did not come to its end",
