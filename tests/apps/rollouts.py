@@ -274,12 +274,14 @@ class Child:
         return found
 
     def kill(self) -> None:
-        """As `kill -9` does, and the links of its machine with it."""
+        """As `kill -9` does; what it has started ends with it."""
         links = psutil.Process(self.process.pid).children(recursive=True)
         self.process.kill()
-        for link in links:
-            link.kill()
         self.process.wait()
+        _, left = psutil.wait_procs(links, timeout=10)
+        for link in left:
+            link.kill()
+        assert not left
 
     def go_on(self) -> tuple[int, str]:
         """Let it go on to its end: its exit code, and what it says."""

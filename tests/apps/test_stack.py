@@ -1,18 +1,16 @@
 """A team's stack file, and what becomes of it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
-from beeyard.apps import load_stack, render
+from beeyard.apps import Bundle, Rendered, load_stack, render
 from beeyard.apps.ports import host_ports
 from beeyard.errors import AppError
 from beeyard.swarm import Capabilities
-
-WITH_IPVS = Capabilities(ipvs=True)
-WITHOUT_IPVS = Capabilities(ipvs=False)
 
 STACK = """\
 version: "3.8"
@@ -23,84 +21,255 @@ services:
   web:
     build: {context: ., args: {B: "2", A: "1"}, target: final}
     image: "${REGISTRY:-none}/web"
+    user: "0123"
     ports: ["${PORT:-80}:8000"]
     configs: [{source: settings, target: /settings, mode: 0444}]
+    secrets: [key, {source: url, uid: "33"}]
     deploy:
       <<: *common
       endpoint_mode: vip
   worker:
     image: worker:1.10
     env_file: [worker.env, more.env]
+    configs: [settings]
     deploy: *common
 configs:
   settings: {file: ./settings.ini}
+secrets:
+  key: {file: ./key}
+  url: {external: true, name: shop_url}
 """
+NAMED = {
+    ("configs", "settings"): "shop_settings.5f",
+    ("secrets", "key"): "shop_key.a1",
+    ("secrets", "url"): "shop_url.b2",
+}
 
 
 def written(folder: Path, text: str = STACK) -> Path:
     path = folder / "stack.yml"
     path.write_text(text)
+    for name in ("worker.env", "more.env"):
+        (folder / name).write_text(f"FROM={name}\n")
     return path
 
 
-def as_docker_reads(text: str) -> Any:
-    return YAML(typ="safe").load(text)
-
-
-def test_what_is_not_ours_stays_letter_for_letter(tmp_path: Path) -> None:
-    rendered = render(
-        load_stack(written(tmp_path)), image_for={"web": "r/web@sha256:1"}, capabilities=WITH_IPVS
+def rendered(
+    folder: Path,
+    text: str = STACK,
+    *,
+    ipvs: bool = True,
+    images: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Rendered:
+    return render(
+        load_stack(written(folder, text)),
+        environment=environment or {},
+        image_for={"web": "r/web@sha256:1"} if images is None else images,
+        named=NAMED,
+        capabilities=Capabilities(ipvs=ipvs),
     )
-    assert "mode: 0444" in rendered.text, "octal for the Docker CLI"
-    assert "team: yes" in rendered.text, "true for the Docker CLI"
-    assert "image: worker:1.10" in rendered.text
-    assert '"${PORT:-80}:8000"' in rendered.text
-    assert "<<: *common" in rendered.text
-    assert rendered.adaptations == ()
 
 
-def test_a_service_that_builds_gets_its_image(tmp_path: Path) -> None:
-    rendered = render(
-        load_stack(written(tmp_path)), image_for={"web": "r/web@sha256:1"}, capabilities=WITH_IPVS
-    )
-    services = as_docker_reads(rendered.text)["services"]
-    assert services["web"]["image"] == "r/web@sha256:1"
+def as_docker_reads(bundle: Bundle) -> Any:
+    """By YAML 1.1: `0444` is octal."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.version = "1.1"
+    return yaml.load(bundle.text)
+
+
+def order(deploy: Mapping[str, Any]) -> tuple[str, str]:
+    return deploy["update_config"]["order"], deploy["rollback_config"]["order"]
+
+
+def test_what_is_not_ours_stays_as_it_was_written(tmp_path: Path) -> None:
+    text = rendered(tmp_path).bundle.text
+    assert "mode: 0444" in text, "octal for the Docker CLI"
+    assert text.count("team: yes") == 2, "true for the Docker CLI"
+    assert 'user: "0123"' in text, "a text for the Docker CLI"
+    assert "image: worker:1.10" in text
+    assert '"${PORT:-80}:8000"' in text
+
+
+def test_anchors_and_merge_keys_are_resolved_and_extensions_dropped(tmp_path: Path) -> None:
+    text = rendered(tmp_path).bundle.text
+    assert [mark for mark in ("&", "*", "<<", "x-common") if mark in text] == []
+    services = as_docker_reads(rendered(tmp_path).bundle)["services"]
+    assert [services[name]["deploy"]["replicas"] for name in ("web", "worker")] == [2, 2]
+    assert services["web"]["deploy"]["endpoint_mode"] == "vip"
+    assert "endpoint_mode" not in services["worker"]["deploy"]
+
+
+def test_what_fills_it_and_its_files_go_with_it(tmp_path: Path) -> None:
+    bundle = rendered(tmp_path, environment={"PORT": "81"}).bundle
+    assert bundle.environment == {"PORT": "81"}
+    assert bundle.files == {"worker.env": "FROM=worker.env\n", "more.env": "FROM=more.env\n"}
+
+
+def test_variables_taken_over_by_name_alone_are_written_out(tmp_path: Path) -> None:
+    text = """\
+services:
+  list: {image: a, environment: [TOKEN, HOME, "A=b"], env_file: worker.env}
+  mapping: {image: a, environment: {TOKEN: , HOME: , A: b}}
+"""
+    written(tmp_path, text)
+    (tmp_path / "worker.env").write_text("# TOKEN\nTOKEN\nHOME\nKEY\nA=b\n")
+    environment = {"TOKEN": "t=1", "KEY": "first\nsecond"}
+    bundle = render(
+        load_stack(tmp_path / "stack.yml"),
+        environment=environment,
+        image_for={},
+        named={},
+        capabilities=Capabilities(ipvs=True),
+    ).bundle
+    services = as_docker_reads(bundle)["services"]
+    assert services["list"]["environment"] == ["TOKEN=${TOKEN}", "HOME", "A=b"]
+    assert services["mapping"]["environment"] == {"TOKEN": "${TOKEN}", "HOME": None, "A": "b"}
+    assert bundle.files == {"worker.env": "# TOKEN\nTOKEN=t=1\nHOME\nKEY\nA=b\n"}
+
+
+def test_an_environment_file_that_is_no_text(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    (tmp_path / "more.env").write_bytes(b"A=\xff\n")
+    with pytest.raises(AppError, match="is no text") as caught:
+        render(
+            load_stack(path),
+            environment={},
+            image_for={"web": "a"},
+            named=NAMED,
+            capabilities=Capabilities(ipvs=True),
+        )
+    assert caught.value.where == str(tmp_path / "more.env")
+
+
+def test_images_by_service_go_before_the_files_own(tmp_path: Path) -> None:
+    images = {"web": "r/web@sha256:1", "worker": "worker:1.10@sha256:2"}
+    services = as_docker_reads(rendered(tmp_path, images=images).bundle)["services"]
+    assert {name: service["image"] for name, service in services.items()} == images
     assert "build" not in services["web"]
-    assert services["worker"]["image"] == "worker:1.10"
-    assert rendered.services == ("web", "worker")
+    only_web = as_docker_reads(rendered(tmp_path).bundle)["services"]
+    assert only_web["worker"]["image"] == "worker:1.10"
 
 
-def test_a_service_that_builds_and_got_no_image_is_an_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", [STACK, "services: {web: {command: [a]}}\n"])
+def test_a_service_without_an_image_is_an_error(tmp_path: Path, text: str) -> None:
     with pytest.raises(AppError, match="the service `web` has no image"):
-        render(load_stack(written(tmp_path)), image_for={}, capabilities=WITH_IPVS)
+        rendered(tmp_path, text, images={})
+
+
+def test_secrets_and_configs_go_by_the_swarms_names_and_stay_where_they_were(
+    tmp_path: Path,
+) -> None:
+    document = as_docker_reads(rendered(tmp_path).bundle)
+    web, worker = document["services"]["web"], document["services"]["worker"]
+    assert web["configs"] == [{"source": "shop_settings.5f", "target": "/settings", "mode": 0o444}]
+    assert worker["configs"] == [{"source": "shop_settings.5f", "target": "settings"}]
+    assert web["secrets"] == [
+        {"source": "shop_key.a1", "target": "key"},
+        {"source": "shop_url.b2", "uid": "33", "target": "url"},
+    ]
+    outside = {name: {"external": True, "name": name} for name in NAMED.values()}
+    assert document["configs"] | document["secrets"] == outside
+
+
+@pytest.mark.parametrize(
+    ("version", "becomes"),
+    [
+        ("version: '3.8'\n", "3.8"),
+        ("version: '3.12'\n", "3.12"),
+        ("version: '3.1'\n", "3.8"),
+        ("version: 3\n", "3.8"),
+        ("", "3.8"),
+        ("version: '2.4'\n", "2.4"),
+    ],
+)
+def test_the_version_of_the_format_knows_what_was_added(
+    tmp_path: Path, version: str, becomes: str
+) -> None:
+    text = f"{version}services: {{web: {{image: a}}}}\n"
+    document = as_docker_reads(rendered(tmp_path, text, images={}).bundle)
+    assert document["version"] == becomes
+
+
+def test_a_new_task_starts_first_where_the_file_says_nothing(tmp_path: Path) -> None:
+    text = """\
+services:
+  silent: {image: a}
+  half: {image: a, deploy: {update_config: {parallelism: 2}}}
+  says: {image: a, deploy: {update_config: {order: stop-first}, rollback_config: }}
+  job: {image: a, deploy: {mode: "${MODE}"}}
+"""
+    made = rendered(tmp_path, text, images={}, environment={"MODE": "replicated-job"})
+    deploys = {
+        name: service["deploy"]
+        for name, service in as_docker_reads(made.bundle)["services"].items()
+    }
+    assert order(deploys["silent"]) == ("start-first", "start-first")
+    assert deploys["half"]["update_config"] == {"parallelism": 2, "order": "start-first"}
+    assert order(deploys["says"]) == ("stop-first", "start-first")
+    assert deploys["job"] == {"mode": "${MODE}"}
+    assert made.adaptations == tuple(
+        f"{name}: a new task starts before the old one stops (order start-first)"
+        for name in ("silent", "half")
+    )
+
+
+def test_with_ports_of_the_node_the_old_task_stops_first(tmp_path: Path) -> None:
+    text = """\
+services:
+  silent: {image: a, ports: [{target: 80, published: 80, mode: host}]}
+  says:
+    image: a
+    ports: [{target: 81, published: 81, mode: host}]
+    deploy: {update_config: {order: start-first}}
+  routed: {image: a, ports: ["82:82"]}
+"""
+    made = rendered(tmp_path, text, images={})
+    services = as_docker_reads(made.bundle)["services"]
+    orders = {name: order(service["deploy"]) for name, service in services.items()}
+    assert orders == {
+        "silent": ("stop-first", "stop-first"),
+        "says": ("stop-first", "stop-first"),
+        "routed": ("start-first", "start-first"),
+    }
+    assert [line.partition(": ")[0] for line in made.adaptations] == ["says", "routed"]
+    assert "both would need the same port of a node" in made.adaptations[0]
 
 
 def test_without_ipvs_names_and_ports_are_the_tasks_own_and_that_is_said(tmp_path: Path) -> None:
-    rendered = render(
-        load_stack(written(tmp_path)),
-        image_for={"web": "r/web@sha256:1"},
-        capabilities=WITHOUT_IPVS,
-    )
-    services = as_docker_reads(rendered.text)["services"]
-    assert [services[name]["deploy"]["endpoint_mode"] for name in ("web", "worker")] == [
-        "dnsrr"
-    ] * 2
-    assert [services[name]["deploy"]["replicas"] for name in ("web", "worker")] == [2, 2]
+    made = rendered(tmp_path, ipvs=False)
+    services = as_docker_reads(made.bundle)["services"]
+    deploys = [services[name]["deploy"] for name in ("web", "worker")]
+    assert [deploy["endpoint_mode"] for deploy in deploys] == ["dnsrr"] * 2
+    assert [order(deploy)[0] for deploy in deploys] == ["stop-first", "start-first"]
     assert services["web"]["ports"] == [
         {"target": 8000, "published": "${PORT:-80}", "protocol": "tcp", "mode": "host"}
     ]
-    assert [line.split(":")[0] for line in rendered.adaptations] == ["web", "web", "worker"]
-    assert "no IPVS" in rendered.adaptations[0]
-    again = render(
-        load_stack(written(tmp_path, rendered.text)), image_for={}, capabilities=WITHOUT_IPVS
-    )
+    said = [line.partition(": ")[0] for line in made.adaptations]
+    assert said == ["web", "web", "worker", "worker"]
+    assert "no IPVS" in made.adaptations[0]
+
+
+def test_what_was_rendered_is_rendered_to_the_same(tmp_path: Path) -> None:
+    first = rendered(tmp_path, ipvs=False)
+    again = rendered(tmp_path, first.bundle.text, ipvs=False, images={})
     assert again.adaptations == ()
+    assert as_docker_reads(again.bundle) == as_docker_reads(first.bundle)
 
 
 def test_rendering_leaves_the_stack_as_it_was(tmp_path: Path) -> None:
     stack = load_stack(written(tmp_path))
-    first = render(stack, image_for={"web": "a"}, capabilities=WITHOUT_IPVS)
-    assert render(stack, image_for={"web": "a"}, capabilities=WITHOUT_IPVS) == first
+
+    def made() -> Rendered:
+        return render(
+            stack,
+            environment={},
+            image_for={"web": "a"},
+            named=NAMED,
+            capabilities=Capabilities(ipvs=False),
+        )
+
+    assert made() == made()
 
 
 def test_how_it_is_built_and_what_files_it_names(tmp_path: Path) -> None:
@@ -108,7 +277,23 @@ def test_how_it_is_built_and_what_files_it_names(tmp_path: Path) -> None:
     assert stack.builds["web"].args == (("A", "1"), ("B", "2"))
     assert stack.builds["web"].target == "final"
     assert list(stack.builds) == ["web"]
-    assert stack.files == ("./settings.ini", "more.env", "worker.env")
+    assert stack.env_files == ("more.env", "worker.env")
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("../outside.env", "which is not below its folder"),
+        ("/etc/hostname", "which is not below its folder"),
+        ("missing.env", "names a file that does not exist"),
+    ],
+)
+def test_files_are_read_below_its_folder_only(tmp_path: Path, name: str, what: str) -> None:
+    (tmp_path / "outside.env").write_text("A=1\n")
+    folder = tmp_path / "app"
+    folder.mkdir()
+    with pytest.raises(AppError, match=what):
+        load_stack(written(folder)).read_file(name)
 
 
 @pytest.mark.parametrize(
@@ -117,6 +302,7 @@ def test_how_it_is_built_and_what_files_it_names(tmp_path: Path) -> None:
         ("services: [", "the stack file is not valid YAML", ":1:12"),
         ("version: '3.8'\n", "the stack file has no services", ""),
         ("services:\n  web: hello\n", "the service `web` is no mapping", ":2"),
+        ("services:\n  web:\n    deploy: 3\n", "`deploy` of the service `web` is no mapping", ":3"),
         ("services:\n  a: {image: x}\n  a: {image: y}\n", "is not valid YAML", ":3:3"),
     ],
 )

@@ -99,8 +99,8 @@ def external(
         raise AppError(
             f"the Swarm does not hold what {application} needs: {', '.join(missing)}",
             where=str(stack.path),
-            fix=f"beeyard secret set {application} NAME, or say below `secrets` in beeyard.yml where "
-            "it comes from and run `beeyard up`",
+            fix=f"beeyard secret set {application} NAME, or say below `secrets` in beeyard.yml "
+            "where it comes from and run `beeyard up`",
         )
     return found
 

@@ -38,7 +38,7 @@ _ENDED = ("complete", "failed", "rejected", "orphaned", "shutdown", "remove")
 #: Seconds for which no node may take the task.
 HOMELESS = 30.0
 # Seconds in which a `docker stack deploy` that was interrupted may still do its work.
-_LATE = 3.0
+_LATE = 5.0
 # After which nobody waits any more for a task that has ended.
 _FORGOTTEN = timedelta(minutes=10)
 

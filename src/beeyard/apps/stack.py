@@ -4,7 +4,7 @@ The file is changed as a document (see `compose`), never re-written from values.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -22,6 +22,11 @@ from beeyard.swarm import Capabilities
 #: The least minor version of the format in which what `render` writes is known.
 _LEAST = 8
 _VERSION = re.compile(r"3(?:\.(\d+))?")
+
+_ORDERS = {
+    "start-first": "a new task starts before the old one stops",
+    "stop-first": "each task stops before its successor starts",
+}
 
 
 @dataclass(frozen=True)
@@ -123,6 +128,7 @@ def render(
     image_for: Mapping[str, str],
     named: Mapping[tuple[str, str], str],
     capabilities: Capabilities,
+    single_writers: Collection[str] = (),
 ) -> Rendered:
     """The stack file for this cluster, as `docker stack deploy` takes it.
 
@@ -131,6 +137,7 @@ def render(
                   are to be another than the file says
     named         the Swarm's names of secrets and configs, by section and key
     capabilities  without IPVS, services are found by DNS and publish their ports on their nodes
+    single_writers   services of which two tasks must never run at once
     """
     document = plain(stack.document)
     adaptations: list[str] = []
@@ -143,7 +150,8 @@ def render(
         _fill_environment(service, environment)
         if not capabilities.ipvs:
             adaptations.extend(_without_ipvs(stack, name, service))
-        adaptations.extend(_in_order(name, service, environment))
+        single = name in single_writers
+        adaptations.extend(_in_order(name, service, environment, single=single))
     _name_sections(document, named)
     files = {path: _env_file(stack, path, environment) for path in stack.env_files}
     return Rendered(Bundle(write(document), dict(environment), files), tuple(adaptations))
@@ -241,28 +249,30 @@ def _without_ipvs(stack: Stack, name: str, service: CommentedMap) -> Iterator[st
         )
 
 
-def _in_order(name: str, service: CommentedMap, environment: Mapping[str, str]) -> Iterator[str]:
+def _in_order(
+    name: str, service: CommentedMap, environment: Mapping[str, str], *, single: bool
+) -> Iterator[str]:
     """Docker's default is to stop a task before its successor runs; ours is not, where the file
-    does not say. With ports of the node itself the successor could not start (moby#36934)."""
+    does not say. With ports of the node itself the successor could not start (moby#36934), and of
+    a single writer there must not be two."""
     deploy = _deploy(service)
-    if str(interpolate(str(deploy.get("mode", "replicated")), environment)).endswith("-job"):
+    if interpolate(str(deploy.get("mode", "replicated")), environment).endswith("-job"):
         return
-    order = "stop-first" if publishes_on_host(service) else "start-first"
+    why = ""
+    if publishes_on_host(service):
+        why = "both would need the same port of a node"
+    elif single:
+        why = "both would write the same SQLite file"
+    order = "stop-first" if why else "start-first"
     for section in ("update_config", "rollback_config"):
         if deploy.get(section) is None:
             deploy[section] = CommentedMap()
-        settings = deploy[section]
-        if settings.get("order") is None:
-            settings["order"] = order
-            if section == "update_config" and order == "start-first":
-                yield f"{name}: a new task starts before the old one stops (order start-first)"
-        elif settings["order"] == "start-first" and order == "stop-first":
-            settings["order"] = order
-            if section == "update_config":
-                yield (
-                    f"{name}: each task stops before its successor starts (order stop-first), "
-                    "for both would need the same port of a node"
-                )
+        said = interpolate(str(deploy[section].get("order") or ""), environment)
+        if said == order or (said == "stop-first" and not why):
+            continue
+        deploy[section]["order"] = order
+        if section == "update_config":
+            yield f"{name}: {_ORDERS[order]} (order {order})" + (f", for {why}" if why else "")
 
 
 def publishes_on_host(service: Mapping[str, Any]) -> bool:

@@ -43,8 +43,8 @@ releases.add_to(app)
 scale.add_to(app)
 inside.add_to(app)
 tasks.add_to(app)
+secrets.add_to(app)
 nodes.add_to(app)
-app.add_typer(secrets.app, name="secret")
 app.add_typer(rehearsal.app, name="sandbox")
 
 

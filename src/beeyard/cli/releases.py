@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import asdict
 from typing import Annotated, Literal
 
 import typer
@@ -73,12 +74,13 @@ def deploy(  # noqa: PLR0913, PLR0917 (each is an option of the command line)
     share = parse_share(canary) if canary is not None else None
     request = Request(builder, image, max_failed, share, watch)
     with opened(options, application) as deployer:
-        if plan:
-            _, planned = deployer.plan(request)
-            sys.stdout.write("\n".join(planned.lines()) + "\n")
-            return
-        outcome = deployer.deploy(request)
-    show_outcome(out(), outcome, as_data=options.json)
+        done = deployer.plan(request)[1] if plan else deployer.deploy(request)
+    if isinstance(done, Outcome):
+        show_outcome(out(), done, as_data=options.json)
+    elif options.json:
+        sys.stdout.write(json.dumps(asdict(done), indent=2) + "\n")
+    else:
+        sys.stdout.write("\n".join(done.lines()) + "\n")
 
 
 def rollback(

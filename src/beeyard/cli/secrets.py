@@ -28,12 +28,19 @@ from beeyard.workflows.secrets import (
 
 _COLOURS = {"missing": "red", "next deploy": "yellow", "in use": "green"}
 
-app = typer.Typer(cls=Group, help="An application's secrets: set, listed, removed; never shown.")
+app = typer.Typer(
+    name="secret", cls=Group, help="An application's secrets: set, listed, removed; never shown."
+)
 
 Name = Annotated[
     str,
     typer.Argument(metavar="NAME", help="As the stack file calls it.", autocompletion=secret_names),
 ]
+
+
+def add_to(main: typer.Typer) -> None:
+    """Put `secret` on the command line."""
+    main.add_typer(app)
 
 
 @app.command("set", cls=Command)

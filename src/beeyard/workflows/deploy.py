@@ -39,6 +39,7 @@ from beeyard.apps.contents import SECTIONS, contents, ensure, external
 from beeyard.apps.lock import holder
 from beeyard.apps.releases import ABORT, CANARY, PROMOTE
 from beeyard.config import Application
+from beeyard.config.check import given, single_writers
 from beeyard.config.sections import Task
 from beeyard.errors import AppError, ToolError
 from beeyard.process import Command, CommandFailed
@@ -46,7 +47,7 @@ from beeyard.swarm import Manager
 from beeyard.waiting import Timeout, wait_until
 from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.images import Images, Where
-from beeyard.workflows.site import release_urls, site_of, variables
+from beeyard.workflows.site import release_urls, site_of
 
 #: Seconds that undoing a rollout may take on top of its deadline.
 _UNDOING = 360.0
@@ -192,7 +193,7 @@ class Deployer:
         """The release that the application's folder makes now, and how many images were built."""
         cluster, application = self.hosts.cluster, self._application
         stack = load_stack(application.stack_file(cluster.base))
-        environment = variables(cluster.spec, self.name)
+        environment = given(cluster.spec, self.name)
         images = Images(cluster, self.hosts, self.manager, self.name)
         with cluster.progress.phase(f"{self.name}: build") as phase:
             made = _images_asked_for(stack, request.image)
@@ -212,6 +213,7 @@ class Deployer:
                 image_for=pinned,
                 named=named,
                 capabilities=self.manager.snapshot().capabilities,
+                single_writers=single_writers(cluster.spec, cluster.base, self.name),
             )
             for adaptation in rendered.adaptations:
                 phase.say(adaptation)

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from beeyard.apps import Stack, load_stack
+from beeyard.config.check import given
 from beeyard.config.interpolation import interpolate
 from beeyard.errors import AppError
 from beeyard.swarm import Manager
 from beeyard.swarm.scale import scale
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.nodes import telling
-from beeyard.workflows.site import variables
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def scale_application(
     floor, and says which services have replicas at all. Raises SwarmError if they don't run.
     """
     stack = load_stack(cluster.spec.applications[name].stack_file(cluster.base))
-    environment = variables(cluster.spec, name)
+    environment = given(cluster.spec, name)
     for service, replicas in wanted.items():
         require_allowed(stack, service, replicas, environment)
     with cluster.progress.phase(f"scale {name}") as phase:

@@ -11,10 +11,10 @@ from beeyard.apps.contents import (
     set_secret,
     versions,
 )
+from beeyard.config.check import given
 from beeyard.errors import AppError
 from beeyard.secret import Secret
 from beeyard.workflows.deploy import Deployer
-from beeyard.workflows.site import variables
 
 
 @dataclass(frozen=True)
@@ -124,5 +124,5 @@ def _in_stack_file(deployer: Deployer) -> set[str]:
     """The names of the secrets that the stack file calls external."""
     cluster = deployer.hosts.cluster
     stack = load_stack(cluster.spec.applications[deployer.name].stack_file(cluster.base))
-    names = external_names(stack, variables(cluster.spec, deployer.name))
+    names = external_names(stack, given(cluster.spec, deployer.name))
     return {name for (section, _), name in names.items() if section == "secrets"}

@@ -1,6 +1,6 @@
 """A cluster as applications see it: the seams that `apps` works by, and their addresses."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -9,6 +9,7 @@ from docker import DockerClient
 
 from beeyard.apps import AppUrl, Credentials, Release, Site, Stack, app_urls, load_stack
 from beeyard.config import ClusterSpec
+from beeyard.config.check import given
 from beeyard.process import Runner
 from beeyard.swarm import Manager, Tunnel
 from beeyard.workflows.hosts import Hosts
@@ -34,11 +35,6 @@ def site_of(hosts: Hosts, manager: Manager, application: str) -> Site:
     return Site(manager, hosts.manager, node, engine, credentials, hosts.cluster.clock)
 
 
-def variables(spec: ClusterSpec, name: str) -> Mapping[str, str]:
-    """What `${…}` in an application's stack file is filled with."""
-    return {"DOMAIN": spec.domain, "STACK": name, **spec.applications[name].environment}
-
-
 def release_urls(release: Release, https_port: int) -> list[AppUrl]:
     """A release's addresses, as its stack file routes them."""
     stack = Stack(Path(f"release {release.number}"), release.bundle.document)
@@ -50,7 +46,5 @@ def urls_of(spec: ClusterSpec, base: Path, https_port: int) -> list[AppUrl]:
     return [
         url
         for name, application in spec.applications.items()
-        for url in app_urls(
-            load_stack(application.stack_file(base)), variables(spec, name), https_port
-        )
+        for url in app_urls(load_stack(application.stack_file(base)), given(spec, name), https_port)
     ]

@@ -16,7 +16,7 @@ from beeyard.config.model import ClusterSpec
 from beeyard.config.sections import Application
 from beeyard.errors import ConfigError
 
-__all__ = ["Finding", "Level", "check", "require"]
+__all__ = ["Finding", "Level", "check", "given", "require", "single_writers"]
 
 _PROJECT_CHECKS: tuple[Callable[[Project], Iterator[Finding]], ...] = (
     files.ssh_key,
@@ -73,6 +73,15 @@ def check(
         for look_into in _STACK_CHECKS:
             findings.extend(look_into(project, stack))
     return tuple(sorted(findings, key=lambda finding: finding.level))
+
+
+def single_writers(spec: ClusterSpec, base: Path, name: str) -> frozenset[str]:
+    """The services of the application `name` of which two tasks must never run at once: they keep
+    their data in SQLite. `base` is the folder of beeyard.yml. Raises ConfigError."""
+    application = spec.applications[name]
+    document = Document.read(application.stack_file(base))
+    stack = Stack(name, application, application.folder(base), document, given(spec, name))
+    return frozenset(one.name for one in stack.services if sqlite.uses_sqlite(stack, one))
 
 
 def _stack(
