@@ -23,6 +23,8 @@ _POLL = 0.5
 _TIMEOUT = 10.0
 _SERVER_ERROR = 500
 _NOT_FOUND = 404
+#: The header of the page that stands in for an application under maintenance.
+MAINTENANCE = "X-Beeyard-Maintenance"
 # Traefik's own answer where no router matches.
 _NO_ROUTER = b"404 page not found\n"
 # A forwarder that takes connections for somebody who does not, before TLS has begun.
@@ -42,7 +44,7 @@ class ProbeResult:
     """What one GET of `url` at one `address` gave.
 
     `problem` says why that is no answer; None if it is one. `listening` is False where nothing took
-    the connection.
+    the connection. `maintenance`: the answer is the page that somebody has put up on purpose.
     """
 
     url: str
@@ -52,6 +54,7 @@ class ProbeResult:
     certificate: Certificate | None
     problem: str | None
     listening: bool = True
+    maintenance: bool = False
 
     @property
     def ok(self) -> bool:
@@ -130,15 +133,18 @@ class Asker:
 def ask(asker: Asker) -> ProbeResult:
     """GET once. Never raises for what the other side does."""
     started = asker.clock.monotonic()
-    status, certificate, listening = None, None, True
+    status, certificate, listening, page = None, None, True, False
     try:
         response, certificate = asker.get()
-        status, problem = response.status_code, _problem(response, asker.name)
+        status, page = response.status_code, MAINTENANCE in response.headers
+        problem = None if page else _problem(response, asker.name)
     except httpx.HTTPError as error:
         problem = _in_words(error, asker.name, asker.address, asker.port)
         listening = not _nobody(error)
     seconds = asker.clock.monotonic() - started
-    return ProbeResult(asker.url, asker.address, status, seconds, certificate, problem, listening)
+    return ProbeResult(
+        asker.url, asker.address, status, seconds, certificate, problem, listening, page
+    )
 
 
 class Answer(Protocol):

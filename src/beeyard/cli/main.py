@@ -16,6 +16,7 @@ from beeyard.cli import (
     cluster,
     files,
     inside,
+    maintenance,
     nodes,
     rehearsal,
     releases,
@@ -44,6 +45,7 @@ scale.add_to(app)
 inside.add_to(app)
 tasks.add_to(app)
 secrets.add_to(app)
+maintenance.add_to(app)
 nodes.add_to(app)
 app.add_typer(rehearsal.app, name="sandbox")
 

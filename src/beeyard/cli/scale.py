@@ -36,7 +36,7 @@ def scale(
     """
     options: Options = context.obj
     numbers = dict(_number(context, text) for text in wanted)
-    with opened(options, application) as deployer:
+    with opened(options, application) as deployer, deployer.locked("scale"):
         done = scale_application(deployer.hosts.cluster, deployer.manager, application, numbers)
     if options.json:
         sys.stdout.write(json.dumps([asdict(one) for one in done], indent=2) + "\n")

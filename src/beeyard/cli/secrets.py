@@ -53,10 +53,10 @@ def set_(
         typer.Option("--from-file", metavar="FILE", help="Take the value from this file."),
     ] = None,
 ) -> None:
-    """Give a secret a value: asked for on a terminal, else read from standard input or a file.
+    """Give a secret a value, typed on a terminal, or from standard input or a file.
 
-    What runs keeps the value that it has; the next deploy brings the new one. Line ends at the end
-    of the value are left out.
+    What runs keeps the value that it has; the next deploy brings the new one.
+    Line ends at the end of the value are left out.
 
     [bold]Examples[/bold]
     beeyard secret set timeoff timeoff_secret_key

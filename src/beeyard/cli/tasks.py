@@ -43,10 +43,11 @@ def run(
         ),
     ] = None,
 ) -> None:
-    """Run a command once, in a container of its own like a service's; its exit code becomes ours.
+    """Run a command once, in a container like a service's; its exit code becomes ours.
 
-    It has that service's image, environment, networks, secrets and configs, and is gone afterwards.
-    The command takes the place of the service's own, behind the entry point of the image.
+    It has the service's image, environment, networks, secrets and configs, and is
+    gone afterwards. The command takes the place of the service's own, behind the
+    entry point of the image.
 
     [bold]Examples[/bold]
     beeyard run timeoff web -- migrate

@@ -159,7 +159,7 @@ def _url(answer: ProbeResult) -> UrlStatus:
         address=answer.address,
         ok=answer.ok,
         listening=answer.listening,
-        answer=answer.problem or str(answer.status),
+        answer=answer.problem or f"{answer.status}{' maintenance' * answer.maintenance}",
         issuer=answer.certificate.issuer if answer.certificate else None,
         expires=answer.certificate.expires.isoformat() if answer.certificate else None,
     )

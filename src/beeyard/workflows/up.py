@@ -26,6 +26,7 @@ from beeyard.workflows.make import (
     secrets_of,
     swarm_of,
 )
+from beeyard.workflows.nodes import rebalanced
 from beeyard.workflows.verify import await_infrastructure, await_urls
 
 #: Seconds in which a node that was there before, and still is, lets us in.
@@ -64,6 +65,7 @@ def up(cluster: Cluster, confirm: Confirm, where: Where = "manager") -> UpResult
                 progress=lambda seen: phase.say(f"{seen.service}: {seen.note or 'runs'}"),
             )
             phase.result = f"{len(snapshot.services)} run"
+        changes += len(rebalanced(cluster, manager))
     with cluster.progress.phase("addresses") as phase:
         answers = await_urls(cluster, hosts.outputs, left_out, phase)
         phase.result = f"{sum(answer.ok for answer in answers)} answer over verified TLS"
