@@ -19,6 +19,8 @@ P99_RATIO = 1.5
 #: Of everything else.
 _ROUNDS = 3
 
+_CANARY = ("--canary", "10%", "--watch", "30")
+
 #: What is done, once for each measurement of it; between them it may prepare the next.
 Actions = Iterable[Callable[[], object]]
 
@@ -65,7 +67,7 @@ def measure(yard: Yard) -> Iterator[Row]:
         "rollback": [lambda: yard.run("rollback", NAME)] * _ROUNDS,
         "scaling": _scalings(yard),
         "drain": _drains(yard),
-        "canary": _updates(application, _ROUNDS, "--canary", "10%"),
+        "canary": _updates(application, _ROUNDS, *_CANARY),
     }
     for name, actions in others.items():
         yield from _rows(name, watch(application, load, actions))

@@ -43,7 +43,11 @@ def as_json(machine: Mapping[str, object], rows: Sequence[Row]) -> str:
 def _cells(row: Row) -> tuple[str, str, str, str, str]:
     goal = "-" if row.goal is None else f"≤ {row.goal:g} {row.unit}"
     holds = {True: "yes", False: "NO", None: "-"}[row.holds]
-    return (row.name, f"{row.value:.3g} {row.unit}".rstrip(), goal, holds, row.note)
+    return (row.name, f"{_figure(row.value)} {row.unit}".rstrip(), goal, holds, row.note)
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

@@ -47,8 +47,11 @@ def pem(made: x509.Certificate) -> str:
 
 @dataclass
 class Site:
-    """A TLS server at 127.0.0.1. `status` and `body` are what it answers, when `answers` is set;
-    `asked` counts the requests."""
+    """A TLS server at 127.0.0.1. `status` and `body` are what it answers, when `answers` is set.
+
+    asked   how many requests came
+    seen    their paths, with the header `X-Probe`
+    """
 
     port: int
     root: str
@@ -56,6 +59,7 @@ class Site:
     body: bytes = b"hello"
     host: str | None = None
     asked: int = 0
+    seen: set[tuple[str, str | None]] = field(default_factory=set)
     answers: threading.Event = field(default_factory=threading.Event)
 
 
@@ -85,6 +89,7 @@ def sites(folder: Path) -> Iterator[Callable[..., Site]]:
             def do_GET(self) -> None:
                 site.host = self.headers["Host"]
                 site.asked += 1
+                site.seen.add((self.path, self.headers["X-Probe"]))
                 site.answers.wait()
                 self.send_response(site.status)
                 self.send_header("Content-Length", str(len(site.body)))

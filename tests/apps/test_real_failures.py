@@ -68,7 +68,6 @@ def failed(shop: Team) -> AppError:
     """Deploys, which fails; the verdict is kept."""
     with pytest.raises(AppError) as caught:
         shop.deploy()
-    print(caught.value.as_dict())
     number, word = list(shop.verdicts.items())[-1]
     assert word == "failed"
     assert caught.value.what.startswith(f"release {number} of shop failed")
@@ -80,7 +79,6 @@ def refused(shop: Team) -> BeeyardError:
     before, releases = shop.tasks, shop.verdicts
     with pytest.raises(BeeyardError) as caught:
         shop.deploy()
-    print(caught.value.as_dict())
     assert shop.tasks == before
     new = {number: word for number, word in shop.verdicts.items() if number not in releases}
     if new:
@@ -167,18 +165,21 @@ def test_an_image_that_does_not_exist_is_refused(shop: Team, real_swarm: Any) ->
 def test_a_registry_that_is_down_is_named(
     shop: Team, real_swarm: Any, engine: DockerClient
 ) -> None:
-    new = push_image(real_swarm, "unreached:1")
+    deaf = f"{real_swarm.registry.partition(':')[0]}:5001/tiny:1"
+    change(shop, real_swarm, image=deaf)
+    error = refused(shop)
+    assert error.what == "the registry did not say whether it has the image"
+    assert error.where == deaf
+    assert "connection refused" in str(error.why)
+
+    change(shop, real_swarm, image=push_image(real_swarm, "unreached:1"))
     with shop.locked("look") as (_, entries):
-        change(shop, real_swarm, image=new)
-        digest = shop.candidate(entries).images["web"]
+        by_digest = shop.candidate(entries).images["web"]
+    change(shop, real_swarm, image=by_digest)
     with registry_stopped(engine):
         error = refused(shop)
-        assert error.what == "the registry did not say whether it has the image"
-        assert error.where == new
-        change(shop, real_swarm, image=digest)
-        error = refused(shop)
-        assert f"{digest} could not be pulled on worker-" in str(error.why)
-        assert "see that the registry runs" in str(error.fix)
+    assert f"{by_digest} could not be pulled on worker-" in str(error.why)
+    assert "see that the registry runs" in str(error.fix)
 
 
 def test_a_missing_secret_is_named(shop: Team, real_swarm: Any) -> None:
@@ -318,7 +319,6 @@ def test_a_network_that_is_cut_is_said_and_then_undone(shop: Team, real_swarm: A
     change(shop, real_swarm, environment={"NEW": "cut"})
     with halted(shop, "switch+") as other, cut_off(other.tunnel):
         code, said = other.go_on()
-    print(said)
     assert code == 9
     assert "and release" in said
     assert "could not be brought back: " in said
@@ -366,7 +366,6 @@ def test_a_manager_that_restarts_is_said_and_then_undone(shop: Team, real_swarm:
             code, said = other.go_on()
         finally:
             node.run(Command(["systemctl", "start", "docker"]))
-    print(said)
     assert code == 9
     assert "could not be brought back: " in said
     wait_until(lambda: leads(shop.manager), clock=SystemClock(), deadline=60)

@@ -1,6 +1,6 @@
 """A team's stack file, and what becomes of it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,7 @@ def rendered(
     ipvs: bool = True,
     images: Mapping[str, str] | None = None,
     environment: Mapping[str, str] | None = None,
+    single_writers: Collection[str] = (),
 ) -> Rendered:
     return render(
         load_stack(written(folder, text)),
@@ -68,6 +69,7 @@ def rendered(
         image_for={"web": "r/web@sha256:1"} if images is None else images,
         named=NAMED,
         capabilities=Capabilities(ipvs=ipvs),
+        single_writers=single_writers,
     )
 
 
@@ -232,8 +234,38 @@ services:
         "says": ("stop-first", "stop-first"),
         "routed": ("start-first", "start-first"),
     }
-    assert [line.partition(": ")[0] for line in made.adaptations] == ["says", "routed"]
-    assert "both would need the same port of a node" in made.adaptations[0]
+    assert [line.partition(": ")[0] for line in made.adaptations] == ["silent", "says", "routed"]
+    assert made.adaptations[0] == (
+        "silent: each task stops before its successor starts (order stop-first), "
+        "for both would need the same port of a node"
+    )
+
+
+def test_of_a_single_writer_there_are_never_two(tmp_path: Path) -> None:
+    text = """\
+services:
+  silent: {image: a}
+  says: {image: a, deploy: {update_config: {order: "${ORDER}"}}}
+  knows: {image: a, deploy: {update_config: {order: stop-first}}}
+  many: {image: a}
+"""
+    made = rendered(
+        tmp_path,
+        text,
+        images={},
+        environment={"ORDER": "start-first"},
+        single_writers=("silent", "says", "knows"),
+    )
+    services = as_docker_reads(made.bundle)["services"]
+    assert {name: order(service["deploy"]) for name, service in services.items()} == {
+        "silent": ("stop-first", "stop-first"),
+        "says": ("stop-first", "stop-first"),
+        "knows": ("stop-first", "stop-first"),
+        "many": ("start-first", "start-first"),
+    }
+    why = "(order stop-first), for both would write the same SQLite file"
+    said = [line.partition(": ")[0] for line in made.adaptations if line.endswith(why)]
+    assert said == ["silent", "says"]
 
 
 def test_without_ipvs_names_and_ports_are_the_tasks_own_and_that_is_said(tmp_path: Path) -> None:
@@ -246,7 +278,7 @@ def test_without_ipvs_names_and_ports_are_the_tasks_own_and_that_is_said(tmp_pat
         {"target": 8000, "published": "${PORT:-80}", "protocol": "tcp", "mode": "host"}
     ]
     said = [line.partition(": ")[0] for line in made.adaptations]
-    assert said == ["web", "web", "worker", "worker"]
+    assert said == ["web", "web", "web", "worker", "worker"]
     assert "no IPVS" in made.adaptations[0]
 
 

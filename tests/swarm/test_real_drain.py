@@ -109,6 +109,14 @@ def test_what_can_go_nowhere_is_left_alone(real_swarm: Any, manager: Manager) ->
         assert node_spec(manager, "worker-1")["Availability"] == "active"
 
 
+def test_a_command_that_runs_once_is_not_begun_anew(real_swarm: Any, manager: Manager) -> None:
+    with service(real_swarm, manager, "once", "--restart-condition=none"):
+        (node,) = nodes_of(manager, "once")
+        with pytest.raises(SwarmError, match=f"{node} can't be drained") as caught:
+            drain(manager, node)
+        assert caught.value.why == "once runs there to its end, and would begin anew elsewhere"
+
+
 def test_a_drain_for_which_there_is_no_room_is_undone(real_swarm: Any, manager: Manager) -> None:
     large = ("--reserve-memory=15g", "--update-delay=1s", "--update-order=start-first")
     with service(real_swarm, manager, "large", "--replicas=3", *large):

@@ -49,7 +49,7 @@ def plain(node: Any) -> Any:
 
 
 def texts_changed(node: Any, change: Callable[[str], str]) -> Any:
-    """A copy of `node` with `change` applied to every text in it, keys left out. Quotes stay, unless
+    """A copy of `node` with `change` applied to every text in it, but for keys. Quotes stay, unless
     `change` gives a text with quotes of its own."""
     if isinstance(node, Mapping):
         copy = CommentedMap()

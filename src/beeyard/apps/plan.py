@@ -175,7 +175,8 @@ def _due(level: list[str], due: set[str]) -> tuple[str, ...]:
 
 
 def _order(entry: Mapping[str, Any]) -> str:
-    return str((entry.get("deploy") or {}).get("update_config", {}).get("order", "stop-first"))
+    settings = (entry.get("deploy") or {}).get("update_config") or {}
+    return str(settings.get("order", "stop-first"))
 
 
 def _said(bundle: Bundle) -> dict[str, int]:

@@ -43,7 +43,9 @@ from beeyard.config.check import given, single_writers
 from beeyard.config.sections import Task
 from beeyard.errors import AppError, ToolError
 from beeyard.process import Command, CommandFailed
-from beeyard.swarm import Manager
+from beeyard.swarm import Manager, Snapshot
+from beeyard.swarm.exclusion import DRAINING
+from beeyard.swarm.rebalance import REBALANCING
 from beeyard.waiting import Timeout, wait_until
 from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.images import Images, Where
@@ -239,9 +241,9 @@ class Deployer:
 
     def _plan(self, release: Release, before: Entry | None) -> Plan:
         definitions = before.verdict.definitions if before and before.verdict else {}
-        return planned(
-            release, before.release if before else None, self.manager.snapshot(), definitions
-        )
+        snapshot = self.manager.snapshot()
+        _require_calm(snapshot, self.name)
+        return planned(release, before.release if before else None, snapshot, definitions)
 
     def _roll_out(
         self, release: Release, plan: Plan, lock: Lock, before: Entry | None, request: Request
@@ -321,6 +323,26 @@ class Deployer:
         """A part of the work, shown as a phase; the last that is said of it is its result."""
         with self.hosts.cluster.progress.phase(f"{self.name}: {name}") as phase:
             yield phase.say
+
+
+def _require_calm(snapshot: Snapshot, application: str) -> None:
+    """Raise AppError while tasks are being moved: what keeps count of that are labels and
+    constraints of services, which a deploy would overwrite."""
+    for node in snapshot.nodes:
+        if DRAINING in node.labels:
+            raise AppError(
+                f"{node.name} is being drained",
+                why="a deploy now would undo a part of that",
+                fix=f"finish it with `beeyard node drain {node.name}`, or undo it with "
+                f"`beeyard node activate {node.name}`; then run the command again",
+            )
+    for service in snapshot.stack(application):
+        if REBALANCING in service.labels:
+            raise AppError(
+                f"{service.name} is being rebalanced",
+                why="it has one replica more for the moment",
+                fix="finish it with `beeyard rebalance`; then run the command again",
+            )
 
 
 def _same(new: Release, old: Release) -> bool:
