@@ -47,6 +47,7 @@ from beeyard.errors import BeeyardError
 from beeyard.errors import render as in_words
 from beeyard.process import Command, LocalRunner, SshRunner
 from beeyard.swarm import Manager, Service, Tunnel
+from beeyard.waiting import SystemClock, wait_until
 
 LOCAL = LocalRunner()
 MANAGER = "manager-1"
@@ -259,6 +260,14 @@ def remove_application(place: Place, manager: Manager, name: str) -> None:
         api.remove_config(config["ID"])
     for secret in api.secrets(filters=mine):
         api.remove_secret(secret["ID"])
+
+    def is_gone() -> bool:
+        # Tasks outlive their service for as long as their containers stop.
+        tasks = api.tasks(filters={"label": [f"com.docker.stack.namespace={name}"]})
+        networks = manager.snapshot().networks
+        return not tasks and f"{name}_default" not in {network.name for network in networks}
+
+    wait_until(is_gone, clock=SystemClock(), deadline=60, interval=0.3)
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""One service on a real Swarm from release to release: what it is given, how many there are of it."""
+"""One service on a real Swarm from release to release: what it is given, and how many."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -58,7 +58,7 @@ def environments(trio: Team) -> dict[str, list[str]]:
 
 
 def new(*names: str, **more: Any) -> dict[str, dict[str, Any]]:
-    return {name: {"environment": {"NEW": "yes"}, **more} for name in names}
+    return {name: {"environment": {"NEW": "yes"}} | more for name in names}
 
 
 def test_services_switch_in_order_and_the_others_wait(trio: Team, real_swarm: Any) -> None:
@@ -85,8 +85,9 @@ def test_a_failure_in_a_later_wave_brings_the_earlier_ones_back(
     trio: Team, real_swarm: Any
 ) -> None:
     before, said = trio.tasks, environments(trio)
-    broken = new("data", "agent") | {"api": {"command": EXITS}} | new("page")
-    trio.write(services(real_swarm, **broken, extra={}) | {"extra": web(real_swarm.tiny)})
+    broken = new("data", "agent", "page", environment={"BROKEN": "yes"})
+    broken["api"] = {"command": EXITS}
+    trio.write(services(real_swarm, **broken) | {"extra": web(real_swarm.tiny)})
     with pytest.raises(AppError) as caught:
         trio.deploy()
     error = caught.value
@@ -106,7 +107,7 @@ def test_a_failure_in_a_later_wave_brings_the_earlier_ones_back(
 
 def test_what_was_killed_between_waves_is_brought_back(trio: Team, real_swarm: Any) -> None:
     said = environments(trio)
-    trio.write(services(real_swarm, **new("data", "page", replicas=2)))
+    trio.write(services(real_swarm, **new("data", "page", replicas=2, environment={"K": "9"})))
     with halted(trio, "wave 2") as other:
         other.kill()
     assert trio.services["data"].wanted == 2
@@ -118,16 +119,16 @@ def test_what_was_killed_between_waves_is_brought_back(trio: Team, real_swarm: A
 
 
 def test_a_service_that_is_left_out_goes_last_and_comes_back(trio: Team, real_swarm: Any) -> None:
-    left = {n: s for n, s in services(real_swarm, data={"environment": {"X": "1"}}).items()}
-    del left["agent"]
-    trio.write(left)
+    whole = services(real_swarm, **new("data", "page", environment={"NEW": "other"}))
+    left = {name: service for name, service in whole.items() if name != "agent"}
     agents = trio.tasks["agent"]
-    with halted(trio, "switch+") as other:
+    trio.write(left)
+    with halted(trio, "wave 2+") as other:
         assert trio.tasks["agent"] == agents
         assert other.go_on() == (0, "")
     assert set(trio.tasks) == {"api", "data", "page"}
 
-    trio.write(services(real_swarm, data={"environment": {"X": "1"}}))
+    trio.write(whole)
     trio.deploy()
     trio.write(left)
     trio.post_deploy = Hook("data", ("/bin/sh", "-c", "echo where are the agents; exit 1"), 30)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,3 +32,11 @@ def cluster(yard: Yard) -> Iterator[Running]:
 def ca(cluster: Running) -> Path:
     """The certificate of the sandbox's CA, where the command line says that it is."""
     return Path(cluster.yard.run("sandbox", "ca").strip())
+
+
+@pytest.fixture(scope="session")
+def sandbox(cluster: Running) -> dict[str, Any]:
+    """What `sandbox status` says of it."""
+    found = cluster.yard.json("sandbox", "status", NAME)
+    assert isinstance(found[0], dict)
+    return found[0]

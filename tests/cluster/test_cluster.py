@@ -3,28 +3,18 @@
 import json
 import socket
 import ssl
-import subprocess
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
-import psutil
 import pytest
 
-from cluster.yard import CIDR, DOMAIN, NAME, Running, Yard, leftovers
+from cluster.yard import DOMAIN, Running, Yard
 
 pytestmark = pytest.mark.cluster
 PROJECTS = ("elastic_ips", "swarm_cluster", "efs", "database", "dns")
 PLAYBOOKS = ("deploy_swarm", "configure_efs", "deploy_infra", "provision_apps")
-
-
-@pytest.fixture(scope="module")
-def sandbox(cluster: Running) -> dict[str, Any]:
-    """What `sandbox status` says of it."""
-    found = cluster.yard.json("sandbox", "status", NAME)
-    assert isinstance(found[0], dict)
-    return found[0]
 
 
 def test_up_says_what_it_made(cluster: Running) -> None:
@@ -158,35 +148,3 @@ def test_up_again_changes_nothing(cluster: Running) -> None:
     before = cluster.docker_on("manager-1", "service", "ps", "-q", "timeoff_web")
     assert cluster.yard.json("up", "--yes")["changes"] == 0
     assert cluster.docker_on("manager-1", "service", "ps", "-q", "timeoff_web") == before
-
-
-def test_down_leaves_nothing(cluster: Running, sandbox: dict[str, Any]) -> None:
-    ports = (sandbox["http_port"], sandbox["https_port"], urlsplit(sandbox["endpoint"]).port)
-    supervised = [process for process in psutil.process_iter() if NAME in _arguments(process)]
-    assert supervised
-    assert leftovers()
-    cluster.yard.run("down", "--yes")
-    assert leftovers() == []
-    for port in ports:
-        with socket.socket() as probe:
-            assert probe.connect_ex(("127.0.0.1", port)) != 0, port
-    assert not [process for process in supervised if _lives(process)]
-    routes = subprocess.run(["ip", "route"], capture_output=True, text=True, check=True).stdout
-    assert CIDR.removesuffix(".0.0/16") not in routes
-
-
-def _lives(process: psutil.Process) -> bool:
-    """Whether it still runs; one that merely waits for its parent to ask after it does not."""
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def _arguments(process: psutil.Process) -> str:
-    """What a process was started with, where it belongs to a beeyard."""
-    try:
-        text = " ".join(process.cmdline())
-    except psutil.Error:
-        return ""
-    return text if "beeyard" in text else ""

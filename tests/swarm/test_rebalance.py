@@ -49,7 +49,6 @@ def test_only_those_that_gain_are_planned() -> None:
         {"update": Update("updating", "")},
         {"update": Update("paused", "")},
         {"wanted": 4},
-        {"spread": True},
         {"labels": {KEPT_OFF: "x"}},
         {"labels": {REBALANCING: "3"}},
         {"constraints": ("node.hostname!=worker-2",)},
@@ -57,6 +56,19 @@ def test_only_those_that_gain_are_planned() -> None:
 )
 def test_what_is_not_moved(changes: dict[str, Any]) -> None:
     assert plan_rebalance(swarm(service("shop", *CROWDED, **changes))).shifts == ()
+
+
+@pytest.mark.parametrize(
+    ("zones", "moves"),
+    [(("a", "b", "c"), 1), (("a", "a", "a"), 1), (("a", "a", "b"), 0)],
+)
+def test_a_preference_is_kept_where_to_spread_over_nodes_is_to_spread_over_it(
+    zones: tuple[str, ...], moves: int
+) -> None:
+    names = ("manager-1", "worker-1", "worker-2")
+    nodes = [node(name, labels={"zone": zone}) for name, zone in zip(names, zones, strict=True)]
+    seen = swarm(service("shop", *CROWDED, spread=("node.labels.zone",)), nodes=tuple(nodes))
+    assert sum(shift.moves for shift in plan_rebalance(seen).shifts) == moves
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ def _row(entry: Entry) -> tuple[str | Text, ...]:
         commit[:12] + ("+" if commit.endswith("+") else ""),
         ", ".join(sorted(_short(image) for image in set(release.images.values()))),
         Text(word, style=colour),
-        reason,
+        reason.partition("\n")[0],
     )
 
 

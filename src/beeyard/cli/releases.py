@@ -66,7 +66,8 @@ def deploy(  # noqa: PLR0913, PLR0917 (each is an option of the command line)
 
     [bold]Examples[/bold]
     beeyard deploy timeoff
-    beeyard deploy timeoff --image registry.example.com/timeoff:1.4.2 --max-failed 0
+    beeyard deploy timeoff --image registry.example.com/timeoff:1.4.2
+    beeyard deploy timeoff --max-failed 0
     beeyard deploy timeoff --canary 10% --watch 300
     beeyard deploy timeoff --plan
     """

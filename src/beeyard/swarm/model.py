@@ -109,8 +109,8 @@ class Service:
 
     `healthcheck`: the service itself defines one (its image may as well, which managers can't see).
     `version` grows with every update, `definition` (a hash) differs only where the service does.
-    `update_order` is None where the definition says nothing of updates; `spread`: it has placement
-    preferences of its own; `restart`: when an ended task is begun again (`none`, `on-failure`,
+    `update_order` is None where the definition says nothing of updates; `spread`: what its
+    placement preferences name; `restart`: when an ended task is begun again (`none`, `on-failure`,
     `any`).
     """
 
@@ -131,7 +131,7 @@ class Service:
     version: int
     definition: str
     update_order: str | None = None
-    spread: bool = False
+    spread: tuple[str, ...] = ()
     restart: str = "any"
 
     @property

@@ -11,11 +11,12 @@ def allows(constraints: Sequence[str], node: Mapping[str, Any]) -> bool:
 
     Raises ValueError for an expression that is none.
     """
-    attributes = _attributes(node)
-    return all(Constraint.parse(constraint).holds(attributes) for constraint in constraints)
+    found = attributes(node)
+    return all(Constraint.parse(constraint).holds(found) for constraint in constraints)
 
 
-def _attributes(node: Mapping[str, Any]) -> dict[str, str]:
+def attributes(node: Mapping[str, Any]) -> dict[str, str]:
+    """What placement can go by, such as `node.labels.zone`, with the node's values."""
     spec, description = node["Spec"], node.get("Description", {})
     platform = description.get("Platform", {})
     labels = {

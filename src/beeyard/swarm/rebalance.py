@@ -8,7 +8,8 @@ started before another stops. A forced update would replace all of them, and may
 it began: its old tasks still count while it places the new ones.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from beeyard.errors import SwarmError
@@ -17,7 +18,8 @@ from beeyard.swarm.drain_plan import find_node, live_tasks, takers, unfinished, 
 from beeyard.swarm.exclusion import DRAINING, KEPT_OFF, Leaving, close, keep_off, reopen
 from beeyard.swarm.failure import Progress
 from beeyard.swarm.manager import Manager
-from beeyard.swarm.model import Service, Snapshot
+from beeyard.swarm.model import Node, Service, Snapshot
+from beeyard.swarm.placement import attributes
 from beeyard.swarm.services import Spec, change_service, label, scaled, with_labels
 from beeyard.swarm.waiter import MOVING, Waiter
 from beeyard.waiting import Clock, SystemClock
@@ -101,11 +103,24 @@ def _shifts(snapshot: Snapshot) -> Iterator[Shift]:
     if any(DRAINING in node.labels for node in snapshot.nodes):
         return
     for service in snapshot.services:
-        if service.mode != "replicated" or service.spread or _is_busy(service):
+        if service.mode != "replicated" or _is_busy(service):
+            continue
+        if not _is_even(service, takers(snapshot, service)):
             continue
         counts = _counts(snapshot, service)
         if moves := moves_of(counts):
             yield Shift(service.name, counts, moves)
+
+
+def _is_even(service: Service, nodes: Sequence[Node]) -> bool:
+    """Whether to spread tasks over nodes is to spread them over what the service's placement
+    preferences name: where each zone, say, has as many nodes as another. Else Swarm, which places
+    by preference, and takes away by node, would work against itself."""
+    for descriptor in service.spread:
+        sizes = Counter(attributes(node.described).get(descriptor, "") for node in nodes)
+        if len(set(sizes.values())) > 1:
+            return False
+    return True
 
 
 def _is_busy(service: Service) -> bool:

@@ -117,7 +117,10 @@ def _service(
         version=raw["Version"]["Index"],
         definition=_definition(spec),
         update_order=(spec.get("UpdateConfig") or {}).get("Order"),
-        spread=bool((template.get("Placement") or {}).get("Preferences")),
+        spread=tuple(
+            preference["Spread"]["SpreadDescriptor"]
+            for preference in (template.get("Placement") or {}).get("Preferences") or ()
+        ),
         restart=(template.get("RestartPolicy") or {}).get("Condition") or "any",
     )
 
