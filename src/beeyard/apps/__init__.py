@@ -16,10 +16,11 @@ from beeyard.apps.lock import Lock
 from beeyard.apps.oneoff import Ended, run_once
 from beeyard.apps.plan import Plan, planned
 from beeyard.apps.probe import Certificate, ProbeResult, answered, await_answer, probe
+from beeyard.apps.recovery import recover
 from beeyard.apps.registry import Credentials, registry_login
 from beeyard.apps.release import Hook, Origin, Receipt, Release, Verdict
 from beeyard.apps.releases import Entry, Releases, chosen, current, next_number, unfinished
-from beeyard.apps.rollout import Rollout, Terms, Trial, recover
+from beeyard.apps.rollout import Rollout, Terms, Trial
 from beeyard.apps.site import Say, Site, Stage
 from beeyard.apps.stack import Rendered, Stack, load_stack, render
 from beeyard.apps.traffic import Prober, Traffic

@@ -171,6 +171,17 @@ def names_with_versions(secrets: Iterable[str]) -> set[str]:
     return {match[1] for match in map(_VERSION.fullmatch, secrets) if match}
 
 
+def made_by(client: DockerClient, application: str, section: Section) -> set[str]:
+    """The names of what releases of an application brought, without what others made and without
+    the version of each secret that the next release gets. Raises SwarmError."""
+    with in_words(f"the Swarm did not say which {section} it holds"):
+        raws = getattr(cast(Any, client.api), section)(
+            filters={"label": [f"{APPLICATION}={application}"]}
+        )
+    latest = {one.name: one.version for one in versions(client, application)}
+    return {str(raw["Spec"]["Name"]) for raw in raws} - set(latest.values())
+
+
 def remove(client: DockerClient, section: Section, names: Iterable[str]) -> list[str]:
     """Remove these from the Swarm; gives those that went. One that a service uses stays."""
     gone: list[str] = []

@@ -8,9 +8,13 @@ from docker import DockerClient
 
 from beeyard.apps.build import app_error, follow
 from beeyard.apps.registry import Credentials, remote_digest
+from beeyard.apps.release import Release
 from beeyard.apps.site import Site
+from beeyard.config.interpolation import interpolate
 from beeyard.errors import AppError, BeeyardError
 from beeyard.process import Command
+from beeyard.swarm import Snapshot
+from beeyard.swarm.placement import allows
 
 _AT_ONCE = 8
 
@@ -50,6 +54,22 @@ def pinned(client: DockerClient, reference: str, credentials: Credentials | None
     return f"{reference}@{digest}"
 
 
+def images_by_node(release: Release, snapshot: Snapshot) -> dict[str, set[str]]:
+    """The images that each node may have to run. Pure."""
+    wanted: dict[str, set[str]] = {}
+    able = [n for n in snapshot.nodes if n.state == "ready" and n.availability == "active"]
+    for name, entry in release.bundle.services.items():
+        placement = (entry.get("deploy") or {}).get("placement") or {}
+        constraints = [
+            interpolate(str(one), release.bundle.environment)
+            for one in placement.get("constraints") or ()
+        ]
+        for node in able:
+            if allows(constraints, node.described):
+                wanted.setdefault(node.name, set()).add(release.images[name])
+    return wanted
+
+
 def pull(
     site: Site,
     wanted: Mapping[str, Iterable[str]],
@@ -75,7 +95,7 @@ def pull(
 
 
 def _has(site: Site, node: str, image: str) -> bool:
-    argv = ["docker", "image", "inspect", "--format", "{{.Id}}", _pullable(image)]
+    argv = ["docker", "image", "inspect", "--format", "{{.Id}}", by_digest(image)]
     return site.node(node).run(Command(argv, timeout=60), check=False).code == 0
 
 
@@ -84,7 +104,7 @@ def _pull(engine: DockerClient, image: str, credentials: Credentials | None, nod
     try:
         with app_error(what):
             stream = cast(Any, engine.api).pull(
-                _pullable(image),
+                by_digest(image),
                 auth_config=credentials.auth_config() if credentials else {},
                 stream=True,
                 decode=True,
@@ -96,8 +116,8 @@ def _pull(engine: DockerClient, image: str, credentials: Credentials | None, nod
         ) from error
 
 
-def _pullable(image: str) -> str:
-    """Engines pull by tag or by digest: the digest decides."""
+def by_digest(image: str) -> str:
+    """A reference without its tag where it has a digest: engines pull by one of them only."""
     return f"{repository_of(image)}@{image.partition('@')[2]}" if "@" in image else image
 
 

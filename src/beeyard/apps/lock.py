@@ -153,9 +153,9 @@ class Lock:
             return
         holder, version = _holder(found), found["Version"]["Index"]
         start = self.clock.monotonic()
+        if not holder.is_gone():
+            self.say(f"waiting to see whether it lives: {holder}")
         while not holder.is_gone() and self.clock.monotonic() - start < GONE:
-            if self.clock.monotonic() == start:
-                self.say(f"waiting to see whether it lives: {holder}")
             self.clock.sleep(_POLL)
             found = self._look()
             if found is None:

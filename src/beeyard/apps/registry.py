@@ -11,6 +11,7 @@ from docker.errors import APIError, ImageNotFound, NotFound
 from beeyard.errors import AppError
 from beeyard.process import Command, Runner
 from beeyard.secret import Secret
+from beeyard.swarm import in_words
 
 _ROOT = "/root/.docker/config.json"
 
@@ -69,6 +70,53 @@ def remote_digest(
             fix="see that the registry runs, and that the managers are signed in to it "
             "(`beeyard provision`)",
         ) from error
+
+
+def delete_remote(
+    client: DockerClient, runner: Runner, reference: str, credentials: Credentials | None
+) -> None:
+    """Delete an image, named by digest, from its registry, with all of its tags. One that is not
+    there is no mistake.
+
+    `runner` is on a manager, where the registry's name and certificate are known. Raises AppError
+    if the registry refuses. Source: distribution, "HTTP API V2", "Deleting an Image".
+    """
+    repository, _, digest = reference.partition("@")
+    host, _, name = repository.partition("/")
+    flags = ["--silent", "--show-error", "--request", "DELETE", "--max-time", "60"]
+    shown = ["--output", "/dev/null", "--write-out", "%{http_code}"]
+    url = f"{_scheme(client, host)}://{host}/v2/{name}/manifests/{digest}"
+    # By standard input, for everybody on the node sees a command line.
+    command = Command(
+        ["curl", "--config", "-", *flags, *shown, url],
+        input=_curl_user(credentials).encode(),
+        timeout=90,
+    )
+    said = runner.run(command, check=False)
+    status = said.stdout.strip()
+    if status not in ("202", "404"):
+        raise AppError(
+            f"{reference} could not be deleted from its registry",
+            where=host,
+            why=said.stderr.strip() or f"it answered {status}",
+            fix="see that the registry runs and lets images be deleted (storage.delete.enabled)",
+        )
+
+
+def _scheme(client: DockerClient, host: str) -> str:
+    """As the engine speaks to it: `insecure-registries` are asked without TLS."""
+    with in_words("the engine did not say which registries it trusts"):
+        indexes = client.info()["RegistryConfig"]["IndexConfigs"]
+    return "https" if indexes.get(host, {}).get("Secure", True) else "http"
+
+
+def _curl_user(credentials: Credentials | None) -> str:
+    """A line of curl's configuration. Source: curl(1), `--config`."""
+    if credentials is None:
+        return ""
+    text = f"{credentials.username}:{credentials.password.reveal()}"
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'user = "{escaped}"\n'
 
 
 def _credentials(text: str, registry: str, path: str) -> Credentials | None:

@@ -24,6 +24,8 @@ _CONFLICT = 409
 
 #: Phases of a rollout up to which nothing that runs has been touched.
 PREPARING, SWITCHING = "preparing", "switching"
+#: The phase in which every service has been switched and was seen to run.
+VERIFYING = "verifying"
 #: While a canary is watched; and what somebody wants to become of it, told to whoever watches.
 CANARY, PROMOTE, ABORT = "canary", "promote", "abort"
 
@@ -123,6 +125,13 @@ class Releases:
                     why="another deploy made it meanwhile",
                     fix="see `beeyard releases`, then run the command again",
                 ) from error
+
+
+def applications(client: DockerClient) -> list[str]:
+    """The applications of which releases are kept. Raises SwarmError."""
+    with in_words("the Swarm did not say which releases it holds"):
+        raws = cast(Any, client.api).configs(filters={"label": [f"{_KIND}=release"]})
+    return sorted({raw["Spec"]["Labels"][APPLICATION] for raw in raws})
 
 
 def current(entries: Sequence[Entry]) -> Entry | None:

@@ -7,7 +7,7 @@ or the one before it is brought back whole. Cut short at any point, it is found 
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,24 +16,20 @@ from typing import Literal
 from beeyard.apps.bundle import Bundle, mixed
 from beeyard.apps.canary import USUAL, Limits
 from beeyard.apps.canary_stack import routing_changes, sides
-from beeyard.apps.canary_steps import Canary, Entrance, remove_canaries
+from beeyard.apps.canary_steps import Canary, Entrance
 from beeyard.apps.deploy import stack_deploy, with_replicas
-from beeyard.apps.images import pull
+from beeyard.apps.images import images_by_node, pull
 from beeyard.apps.lock import Lock
-from beeyard.apps.oneoff import LABEL, remove_service, run_once
-from beeyard.apps.plan import Plan, kept_replicas
+from beeyard.apps.oneoff import remove_service, run_once
+from beeyard.apps.plan import Plan
+from beeyard.apps.recovery import await_back, put_back
 from beeyard.apps.release import Hook, Receipt, Release, Verdict, Word
-from beeyard.apps.releases import CANARY, PREPARING, SWITCHING, Entry, Releases, current
+from beeyard.apps.releases import CANARY, SWITCHING, VERIFYING, Releases
+from beeyard.apps.sight import definitions, gaps_of, teller, verify
 from beeyard.apps.site import Say, Site, Stage
 from beeyard.apps.traffic import Prober, Traffic
-from beeyard.config.interpolation import interpolate
-from beeyard.errors import AppError, BeeyardError, SwarmError
-from beeyard.swarm import Patience, Progress, Service, Snapshot, await_converged
-from beeyard.swarm.placement import allows
-
-#: The phase in which every service has been switched and was seen to run.
-VERIFYING = "verifying"
-_UNDO_DEADLINE = 300.0
+from beeyard.errors import AppError, BeeyardError
+from beeyard.swarm import Patience, Snapshot, await_converged
 
 
 @dataclass(frozen=True)
@@ -289,10 +285,10 @@ class Rollout:
     def _conclude(self, word: Word, reason: str = "") -> Verdict:
         before, during = self._traffic()
         kinds = {c.service: c.kind for c in self.plan.changes if c.kind != "keep"}
-        gaps = _gaps(self.plan, self._seen) if self._seen else {}
+        gaps = gaps_of(self.plan, self._seen) if self._seen else {}
         receipt = Receipt(dict(self._phases), dict(kinds), before, during, gaps)
-        definitions = _definitions(self._seen, self.plan.application) if word == "succeeded" else {}
-        verdict = Verdict(word, datetime.now(UTC), reason, receipt, definitions)
+        left = definitions(self._seen, self.plan.application) if word == "succeeded" else {}
+        verdict = Verdict(word, datetime.now(UTC), reason, receipt, left)
         self.store.conclude(self.release.number, verdict)
         return verdict
 
@@ -314,157 +310,6 @@ class Rollout:
                 yield say
         finally:
             self._phases[name] = round(time.monotonic() - started, 2)
-
-
-def recover(site: Site, store: Releases, entries: Sequence[Entry], say: Say) -> bool:
-    """Finish or undo a rollout that was cut short; to be called with the lock held.
-
-    Gives whether there was one. What had been seen to run everywhere is finished, what had not is
-    undone; so is what had a task after the switch, for nobody knows what became of that. Raises
-    SwarmError or AppError if neither can be done, or if what was brought back does not run; the
-    latter only once.
-    """
-    entry = next((one for one in reversed(entries) if one.verdict is None), None)
-    for service in site.manager.snapshot().stack(store.application):
-        if service.labels.get(LABEL) == "hook":
-            remove_service(site, service.name)
-    if entry is None:
-        return False
-    release, before = entry.release, current(entries)
-    if entry.phase == PREPARING:
-        say(f"release {release.number} was cut short before anything was switched: forgotten")
-        store.conclude(release.number, _cut_short("abandoned"))
-    elif entry.phase == VERIFYING and _is_done(release, site.manager.snapshot()):
-        say(f"release {release.number} was cut short after all of it ran: finished")
-        seen = _definitions(site.manager.snapshot(), store.application)
-        store.conclude(release.number, Verdict("succeeded", datetime.now(UTC), definitions=seen))
-    elif before is None:
-        say(f"release {release.number} was cut short, and there is none before it: it failed")
-        store.conclude(release.number, _cut_short("failed"))
-    else:
-        say(f"release {release.number} was cut short: release {before.number} is brought back")
-        put_back(site, before.release, release)
-        try:
-            await_back(site, before.release, say)
-        finally:
-            # Else whoever mends what keeps it from running could not deploy that.
-            store.conclude(release.number, _cut_short("failed"))
-    return True
-
-
-def put_back(site: Site, previous: Release, failed: Release) -> None:
-    """Tell the Swarm that `previous` is to run whole in place of `failed`. What somebody scaled to
-    stays.
-
-    Raises SwarmError or AppError if that can't be done, with what hinders it.
-    """
-    application = previous.application
-    counts = kept_replicas(previous, failed, site.manager.snapshot())
-    stack_deploy(application, with_replicas(previous.bundle, counts), site.runner)
-    for name in failed.bundle.services:
-        if name not in previous.bundle.services:
-            remove_service(site, f"{application}_{name}")
-    remove_canaries(site, application)
-
-
-def await_back(site: Site, previous: Release, say: Say) -> None:
-    """Wait until a release that was put back runs. Raises SwarmError if it does not."""
-    await_converged(
-        site.manager,
-        [f"{previous.application}_{name}" for name in previous.bundle.services],
-        patience=Patience(_UNDO_DEADLINE, settle=1.0),
-        clock=site.clock,
-        progress=teller(say),
-    )
-
-
-def verify(release: Release, snapshot: Snapshot) -> None:
-    """That services run the release's images. Raises SwarmError that says which not."""
-    wrong = _wrong(release, snapshot)
-    if wrong:
-        raise SwarmError(
-            f"not everything runs what release {release.number} says",
-            why="\n".join(wrong),
-            fix="somebody changed it meanwhile: see `docker service ps`, then deploy again",
-        )
-
-
-def images_by_node(release: Release, snapshot: Snapshot) -> dict[str, set[str]]:
-    """The images that each node may have to run. Pure."""
-    wanted: dict[str, set[str]] = {}
-    able = [n for n in snapshot.nodes if n.state == "ready" and n.availability == "active"]
-    for name, entry in release.bundle.services.items():
-        placement = (entry.get("deploy") or {}).get("placement") or {}
-        constraints = [
-            interpolate(str(one), release.bundle.environment)
-            for one in placement.get("constraints") or ()
-        ]
-        for node in able:
-            if allows(constraints, node.described):
-                wanted.setdefault(node.name, set()).add(release.images[name])
-    return wanted
-
-
-def teller(say: Say) -> Callable[[Progress], None]:
-    """Tells how far services are, in a line each."""
-
-    def tell(seen: Progress) -> None:
-        say(f"{seen.service}: {seen.running}/{seen.wanted} {seen.note}".rstrip())
-
-    return tell
-
-
-def _wrong(release: Release, snapshot: Snapshot) -> list[str]:
-    services = {service.name: service for service in snapshot.services}
-    wrong = []
-    for name, image in release.images.items():
-        service = services.get(f"{release.application}_{name}")
-        if service is None:
-            wrong.append(f"{name}: there is no such service")
-        elif service.image != image:
-            wrong.append(f"{name}: it runs {service.image}, not {image}")
-        elif any(not task.current for task in service.running):
-            wrong.append(f"{name}: a task still runs the previous definition")
-    return wrong
-
-
-def _is_done(release: Release, snapshot: Snapshot) -> bool:
-    if release.post_deploy is not None:
-        return False
-    names = {f"{release.application}_{name}" for name in release.images}
-    there = [service for service in snapshot.services if service.name in names]
-    return not _wrong(release, snapshot) and all(
-        len(service.running) >= service.wanted for service in there
-    )
-
-
-def _definitions(snapshot: Snapshot | None, application: str) -> dict[str, str]:
-    if snapshot is None:
-        return {}
-    return {service.name: service.definition for service in snapshot.stack(application)}
-
-
-def _gaps(plan: Plan, snapshot: Snapshot) -> dict[str, float]:
-    """Seconds without any task, of the services whose tasks stop before their successors start."""
-    by_name = {service.name: service for service in snapshot.services}
-    found = {}
-    for change in plan.changes:
-        service = by_name.get(f"{plan.application}_{change.service}")
-        if change.kind == "update" and change.order == "stop-first" and service:
-            found[change.service] = _gap(service)
-    return found
-
-
-def _gap(service: Service) -> float:
-    ended = [task.since for task in service.tasks if not task.current and not task.runs]
-    begun = [task.since for task in service.running if task.current]
-    if not ended or not begun:
-        return 0.0
-    return round(max(0.0, (min(begun) - max(ended)).total_seconds()), 2)
-
-
-def _cut_short(word: Word) -> Verdict:
-    return Verdict(word, datetime.now(UTC), "its deploy was cut short")
 
 
 def _reason(error: BaseException) -> str:

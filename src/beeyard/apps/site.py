@@ -25,6 +25,7 @@ class Site:
     node         a runner on a node, by its name; with the same rights
     engine       a node's own Engine API, for as long as it is open
     credentials  who we are for a registry, by its host; None: nobody
+    registry     the host of the cluster's own registry, in which we may delete; None: it has none
     """
 
     manager: Manager
@@ -33,3 +34,4 @@ class Site:
     engine: Callable[[str], AbstractContextManager[DockerClient]]
     credentials: Callable[[str], Credentials | None]
     clock: Clock = field(default_factory=SystemClock)
+    registry: str | None = None

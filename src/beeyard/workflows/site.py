@@ -8,12 +8,12 @@ from pathlib import Path
 from docker import DockerClient
 
 from beeyard.apps import AppUrl, Credentials, Release, Site, Stack, app_urls, load_stack
-from beeyard.config import ClusterSpec
+from beeyard.config import ClusterSpec, ExternalRegistry
 from beeyard.config.check import given
 from beeyard.process import Runner
 from beeyard.swarm import Manager, Tunnel
 from beeyard.workflows.hosts import Hosts
-from beeyard.workflows.images import Images
+from beeyard.workflows.images import Images, registry_place
 
 
 def site_of(hosts: Hosts, manager: Manager, application: str) -> Site:
@@ -32,7 +32,9 @@ def site_of(hosts: Hosts, manager: Manager, application: str) -> Site:
     def node(name: str) -> Runner:
         return hosts.run_on(name, sudo=True)
 
-    return Site(manager, hosts.manager, node, engine, credentials, hosts.cluster.clock)
+    spec = hosts.cluster.spec
+    own = None if isinstance(spec.registry, ExternalRegistry) else registry_place(spec)
+    return Site(manager, hosts.manager, node, engine, credentials, hosts.cluster.clock, own)
 
 
 def release_urls(release: Release, https_port: int) -> list[AppUrl]:

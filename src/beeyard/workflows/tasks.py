@@ -38,7 +38,7 @@ def run_task(
     ended = run_once(deployer.site, deployer.name, bundle, hook, hear, "run", entrypoint)
     if ended.code is None:
         raise AppError(
-            f"`{' '.join(command)}` did not come to its end",
+            f"`{' '.join(command)}` did not run to its end",
             where=f"service {service}, node {ended.node}",
             why="\n".join([ended.error, *ended.log[-12:]]),
             fix="is it a program of the image? Is the node up, and the image there?",
