@@ -47,7 +47,8 @@ def pem(made: x509.Certificate) -> str:
 
 @dataclass
 class Site:
-    """A TLS server at 127.0.0.1. `status` and `body` are what it answers, when `answers` is set.
+    """A TLS server at 127.0.0.1. `status`, `headers` and `body` are what it answers, when `answers`
+    is set.
 
     asked   how many requests came
     seen    their paths, with the header `X-Probe`
@@ -57,6 +58,7 @@ class Site:
     root: str
     status: int = 200
     body: bytes = b"hello"
+    headers: dict[str, str] = field(default_factory=dict)
     host: str | None = None
     asked: int = 0
     seen: set[tuple[str, str | None]] = field(default_factory=set)
@@ -92,6 +94,8 @@ def sites(folder: Path) -> Iterator[Callable[..., Site]]:
                 site.seen.add((self.path, self.headers["X-Probe"]))
                 site.answers.wait()
                 self.send_response(site.status)
+                for name, value in site.headers.items():
+                    self.send_header(name, value)
                 self.send_header("Content-Length", str(len(site.body)))
                 self.end_headers()
                 self.wfile.write(site.body)

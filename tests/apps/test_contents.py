@@ -10,8 +10,10 @@ import pytest
 from apps.rollouts import Team, team, web
 from beeyard.apps.contents import (
     contents,
+    ensure,
     external,
     external_names,
+    made_by,
     names_with_versions,
     remove,
     set_secret,
@@ -157,6 +159,21 @@ def test_a_new_value_is_brought_by_the_next_deploy_and_taken_back_by_a_rollback(
     assert versions(client, shop.name)[-1].version == second
     shop.deploy()
     assert shop.written("web") == ["B"]
+
+
+@pytest.mark.real
+def test_what_may_be_collected_is_what_releases_brought(shop: Team) -> None:
+    """Neither what `up` made, nor what the next release gets."""
+    client = shop.manager.client
+    api: Any = client.api
+    api.create_secret("wares_by_up", b"hush", {"beeyard.application": shop.name})
+    (shop.folder / "own").write_text("own")
+    stack = stack_of(shop.folder, secrets={"own": {"file": "own"}})
+    ensure(client, shop.name, contents(stack, shop.name))
+    first, _ = (set_secret(client, shop.name, TOKEN, Secret(value)) for value in ("A", "B"))
+    (own,) = contents(stack, shop.name)
+    assert made_by(client, shop.name, "secrets") == {own.name, first}
+    assert made_by(client, "another", "secrets") == set()
 
 
 @pytest.mark.real

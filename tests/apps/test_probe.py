@@ -4,11 +4,13 @@ import socket
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from apps.sites import EXPIRES, NAME, Site
 from beeyard.apps import ProbeResult, answered, await_answer, probe
+from beeyard.apps.probe import MAINTENANCE
 from beeyard.errors import UnverifiedError
 from beeyard.testing import FakeClock
 
@@ -46,6 +48,17 @@ def test_what_is_no_answer(
     result = probe(f"https://{NAME}/", "127.0.0.1", https_port=site.port, ca_pem=site.root)
     assert (result.problem is None) == (words is None)
     assert (result.problem or "").startswith(words or "")
+
+
+def test_the_maintenance_page_is_there_on_purpose(make_site: Callable[..., Site]) -> None:
+    site = make_site()
+    site.status = 503
+    asked: Any = {"https_port": site.port, "ca_pem": site.root}
+    result = probe(f"https://{NAME}/", "127.0.0.1", **asked)
+    assert (result.ok, result.maintenance) == (False, False)
+    site.headers = {MAINTENANCE: "on"}
+    result = probe(f"https://{NAME}/", "127.0.0.1", **asked)
+    assert (result.ok, result.maintenance, result.status) == (True, True, 503)
 
 
 def test_an_issuer_that_is_not_trusted_is_named(make_site: Callable[..., Site]) -> None:

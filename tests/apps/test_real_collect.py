@@ -23,7 +23,7 @@ NODES = ("manager-1", "worker-1", "worker-2")
 
 
 @pytest.fixture
-def store_of(real_swarm: Any, manager: Manager, tmp_path: Path) -> Iterator[Team]:
+def rack(real_swarm: Any, manager: Manager, tmp_path: Path) -> Iterator[Team]:
     with team(real_swarm, manager, tmp_path / "rack", "rack") as made:
         yield made
 
@@ -49,9 +49,9 @@ def holders(swarm: Any, image: str) -> list[str]:
 
 
 def test_what_only_older_releases_used_is_removed(
-    store_of: Team, neighbour: Team, real_swarm: Any, manager: Manager, by_hand: str
+    by_hand: str, rack: Team, neighbour: Team, real_swarm: Any, manager: Manager
 ) -> None:
-    rack, site = store_of, replace(store_of.site, registry=real_swarm.registry)
+    site = replace(rack.site, registry=real_swarm.registry)
 
     def deploy(image: str, settings: str, secrets: list[str]) -> str:
         rack.write(

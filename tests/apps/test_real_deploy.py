@@ -259,6 +259,7 @@ def test_a_push_without_sign_in_is_refused_in_words(
 
 
 MIXED = """\
+version: "3.8"
 services:
   web:
     image: "${IMAGE}"

@@ -112,7 +112,11 @@ def test_there_are_never_fewer_that_are_healthy(mini: Team, real_swarm: Any) -> 
 
 def test_the_gap_of_what_stops_first_is_measured(mini: Team, real_swarm: Any) -> None:
     port = {"target": 80, "published": 8087, "mode": "host"}
-    one = {"replicas": 1, "ports": [port], "deploy": {"placement": {"max_replicas_per_node": 1}}}
+    one: dict[str, Any] = {
+        "replicas": 1,
+        "ports": [port],
+        "deploy": {"placement": {"max_replicas_per_node": 1}},
+    }
     mini.terms = replace(QUICK, homeless=15)
     mini.write({"web": web(real_swarm.tiny, **one)})
     mini.deploy()

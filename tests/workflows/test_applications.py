@@ -40,6 +40,8 @@ class TestMissing:
             (swarm(), ["shop_key", "shop_url", "wiki_key"]),
             (swarm("shop_key", "another"), ["shop_url", "wiki_key"]),
             (swarm("shop_key", "shop_url", "wiki_key"), []),
+            # Set by `beeyard secret set`: up makes none, and asks for none.
+            (swarm("shop_key.0123456789ab", "shop_url", "wiki_key.old"), ["wiki_key"]),
         ],
     )
     def test_what_the_swarm_does_not_hold(self, held: Snapshot | None, missing: list[str]) -> None:

@@ -160,6 +160,11 @@ def test_an_address_that_does_not_answer(look: Look) -> None:
     assert not status.ok
 
 
+def test_an_address_under_maintenance_is_as_it_should_be(look: Look) -> None:
+    status = look(swarm(), answers=[replace(answer(status=503), maintenance=True)])
+    assert (status.urls[0].answer, status.ok) == ("503 maintenance", True)
+
+
 def test_services_that_were_left_out_are_said_and_are_no_failure(look: Look) -> None:
     status = look(swarm(), left_out={"portainer": "image not available"})
     assert status.skipped == {"portainer": "image not available"}

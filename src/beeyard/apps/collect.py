@@ -13,7 +13,7 @@ from beeyard.process import Command, Runner
 from beeyard.swarm import Snapshot
 
 _TIMEOUT = 120.0
-_SHOWN = '{{.Id}} {{join .RepoTags " "}} {{join .RepoDigests " "}}'
+_SHOWN = "{{.Id}} {{range .RepoTags}}{{.}} {{end}}{{range .RepoDigests}}{{.}} {{end}}"
 
 
 def collect(site: Site, store: Releases, keep: int, say: Say) -> None:
@@ -98,21 +98,24 @@ def _remove_from(name: str, node: Runner, images: set[str]) -> None:
     """Remove from a node those of `images` that it has and that no container runs from."""
     if not images:
         return
-    argv = ["docker", "image", "inspect", "--format", _SHOWN, *sorted(images)]
-    shown = node.run(Command(argv, timeout=_TIMEOUT), check=False)
-    # An empty line for those that it has not.
-    for line in dict.fromkeys(filter(None, shown.stdout.splitlines())):
+    for line in _said(name, node, "inspect", "--format", _SHOWN, *sorted(images)):
         image_id, *names = line.split()
-        if not _is_named_only(names, images) or _runs(node, image_id):
-            continue
-        # By force, for the containers of tasks that have ended are kept for a while.
-        gone = node.run(
-            Command(["docker", "image", "rm", "--force", *names], timeout=_TIMEOUT), check=False
+        if _is_named_only(names, images) and not _runs(node, image_id):
+            # By force, for the containers of tasks that have ended are kept for a while.
+            _said(name, node, "rm", "--force", *names)
+
+
+def _said(name: str, node: Runner, *words: str) -> list[str]:
+    """What `docker image …` says, each line once. What it has not is no mistake."""
+    done = node.run(Command(["docker", "image", *words], timeout=_TIMEOUT), check=False)
+    wrong = [line for line in done.stderr.splitlines() if line and "o such image" not in line]
+    if done.code != 0 and wrong:
+        raise AppError(
+            "images that are no longer needed could not be removed",
+            where=f"node {name}",
+            why=f"node {name}: {wrong[-1]}",
         )
-        if gone.code != 0 and "No such image" not in gone.stderr:
-            raise AppError(
-                f"{names[0]} could not be removed", where=f"node {name}", why=gone.tail()
-            )
+    return list(dict.fromkeys(filter(None, done.stdout.splitlines())))
 
 
 def _runs(node: Runner, image_id: str) -> bool:

@@ -178,8 +178,10 @@ def made_by(client: DockerClient, application: str, section: Section) -> set[str
         raws = getattr(cast(Any, client.api), section)(
             filters={"label": [f"{APPLICATION}={application}"]}
         )
+    # What `up` made has the application's label as well, and neither of these.
+    ours = [raw["Spec"] for raw in raws if {_STACK, _NAME} & set(raw["Spec"]["Labels"])]
     latest = {one.name: one.version for one in versions(client, application)}
-    return {str(raw["Spec"]["Name"]) for raw in raws} - set(latest.values())
+    return {str(spec["Name"]) for spec in ours} - set(latest.values())
 
 
 def remove(client: DockerClient, section: Section, names: Iterable[str]) -> list[str]:
