@@ -9,11 +9,12 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from ruamel.yaml.comments import CommentedMap
 
-from beeyard.apps.compose import read, texts_changed, variables_renamed, write
+from beeyard.apps.compose import plain, read, texts_changed, variables_renamed, write
 from beeyard.config.interpolation import interpolate
 
 #: Top-level sections of which a stack file's services name entries.
@@ -33,12 +34,18 @@ class Bundle:
     @property
     def document(self) -> CommentedMap:
         """The stack file. A new copy with every call."""
-        return read(self.text)
+        copy: CommentedMap = plain(self._read)
+        return copy
 
     @property
-    def services(self) -> dict[str, Mapping[str, Any]]:
-        """The services' entries, by name."""
-        return dict(self.document["services"])
+    def services(self) -> Mapping[str, Mapping[str, Any]]:
+        """The services' entries, by name; not to be changed."""
+        services: Mapping[str, Mapping[str, Any]] = self._read["services"]
+        return services
+
+    @cached_property
+    def _read(self) -> CommentedMap:
+        return read(self.text)
 
 
 def mixed(new: Bundle, old: Bundle, due: Collection[str]) -> Bundle:

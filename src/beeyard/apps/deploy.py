@@ -11,17 +11,20 @@ from ruamel.yaml.comments import CommentedMap
 
 from beeyard.apps.bundle import Bundle
 from beeyard.apps.compose import write
-from beeyard.errors import AppError
+from beeyard.errors import AppError, SwarmError
 from beeyard.process import Command, CommandFailed, Runner
 
 _COMMAND_TIMEOUT = 180.0
+# ssh's own exit code; every other is the command's. Source: ssh(1), "Exit status".
+_NOT_REACHED = 255
 
 
 def stack_deploy(name: str, bundle: Bundle, runner: Runner) -> None:
     """Tell the Swarm that the stack `name` is to be what `bundle` says. Waits for nothing, and
     removes no service.
 
-    `runner` runs on a manager, as a user who may use Docker. Raises AppError if Docker refuses it.
+    `runner` runs on a manager, as a user who may use Docker. Raises AppError if Docker refuses
+    it, SwarmError if the manager is not reached.
     """
     argv = [
         *("docker", "stack", "deploy", "--with-registry-auth"),
@@ -39,6 +42,12 @@ def stack_deploy(name: str, bundle: Bundle, runner: Runner) -> None:
         try:
             runner.run(command)
         except CommandFailed as error:
+            if error.completed.code == _NOT_REACHED:
+                raise SwarmError(
+                    f"the manager could not be told what the stack {name} is to be",
+                    why=error.completed.tail(),
+                    fix="see whether the manager is up and reachable, then run the command again",
+                ) from error
             raise AppError(
                 f"Docker refused the stack {name}",
                 why=error.completed.tail(),

@@ -66,16 +66,7 @@ class Cloud:
 
         Raises CloudError where there is nothing yet.
         """
-        wanted = tuple(projects or self.folders)
-        found = self._outputs(wanted)
-        missing = set(wanted) - set(found)
-        if missing:
-            raise CloudError(
-                f"there is no cluster `{self.cluster.spec.name}` yet",
-                why=f"no Terraform state of: {', '.join(sorted(missing))}",
-                fix="make it: beeyard up",
-            )
-        return read(self.cluster.spec, self.cluster.target, found)
+        return outputs_of(self.cluster, self.bucket, tuple(projects or self.folders))
 
     def _outputs(self, projects: Sequence[str]) -> dict[str, dict[str, Any]]:
         if not self.has_bucket():
@@ -95,6 +86,29 @@ class Cloud:
         self.terraform.init(folder)
         if self.terraform.plan(folder).pending:
             self.terraform.apply(folder)
+
+
+def read_outputs(cluster: Cluster) -> Outputs:
+    """What the cloud gave, by its states alone. Raises CloudError where there is nothing yet."""
+    bucket = state_bucket.name(cluster.spec.name, cluster.aws.account(), cluster.spec.region)
+    return outputs_of(cluster, bucket, projects.wanted(cluster.spec))
+
+
+def outputs_of(cluster: Cluster, bucket: str, wanted: Sequence[str]) -> Outputs:
+    """What the cloud gave, as far as these projects go. Raises CloudError if one has no state."""
+    found = (
+        state_bucket.outputs(cluster.aws, bucket, wanted)
+        if state_bucket.exists(cluster.aws, bucket)
+        else {}
+    )
+    missing = set(wanted) - set(found)
+    if missing:
+        raise CloudError(
+            f"there is no cluster `{cluster.spec.name}` yet",
+            why=f"no Terraform state of: {', '.join(sorted(missing))}",
+            fix="make it: beeyard up",
+        )
+    return read(cluster.spec, cluster.target, found)
 
 
 def open_cloud(cluster: Cluster) -> Cloud:

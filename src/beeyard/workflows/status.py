@@ -8,7 +8,7 @@ from beeyard.apps import ProbeResult, answered
 from beeyard.cloud import Outputs
 from beeyard.provision.facts import skipped
 from beeyard.swarm import Service, Snapshot
-from beeyard.workflows.cloud import open_cloud
+from beeyard.workflows.cloud import read_outputs
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.hosts import Hosts, open_hosts
 from beeyard.workflows.verify import probe_urls
@@ -88,8 +88,7 @@ class Status:
 def status(cluster: Cluster) -> Status:
     """Look at everything; changes nothing. Raises CloudError where there is no cluster."""
     with cluster.progress.phase("look at the cloud") as phase:
-        cloud = open_cloud(cluster)
-        outputs = cloud.outputs()
+        outputs = read_outputs(cluster)
         instances = cluster.aws.instance_states(outputs)
         phase.result = f"{len(outputs.nodes)} instances"
     with cluster.progress.phase("look at the swarm") as phase:
@@ -167,4 +166,4 @@ def _url(answer: ProbeResult) -> UrlStatus:
 
 def hosts_of(cluster: Cluster) -> Hosts:
     """The hosts of a cluster that exists, for `ssh` and `provision`."""
-    return open_hosts(cluster, open_cloud(cluster).outputs())
+    return open_hosts(cluster, read_outputs(cluster))
