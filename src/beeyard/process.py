@@ -27,8 +27,8 @@ LineHandler = Callable[[str], None]
 class Command:
     """What is to be run: argv, what it reads, where, and for how long (seconds).
 
-    `tied`, for one in the background: its standard input stays open for as long as we live. One that
-    ends with its input so ends with us, however we end.
+    `tied`, for one in the background: its standard input stays open for as long as we live. One
+    that ends with its input so ends with us, however we end.
     """
 
     argv: Sequence[str]

@@ -7,8 +7,11 @@ from beeyard.cli.words import in_front
 from beeyard.provision import PLAYBOOKS
 from cli.said import MINIMAL, Cli, WriteFile
 
-COMMANDS = ("init", "check", "schema", "up", "status", "down", "provision", "ssh", "sandbox")
-COMMANDS += ("scale", "node", "rebalance")
+COMMANDS = (
+    *("init", "check", "schema", "up", "status", "down", "provision", "ssh", "sandbox"),
+    *("deploy", "rollback", "promote", "abort", "releases", "diff"),
+    *("scale", "logs", "exec", "run", "secret", "maintenance", "node", "rebalance"),
+)
 EXAMPLES = {
     (): ["beeyard up              make it on AWS, after showing what would be made"],
     ("up",): ["beeyard up --yes        make it on AWS without being asked"],

@@ -26,7 +26,7 @@ class TestImagesAskedFor:
     @pytest.mark.parametrize(
         ("services", "image", "expected"),
         [
-            ({"web": "build"}, None, None),
+            ({"web": "build"}, None, {}),
             ({"web": "build"}, "r/a:1", {"web": "r/a:1"}),
             ({"web": "image"}, "r/a:1", {"web": "r/a:1"}),
             ({"db": "image", "web": "build"}, "r/a:1", {"web": "r/a:1"}),
@@ -39,7 +39,7 @@ class TestImagesAskedFor:
         tmp_path: Path,
         services: dict[str, str],
         image: str | None,
-        expected: dict[str, str] | None,
+        expected: dict[str, str],
     ) -> None:
         assert _images_asked_for(stack(tmp_path, **services), image) == expected
 

@@ -198,11 +198,9 @@ class Deployer:
         environment = given(cluster.spec, self.name)
         images = Images(cluster, self.hosts, self.manager, self.name)
         with cluster.progress.phase(f"{self.name}: build") as phase:
-            made = _images_asked_for(stack, request.image)
-            built = 0
-            if made is None:
-                made, built = images.build(phase, stack, request.where)
-            pinned = images.pinned(stack, made, environment)
+            asked_for = _images_asked_for(stack, request.image)
+            made, built = images.build(phase, stack, request.where, besides=asked_for)
+            pinned = images.pinned(stack, {**made, **asked_for}, environment)
             own = contents(stack, self.name)
             named: dict[tuple[str, str], str] = {
                 **{(one.section, one.key): one.name for one in own},
@@ -354,13 +352,13 @@ def _same(new: Release, old: Release) -> bool:
     )
 
 
-def _images_asked_for(stack: Stack, image: str | None) -> dict[str, str] | None:
-    """The images that `--image` names, by service; None: it was not given.
+def _images_asked_for(stack: Stack, image: str | None) -> dict[str, str]:
+    """The images that `--image` names, by service; none where it was not given.
 
     Raises AppError where it can't be told which service is meant.
     """
     if image is None:
-        return None
+        return {}
     service, equals, reference = image.partition("=")
     if equals:
         if service not in stack.services:

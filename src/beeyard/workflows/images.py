@@ -1,6 +1,6 @@
 """Images of an application: built and pushed where it has a Dockerfile, named by digest always."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
@@ -48,12 +48,15 @@ class Images:
         for plan in self._plans(stack).values():
             build_ahead(plan, builder=builder, manager=self.manager.client, lines=phase.say)
 
-    def build(self, phase: Phase, stack: Stack, where: Where) -> tuple[dict[str, str], int]:
-        """See to it that the registry has the image of every service that is built here.
+    def build(
+        self, phase: Phase, stack: Stack, where: Where, besides: Collection[str] = ()
+    ) -> tuple[dict[str, str], int]:
+        """See to it that the registry has the image of every service that is built here, save those
+        in `besides`.
 
         Gives the images by service, and how many had to be built.
         """
-        plans = self._plans(stack)
+        plans = {name: plan for name, plan in self._plans(stack).items() if name not in besides}
         if not plans:
             return {}, 0
         credentials = self.credentials(registry_place(self.cluster.spec).partition("/")[0])
