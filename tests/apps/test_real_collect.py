@@ -53,7 +53,7 @@ def holders(swarm: Any, image: str) -> list[str]:
 def running(swarm: Any, node: str, image: str) -> Iterator[None]:
     """A container that nobody knows of."""
     docker = swarm.on(node)
-    run = ["docker", "run", "--detach", by_digest(image), "/bin/sleep", "600"]
+    run = ["docker", "run", "--detach", "--network=none", by_digest(image), "/bin/sleep", "600"]
     container = docker.run(Command(run)).stdout.strip()
     try:
         yield

@@ -69,20 +69,23 @@ def test_what_a_release_was_given_it_gets_again(mini: Team, real_swarm: Any) -> 
     assert mini.store.all()[-1].release.secrets == first.secrets
 
 
+AT_ONCE = {"update_config": {"order": "start-first", "parallelism": 0, "monitor": "1s"}}
+
+
 def test_what_somebody_scaled_to_stays(mini: Team, real_swarm: Any) -> None:
     def counts() -> tuple[int, int]:
         service = mini.services["web"]
         return service.wanted, len(service.running)
 
-    mini.write({"web": web(real_swarm.tiny)})
+    mini.write({"web": web(real_swarm.tiny, deploy=AT_ONCE)})
     mini.deploy()
     real_swarm.on("manager-1").run(Command(["docker", "service", "scale", "-d", "mini_web=3"]))
-    mini.write({"web": web(real_swarm.tiny, environment={"N": "2"})})
+    mini.write({"web": web(real_swarm.tiny, environment={"N": "2"}, deploy=AT_ONCE)})
     mini.deploy()
     assert counts() == (3, 3)
     mini.rollback()
     assert counts() == (3, 3)
-    mini.write({"web": web(real_swarm.tiny, "exit 1")})
+    mini.write({"web": web(real_swarm.tiny, "exit 1", deploy=AT_ONCE)})
     with pytest.raises(AppError):
         mini.deploy()
     assert counts() == (3, 3)

@@ -102,12 +102,12 @@ def test_the_login_of_an_external_registry(checked: Checked, application: str) -
 @pytest.mark.parametrize(
     ("more", "declared", "expected"),
     [
-        ("", "s: {external: true}", ["secrets.s: nothing gives the external secret `s`"]),
+        ("", "s: {external: true}", ["secrets.s: nothing here gives the external secret `s`"]),
         ("    secrets: {s: generate}\n", "s: {external: true}", []),
         ("    secrets: {s: generate}\n", "x: {external: true, name: s}", []),
         ("    secrets: {s: generate}\n", "x: {external: {name: s}}", []),
         ("    secrets: {x: generate}\n", "x: {external: true, name: s}",
-         ["secrets.x: nothing gives the external secret `s`"]),
+         ["secrets.x: nothing here gives the external secret `s`"]),
         ("", "s: {file: none.txt}", ["secrets.s.file: there is no file web/none.txt"]),
     ],
 )  # fmt: skip

@@ -37,6 +37,7 @@ from beeyard.apps import (
 from beeyard.apps.collect import collect
 from beeyard.apps.contents import SECTIONS, contents, ensure, external
 from beeyard.apps.lock import holder
+from beeyard.apps.oneoff import sweep
 from beeyard.apps.releases import ABORT, CANARY, PROMOTE
 from beeyard.config import Application
 from beeyard.config.check import given, single_writers
@@ -180,6 +181,7 @@ class Deployer:
                 clock = self.hosts.cluster.clock
                 lock = Lock(self.manager.client, self.name, doing, clock, say)
                 held.enter_context(lock)
+            sweep(self.site, self.name)
             entries = self.store.all()
             if any(entry.verdict is None for entry in entries):
                 with self._phase("an earlier rollout") as say:

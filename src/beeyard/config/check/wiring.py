@@ -54,12 +54,14 @@ def external_secrets(project: Project, stack: Stack) -> Iterator[Finding]:
         external.add(real)
         if real not in stack.application.secrets:
             yield stack.finding(
-                "error",
+                "warning",
                 ("secrets", str(name)),
-                f"nothing gives the external secret `{real}`",
+                f"nothing here gives the external secret `{real}`",
                 f"Say in beeyard.yml where it comes from: "
                 f"applications.{stack.name}.secrets.{real}: "
-                "`database-url`, `generate`, `env:NAME` or `file:PATH`.",
+                "`database-url`, `generate`, `env:NAME` or `file:PATH`; or keep it with "
+                f"`beeyard secret set {stack.name} {real}`.",
+                "A deploy is refused while the Swarm does not hold it.",
             )
     for name in stack.application.secrets:
         if name not in external:
