@@ -55,7 +55,7 @@ def pinned(client: DockerClient, reference: str, credentials: Credentials | None
 
 
 def images_by_node(release: Release, snapshot: Snapshot) -> dict[str, set[str]]:
-    """The images that each node may have to run. Pure."""
+    """The images that each node may have to run. Raises AppError for what is no constraint."""
     wanted: dict[str, set[str]] = {}
     able = [n for n in snapshot.nodes if n.state == "ready" and n.availability == "active"]
     for name, entry in release.bundle.services.items():
@@ -64,9 +64,16 @@ def images_by_node(release: Release, snapshot: Snapshot) -> dict[str, set[str]]:
             interpolate(str(one), release.bundle.environment)
             for one in placement.get("constraints") or ()
         ]
-        for node in able:
-            if allows(constraints, node.described):
-                wanted.setdefault(node.name, set()).add(release.images[name])
+        try:
+            takers = [node.name for node in able if allows(constraints, node.described)]
+        except ValueError as error:
+            raise AppError(
+                f"the service `{name}` can't be placed",
+                why=str(error),
+                fix="write its `placement.constraints` like `node.role == worker`",
+            ) from error
+        for node in takers:
+            wanted.setdefault(node, set()).add(release.images[name])
     return wanted
 
 

@@ -151,7 +151,7 @@ def next_number(entries: Sequence[Entry]) -> int:
 def chosen(entries: Sequence[Entry], number: int | None, application: str) -> Entry:
     """The release to go back to: `number`, or the last that succeeded before the one that runs.
 
-    Raises AppError if there is none, or it never ran.
+    Raises AppError if there is none.
     """
     now = current(entries)
     if number is None:
