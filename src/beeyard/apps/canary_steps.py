@@ -25,11 +25,12 @@ from beeyard.apps.canary_stack import LABEL, SUFFIX, Sides, beside
 from beeyard.apps.deploy import stack_deploy, with_replicas
 from beeyard.apps.oneoff import remove_service
 from beeyard.apps.probe import Asker
+from beeyard.apps.sight import teller
 from beeyard.apps.site import Say, Site
 from beeyard.apps.traffic import Prober
 from beeyard.apps.urls import AppUrl
 from beeyard.errors import UnverifiedError
-from beeyard.swarm import Patience, Progress, Service, await_converged
+from beeyard.swarm import Patience, Service, await_converged
 from beeyard.waiting import Timeout, wait_until
 
 # Traefik asks the Swarm every second; 2 s were seen.
@@ -99,7 +100,7 @@ class Canary:
             self.services,
             patience=self.patience,
             clock=self.site.clock,
-            progress=_teller(say),
+            progress=teller(say),
         )
         for side in ("stable", "canary"):
             if not self._taken_up(side, self.sides):
@@ -226,10 +227,3 @@ def _at_the_end(seen: Judgement, seconds: float) -> Judgement:
     if seen.verdict == "promote":
         return seen
     return Judgement("abort", f"nothing can be said for it after {seconds:g} s: {seen.reason}")
-
-
-def _teller(say: Say) -> Callable[[Progress], None]:
-    def tell(seen: Progress) -> None:
-        say(f"{seen.service}: {seen.running}/{seen.wanted} {seen.note}".rstrip())
-
-    return tell
