@@ -23,6 +23,7 @@ def entries(*words: Word) -> list[Entry]:
         (["succeeded", "failed", "abandoned"], 2, [1, 2, 3]),
         (["succeeded", "succeeded", "failed", "failed"], 1, [2, 4]),
         (["failed", "failed"], 1, [2]),
+        (["succeeded", "failed", "failed", "failed", "succeeded"], 2, [1, 4, 5]),
         ([], 1, []),
     ],
 )

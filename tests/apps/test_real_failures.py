@@ -12,6 +12,7 @@ import pytest
 from apps.rollouts import LOCAL, QUICK, SERVES, Team, halted, push_image, team, web
 from beeyard.apps import Entry, Hook, current, planned
 from beeyard.apps.images import repository_of
+from beeyard.apps.releases import VERIFIED
 from beeyard.errors import AppError, BeeyardError
 from beeyard.process import Command, ContainerRunner
 from beeyard.swarm import Manager
@@ -261,6 +262,7 @@ def test_of_two_deploys_at_once_one_is_refused(shop: Team, real_swarm: Any) -> N
         ("pre-deploy+", "cut short before anything was switched: forgotten", "abandoned"),
         ("switch", "was cut short: release {before} is brought back", "failed"),
         ("switch+", "was cut short: release {before} is brought back", "failed"),
+        ("verify+", "was cut short: release {before} is brought back", "failed"),
         ("post-deploy+", "was cut short: release {before} is brought back", "failed"),
     ],
 )
@@ -283,10 +285,12 @@ def test_what_was_killed_is_undone(
         assert shop.tasks == before
 
 
-def test_what_was_killed_when_all_of_it_ran_is_finished(shop: Team, real_swarm: Any) -> None:
+def test_what_was_killed_when_it_was_found_good_is_finished(shop: Team, real_swarm: Any) -> None:
     change(shop, real_swarm, environment={"NEW": "verify"})
     with halted(shop, "verify+") as other:
         other.kill()
+    # As if it had come a step further: between this and the verdict there is no stage to stop at.
+    shop.store.set_phase(max(shop.verdicts), VERIFIED)
     before = shop.tasks
     shop.undo()
     assert any("cut short after all of it ran: finished" in line for line in shop.said)

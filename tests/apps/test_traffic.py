@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+import beeyard.apps.traffic as traffics
 from apps.sites import NAME, Site
 from beeyard.apps import AppUrl, Prober, Traffic
 from beeyard.apps.traffic import Sample, percentile, summarised
@@ -124,3 +125,22 @@ def test_headers_and_every_address(make_site: Callable[..., Site]) -> None:
         await_true(lambda: {"/a", "/b"} <= {path for path, _ in site.seen})
         await_true(lambda: prober.traffic().requests >= 2)
     assert {header for _, header in site.seen} == {"1"}
+
+
+def test_what_hangs_has_failed_once_the_probe_is_out_of_patience(
+    make_site: Callable[..., Site], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(traffics, "PATIENCE", 0.5)
+    site = make_site()
+    with probing(site) as prober:
+        await_true(lambda: prober.traffic().requests >= 5)
+        site.answers.clear()
+        stopped = time.monotonic()
+        try:
+            await_true(lambda: time.monotonic() - stopped > 0.2)
+            prober.await_answers()
+            seen = prober.traffic(start=stopped)
+        finally:
+            site.answers.set()
+    assert seen.failed >= 5
+    assert "no answer within" in seen.reasons[0]

@@ -14,7 +14,7 @@ canaries are routed as it is.
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import httpx
 
@@ -45,6 +45,10 @@ class Entrance:
     urls: Sequence[AppUrl]
     address: str
     ca_pem: str | None
+
+    def to(self, services: Collection[str]) -> "Entrance":
+        """The same, with the addresses of these services only."""
+        return replace(self, urls=[url for url in self.urls if url.service in services])
 
     def prober(self, side: Side | None = None) -> Prober:
         """Asks that side, and no other; None: whichever Traefik chooses."""

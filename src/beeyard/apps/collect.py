@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from beeyard.apps.contents import made_by, remove
 from beeyard.apps.images import by_digest, registry_of, repository_of
 from beeyard.apps.registry import delete_remote
-from beeyard.apps.releases import Entry, Releases, applications, current
+from beeyard.apps.releases import Entry, Releases, applications
 from beeyard.apps.site import Say, Site
 from beeyard.errors import AppError, BeeyardError
 from beeyard.process import Command, Runner
@@ -35,11 +35,13 @@ def collect(site: Site, store: Releases, keep: int, say: Say) -> None:
 
 
 def kept_and_old(entries: Sequence[Entry], keep: int) -> tuple[list[Entry], list[Entry]]:
-    """The releases to keep, and those to remove: the last `keep`, and the one that runs. Pure."""
-    running = current(entries)
-    numbers = {entry.number for entry in entries[-max(keep, 1) :]}
-    if running is not None:
-        numbers.add(running.number)
+    """The releases to keep, and those to remove. Pure.
+
+    Kept are the last `keep` that succeeded, to go back to, and the last `keep` at all.
+    """
+    last = max(keep, 1)
+    good = [entry for entry in entries if entry.succeeded]
+    numbers = {entry.number for entry in (*entries[-last:], *good[-last:])}
     kept = [entry for entry in entries if entry.number in numbers]
     return kept, [entry for entry in entries if entry.number not in numbers]
 

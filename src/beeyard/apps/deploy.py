@@ -12,7 +12,7 @@ from ruamel.yaml.comments import CommentedMap
 from beeyard.apps.bundle import Bundle
 from beeyard.apps.compose import write
 from beeyard.errors import AppError, SwarmError
-from beeyard.process import Command, CommandFailed, Runner
+from beeyard.process import Command, CommandFailed, CommandTimeout, Runner
 
 _COMMAND_TIMEOUT = 180.0
 # ssh's own exit code; every other is the command's. Source: ssh(1), "Exit status".
@@ -41,6 +41,12 @@ def stack_deploy(name: str, bundle: Bundle, runner: Runner) -> None:
         )
         try:
             runner.run(command)
+        except CommandTimeout:
+            # Not its own words: they hold the command line, and that the variables' values.
+            raise SwarmError(
+                f"the manager did not take the stack {name} within {_COMMAND_TIMEOUT:g} s",
+                fix="see whether the manager is up and well, then run the command again",
+            ) from None
         except CommandFailed as error:
             if error.completed.code == _NOT_REACHED:
                 raise SwarmError(

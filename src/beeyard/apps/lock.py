@@ -52,7 +52,7 @@ class Holder:
     def me(cls, doing: str) -> Self:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         pid = os.getpid()
-        return cls(_user(), platform.node(), _boot(), pid, _started(pid), now, doing)
+        return cls(user(), platform.node(), _boot(), pid, _started(pid), now, doing)
 
     def is_gone(self) -> bool:
         """Whether it was a process of this machine that is no more. False: nobody knows."""
@@ -90,6 +90,8 @@ class Lock:
     taken_over: Holder | None = field(default=None, init=False)
     _id: str = field(default="", init=False)
     _beaten: float = field(default=0.0, init=False)
+    _count: int = field(default=0, init=False)
+    _one: threading.Lock = field(default_factory=threading.Lock, init=False)
     _stop: threading.Event = field(default_factory=threading.Event, init=False)
     _thread: threading.Thread | None = field(default=None, init=False)
 
@@ -117,13 +119,35 @@ class Lock:
             self._api.remove_config(self._id)
 
     def check(self) -> None:
-        """Before each step: whether it is still ours. Raises SwarmError if that is not sure."""
+        """Before each step: whether it is still ours. Raises SwarmError if that is not sure.
+
+        It is asked, not remembered: this machine may have slept meanwhile, and its clock with it.
+        """
         if self.clock.monotonic() - self._beaten > FENCED:
-            raise SwarmError(
-                f"the lock of {self.application} is lost",
-                why=f"the manager took no sign of life from here for {FENCED:g} s",
-                fix="see whether the manager is reachable; the next command finishes or undoes it",
-            )
+            raise self._lost(f"the manager took no sign of life from here for {FENCED:g} s")
+        try:
+            self._renew()
+        except APIError as error:
+            if error.status_code == 404:
+                raise self._lost("somebody else has taken it over") from error
+            raise self._lost(str(error.explanation or error)) from error
+        except (DockerException, requests.RequestException) as error:
+            raise self._lost(str(error)) from error
+
+    def _lost(self, why: str) -> SwarmError:
+        return SwarmError(
+            f"the lock of {self.application} is lost",
+            why=why,
+            fix="see whether the manager is reachable; the next command finishes or undoes it",
+        )
+
+    def _renew(self) -> None:
+        # One at a time: of two changes to one version of the object, the second fails.
+        with self._one:
+            raw = self._api.inspect_config(self._id)
+            self._count += 1
+            relabel(self._api, "configs", raw, {**raw["Spec"]["Labels"], _BEAT: str(self._count)})
+            self._beaten = self.clock.monotonic()
 
     @property
     def _api(self) -> Any:
@@ -182,14 +206,10 @@ class Lock:
         return found
 
     def _beat(self) -> None:
-        count = 0
         while not self._stop.wait(BEATS):
-            count += 1
             # One that does not arrive is seen by `check`, when it matters.
             with suppress(APIError, DockerException, requests.RequestException):
-                raw = self._api.inspect_config(self._id)
-                relabel(self._api, "configs", raw, {**raw["Spec"]["Labels"], _BEAT: str(count)})
-                self._beaten = self.clock.monotonic()
+                self._renew()
 
 
 def holder(
@@ -211,7 +231,8 @@ def _holder(raw: Mapping[str, Any]) -> Holder:
     return Holder(**json.loads(raw["Spec"]["Labels"][_HOLDER]))
 
 
-def _user() -> str:
+def user() -> str:
+    """Who runs this, by name; by number where there is none."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -219,9 +240,11 @@ def _user() -> str:
 
 
 def _boot() -> str:
-    """Tells one start of this machine from another; empty where it does not say."""
+    """Tells one start of this machine from another, and among its containers one from another;
+    empty where it does not say."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
     except OSError:
         return ""
 

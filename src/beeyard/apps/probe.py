@@ -20,7 +20,8 @@ from beeyard.errors import UnverifiedError
 from beeyard.waiting import Clock, SystemClock
 
 _POLL = 0.5
-_TIMEOUT = 10.0
+#: Seconds without an answer after which a probe gives up.
+PATIENCE = 10.0
 _SERVER_ERROR = 500
 _NOT_FOUND = 404
 #: The header of the page that stands in for an application under maintenance.
@@ -94,7 +95,7 @@ class Asker:
         context = ssl.create_default_context(cadata=ca_pem or None)
         # The environment's proxies would not connect to the address that is asked about.
         self._client = httpx.Client(
-            verify=context, timeout=_TIMEOUT, trust_env=False, headers=dict(headers or {})
+            verify=context, timeout=PATIENCE, trust_env=False, headers=dict(headers or {})
         )
 
     @property
@@ -254,9 +255,9 @@ def _in_words(error: httpx.HTTPError, name: str, address: str, port: int) -> str
         if said := _said(cause, name, address, port):
             return said
     if isinstance(error, httpx.ConnectTimeout):
-        return f"no connection to {address}:{port} within {_TIMEOUT:g} s"
+        return f"no connection to {address}:{port} within {PATIENCE:g} s"
     if isinstance(error, httpx.TimeoutException):
-        return f"no answer within {_TIMEOUT:g} s"
+        return f"no answer within {PATIENCE:g} s"
     return str(error) or type(error).__name__
 
 
@@ -280,7 +281,7 @@ def _untrusted(error: ssl.SSLCertVerificationError, name: str, address: str, por
     context.verify_mode = ssl.CERT_NONE
     try:
         with (
-            socket.create_connection((address, port), timeout=_TIMEOUT) as plain,
+            socket.create_connection((address, port), timeout=PATIENCE) as plain,
             context.wrap_socket(plain, server_hostname=name) as secured,
         ):
             certificate = _read(secured.getpeercert(binary_form=True) or b"")

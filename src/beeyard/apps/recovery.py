@@ -1,28 +1,29 @@
 """A release brought back in place of one that failed, or whose rollout was cut short."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from beeyard.apps.canary_steps import remove_canaries
 from beeyard.apps.deploy import stack_deploy, with_replicas
 from beeyard.apps.oneoff import LABEL, remove_service
-from beeyard.apps.plan import kept_replicas
 from beeyard.apps.release import Release, Verdict, Word
-from beeyard.apps.releases import PREPARING, VERIFYING, Entry, Releases, current
-from beeyard.apps.sight import definitions, is_done, teller
+from beeyard.apps.releases import PREPARING, VERIFIED, Entry, Releases, current
+from beeyard.apps.sight import definitions, is_done, teller, verify
 from beeyard.apps.site import Say, Site
+from beeyard.errors import SwarmError
 from beeyard.swarm import Patience, await_converged
 
 _UNDO_DEADLINE = 300.0
+#: For how long a manager may be away while a release is put back (seconds), and between attempts.
+_AWAY, _PAUSE = 60.0, 2.0
 
 
 def recover(site: Site, store: Releases, entries: Sequence[Entry], say: Say) -> bool:
     """Finish or undo a rollout that was cut short; to be called with the lock held.
 
-    Gives whether there was one. What had been seen to run everywhere is finished, what had not is
-    undone; so is what had a task after the switch, for nobody knows what became of that. Raises
-    SwarmError or AppError if neither can be done, or if what was brought back does not run; the
-    latter only once.
+    Gives whether there was one. What had been found good is finished, what had not is undone.
+    Raises SwarmError or AppError if neither can be done, or if what was brought back does not run;
+    the latter only once.
     """
     entry = next((one for one in reversed(entries) if one.verdict is None), None)
     for service in site.manager.snapshot().stack(store.application):
@@ -34,8 +35,10 @@ def recover(site: Site, store: Releases, entries: Sequence[Entry], say: Say) -> 
     if entry.phase == PREPARING:
         say(f"release {release.number} was cut short before anything was switched: forgotten")
         store.conclude(release.number, _cut_short("abandoned"))
-    elif entry.phase == VERIFYING and is_done(release, site.manager.snapshot()):
+    elif entry.phase == VERIFIED and is_done(release, site.manager.snapshot()):
         say(f"release {release.number} was cut short after all of it ran: finished")
+        if before is not None:
+            remove_others(site, before.release, release)
         seen = definitions(site.manager.snapshot(), store.application)
         store.conclude(release.number, Verdict("succeeded", datetime.now(UTC), definitions=seen))
     elif before is None:
@@ -43,39 +46,67 @@ def recover(site: Site, store: Releases, entries: Sequence[Entry], say: Say) -> 
         store.conclude(release.number, _cut_short("failed"))
     else:
         say(f"release {release.number} was cut short: release {before.number} is brought back")
-        put_back(site, before.release, release)
+        put_back(site, before.release, entry.replicas)
         try:
-            await_back(site, before.release, say)
+            await_back(site, before.release, release, say)
         finally:
             # Else whoever mends what keeps it from running could not deploy that.
             store.conclude(release.number, _cut_short("failed"))
     return True
 
 
-def put_back(site: Site, previous: Release, failed: Release) -> None:
-    """Tell the Swarm that `previous` is to run whole in place of `failed`. What somebody scaled to
-    stays.
+def put_back(
+    site: Site,
+    previous: Release,
+    replicas: Mapping[str, int],
+    allowed: Callable[[], None] = lambda: None,
+) -> None:
+    """Tell the Swarm that `previous` is to run whole, with as many replicas as there were.
 
-    Raises SwarmError or AppError if that can't be done, with what hinders it.
+    Nothing is removed yet: what runs serves until `previous` does. A manager that is away for a
+    moment is asked again. `allowed` is called before each attempt, and raises where somebody else
+    may be at work. Raises SwarmError or AppError if it can't be done, with what hinders it.
     """
-    application = previous.application
-    counts = kept_replicas(previous, failed, site.manager.snapshot())
-    stack_deploy(application, with_replicas(previous.bundle, counts), site.runner)
-    for name in failed.bundle.services:
-        if name not in previous.bundle.services:
-            remove_service(site, f"{application}_{name}")
-    remove_canaries(site, application)
+    counts = {name: n for name, n in replicas.items() if name in previous.bundle.services}
+    bundle = with_replicas(previous.bundle, counts)
+    end = site.clock.monotonic() + _AWAY
+    while True:
+        allowed()
+        try:
+            stack_deploy(previous.application, bundle, site.runner)
+        except SwarmError:
+            if site.clock.monotonic() >= end:
+                raise
+            site.clock.sleep(_PAUSE)
+        else:
+            return
 
 
-def await_back(site: Site, previous: Release, say: Say) -> None:
-    """Wait until a release that was put back runs. Raises SwarmError if it does not."""
-    await_converged(
-        site.manager,
-        [f"{previous.application}_{name}" for name in previous.bundle.services],
-        patience=Patience(_UNDO_DEADLINE, settle=1.0),
-        clock=site.clock,
-        progress=teller(say),
-    )
+def await_back(site: Site, previous: Release, failed: Release, say: Say) -> None:
+    """Wait until a release that was put back runs; then what only `failed` had goes.
+
+    Raises SwarmError if it does not run, or not as it says; canaries go in any case, for they have
+    no place beside it.
+    """
+    try:
+        await_converged(
+            site.manager,
+            [f"{previous.application}_{name}" for name in previous.bundle.services],
+            patience=Patience(_UNDO_DEADLINE, settle=1.0),
+            clock=site.clock,
+            progress=teller(say),
+        )
+        verify(previous, site.manager.snapshot())
+        remove_others(site, failed, previous)
+    finally:
+        remove_canaries(site, previous.application)
+
+
+def remove_others(site: Site, old: Release, new: Release) -> None:
+    """Remove the services that `old` has and `new` has not. Raises SwarmError."""
+    for name in old.bundle.services:
+        if name not in new.bundle.services:
+            remove_service(site, f"{old.application}_{name}")
 
 
 def _cut_short(word: Word) -> Verdict:

@@ -6,8 +6,10 @@ for labels are all of a config that can be changed.
 """
 
 import base64
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, cast
 
 from docker import DockerClient
@@ -20,12 +22,13 @@ from beeyard.swarm import in_words
 from beeyard.swarm.objects import relabel
 
 _NUMBER, _KIND, _PHASE = "beeyard.release", "beeyard.kind", "beeyard.phase"
+_REPLICAS = "beeyard.replicas"
 _CONFLICT = 409
 
 #: Phases of a rollout up to which nothing that runs has been touched.
 PREPARING, SWITCHING = "preparing", "switching"
-#: The phase in which every service has been switched and was seen to run.
-VERIFYING = "verifying"
+#: While all of it is looked at; and once it was found good: cut short from here on, it is finished.
+VERIFYING, VERIFIED = "verifying", "verified"
 #: While a canary is watched; and what somebody wants to become of it, told to whoever watches.
 CANARY, PROMOTE, ABORT = "canary", "promote", "abort"
 
@@ -33,11 +36,12 @@ CANARY, PROMOTE, ABORT = "canary", "promote", "abort"
 @dataclass(frozen=True)
 class Entry:
     """A release with what became of it. `verdict` None: its rollout goes on, or was cut short in
-    `phase`."""
+    `phase`. `replicas`: how many each service had before."""
 
     release: Release
     phase: str
     verdict: Verdict | None
+    replicas: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def number(self) -> int:
@@ -67,16 +71,26 @@ class Releases:
             if raw["Spec"]["Labels"][_KIND] == "verdict"
         }
         entries = [
-            Entry(release, raw["Spec"]["Labels"][_PHASE], verdicts.get(release.number))
+            Entry(
+                release,
+                raw["Spec"]["Labels"][_PHASE],
+                verdicts.get(release.number),
+                json.loads(raw["Spec"]["Labels"].get(_REPLICAS, "{}")),
+            )
             for raw in raws
             if raw["Spec"]["Labels"][_KIND] == "release"
             for release in [Release.from_json(_data(raw))]
         ]
         return sorted(entries, key=lambda entry: entry.number)
 
-    def create(self, release: Release) -> None:
-        """Keep a new release. Raises AppError if there is one of that number already."""
-        self._create(self._name(release.number), release.to_json(), "release", release.number)
+    def create(self, release: Release, replicas: Mapping[str, int] = MappingProxyType({})) -> None:
+        """Keep a new release, with how many replicas each service has before it.
+
+        Raises AppError if there is one of that number already.
+        """
+        more = {_PHASE: PREPARING, _REPLICAS: json.dumps(dict(replicas))}
+        name = self._name(release.number)
+        self._create(name, release.to_json(), "release", release.number, more)
 
     def set_phase(self, number: int, phase: str) -> None:
         """Say how far the rollout of a release has come."""
@@ -110,10 +124,15 @@ class Releases:
     def _name(self, number: int) -> str:
         return f"beeyard.{self.application}.{number}"
 
-    def _create(self, name: str, data: bytes, kind: str, number: int) -> None:
-        labels = {APPLICATION: self.application, _KIND: kind, _NUMBER: str(number)}
-        if kind == "release":
-            labels[_PHASE] = PREPARING
+    def _create(
+        self,
+        name: str,
+        data: bytes,
+        kind: str,
+        number: int,
+        more: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        labels = {APPLICATION: self.application, _KIND: kind, _NUMBER: str(number), **more}
         with in_words(f"{kind} {number} of {self.application} could not be kept"):
             try:
                 self._api.create_config(name, data, labels)

@@ -7,7 +7,7 @@ or the one before it is brought back whole. Cut short at any point, it is found 
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,8 +24,8 @@ from beeyard.apps.oneoff import remove_service, run_once
 from beeyard.apps.plan import Plan
 from beeyard.apps.recovery import await_back, put_back
 from beeyard.apps.release import Hook, Receipt, Release, Verdict, Word
-from beeyard.apps.releases import CANARY, SWITCHING, VERIFYING, Releases
-from beeyard.apps.sight import definitions, gaps_of, teller, verify
+from beeyard.apps.releases import CANARY, SWITCHING, VERIFIED, VERIFYING, Releases
+from beeyard.apps.sight import definitions, gaps_of, replicas_of, teller, verify
 from beeyard.apps.site import Say, Site, Stage
 from beeyard.apps.traffic import Prober, Traffic
 from beeyard.errors import AppError, BeeyardError
@@ -75,12 +75,14 @@ class Rollout:
     trial: Trial | None = None
     _canary: Canary | None = field(default=None, init=False)
     _phases: dict[str, float] = field(default_factory=dict, init=False)
+    _replicas: Mapping[str, int] = field(default_factory=dict, init=False)
     _switched: float | None = field(default=None, init=False)
     _seen: Snapshot | None = field(default=None, init=False)
 
     def run(self) -> Verdict:
         """Roll out. Raises what went wrong, as BeeyardError, after all is as it was before."""
-        self.store.create(self.release)
+        self._replicas = replicas_of(self.site.manager.snapshot(), self.plan.application)
+        self.store.create(self.release, self._replicas)
         try:
             self._prepare()
         except BaseException as error:
@@ -99,8 +101,11 @@ class Rollout:
             self._verify()
             self._hook("post-deploy", self.release.post_deploy)
             self._judge_traffic()
+            self.lock.check()
+            self.store.set_phase(self.release.number, VERIFIED)
         except BaseException as error:
             raise self._undone(error) from error
+        self._finish()
         return self._conclude("succeeded")
 
     def _prepare(self) -> None:
@@ -124,7 +129,7 @@ class Rollout:
             self._canary = canary
             seen = canary.watch(self.trial.seconds, say, self.trial.limits, self._wish)
             say(f"{seen.verdict}: {seen.reason}")
-            if seen.verdict == "promote":
+            if seen.verdict == "promote" and self._wish() != "abort":
                 return
             canary.take_away(say)
             raise AppError(
@@ -141,18 +146,22 @@ class Rollout:
         running = {one.name.removeprefix(prefix): len(one.running) for one in services}
         found = sides(trial.share, self.release.bundle, previous.bundle, running)
         changed = {change.service for change in self.plan.changed}
+        of = {name: each for name, each in found.items() if name in changed}
+        entrance = trial.entrance.to(of)
+        if not entrance.urls:
+            raise AppError(
+                f"release {self.release.number} can't have a canary",
+                why="no service that changes has an address that answers now",
+                fix="deploy without --canary",
+            )
         return Canary(
             site=self.site,
             application=self.plan.application,
             new=self.release.bundle,
             old=previous.bundle,
-            sides={name: each for name, each in found.items() if name in changed},
-            replicas={
-                one.name.removeprefix(prefix): one.wanted
-                for one in services
-                if one.mode == "replicated"
-            },
-            entrance=trial.entrance,
+            sides=of,
+            replicas=self._replicas,
+            entrance=entrance,
             check=self.lock.check,
             patience=Patience(self.terms.deadline, self.terms.settle),
         )
@@ -185,9 +194,6 @@ class Rollout:
                 self.lock.check()
                 stack_deploy(self.plan.application, self._bundle(due), self.site.runner)
                 self._await(wave, end - self.site.clock.monotonic(), say)
-        for name in self.plan.of("remove"):
-            self.lock.check()
-            remove_service(self.site, f"{self.plan.application}_{name}")
 
     def _bundle(self, due: Sequence[str]) -> Bundle:
         """What the stack is to be in the midst of it."""
@@ -199,7 +205,18 @@ class Rollout:
             bundle = mixed(bundle, self.previous.bundle, due)
         elif self.previous is None:
             bundle = mixed(bundle, Bundle("services: {}\n"), due)
-        return with_replicas(bundle, self.plan.replicas)
+        ours = {name: n for name, n in self.plan.replicas.items() if name in due}
+        return with_replicas(bundle, {**self._replicas, **ours})
+
+    def _finish(self) -> None:
+        """What the release no longer has goes last, when nothing can bring the old one back."""
+        if not self.plan.of("remove"):
+            return
+        with self._phase("remove") as say:
+            for name in self.plan.of("remove"):
+                say(name)
+                self.lock.check()
+                remove_service(self.site, f"{self.plan.application}_{name}")
 
     def _await(self, services: Sequence[str], seconds: float, say: Say) -> None:
         self._seen = await_converged(
@@ -234,6 +251,8 @@ class Rollout:
                 )
 
     def _judge_traffic(self) -> None:
+        if self.prober is not None and self.terms.max_failed is not None:
+            self.prober.await_answers()
         failed = self._traffic()[1].failed
         if self.terms.max_failed is not None and failed > self.terms.max_failed:
             raise AppError(
@@ -275,9 +294,9 @@ class Rollout:
     def _bring_back(self, previous: Release) -> BeeyardError | None:
         """Gives why it does not run, if so. Raises where it could not even be asked for."""
         with self._phase(f"bring back release {previous.number}") as say:
-            put_back(self.site, previous, self.release)
+            put_back(self.site, previous, self._replicas, self.lock.check)
             try:
-                await_back(self.site, previous, say)
+                await_back(self.site, previous, self.release, say)
             except BeeyardError as error:
                 return error
         return None

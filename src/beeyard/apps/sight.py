@@ -44,13 +44,21 @@ def _wrong(release: Release, snapshot: Snapshot) -> list[str]:
 
 
 def is_done(release: Release, snapshot: Snapshot) -> bool:
-    if release.post_deploy is not None:
-        return False
+    """Whether every service runs the release's images, all its replicas of them."""
     names = {f"{release.application}_{name}" for name in release.images}
     there = [service for service in snapshot.services if service.name in names]
     return not _wrong(release, snapshot) and all(
         len(service.running) >= service.wanted for service in there
     )
+
+
+def replicas_of(snapshot: Snapshot, application: str) -> dict[str, int]:
+    """How many replicas each replicated service of an application is to have now."""
+    return {
+        service.name.removeprefix(f"{application}_"): service.wanted
+        for service in snapshot.stack(application)
+        if service.mode == "replicated"
+    }
 
 
 def definitions(snapshot: Snapshot | None, application: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ requests that take long, not as few requests.
 import math
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -14,12 +15,14 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-from beeyard.apps.probe import Asker, ProbeResult, ask
+from beeyard.apps.probe import PATIENCE, Asker, ProbeResult, ask
 from beeyard.apps.urls import AppUrl
 
 #: Requests a second, to each address of the application.
 RATE = 10.0
 _WORKERS = 8
+_POLL = 0.1
+_HUNG = f"no answer within {PATIENCE:g} s"
 _KEPT_REASONS = 3
 
 
@@ -80,6 +83,7 @@ class Prober:
     rate: float = RATE
     headers: Mapping[str, str] = field(default_factory=dict)
     _samples: list[Sample] = field(default_factory=list, init=False)
+    _due: list[float] = field(default_factory=list, init=False)
     _stop: threading.Event = field(default_factory=threading.Event, init=False)
     _threads: list[threading.Thread] = field(default_factory=list, init=False)
     _open: ExitStack = field(default_factory=ExitStack, init=False)
@@ -108,18 +112,36 @@ class Prober:
         self._open.close()
 
     def traffic(self, start: float = 0.0, end: float = math.inf) -> Traffic:
-        """What was due between two moments of `time.monotonic`."""
-        return summarised([one for one in list(self._samples) if start <= one.due < end])
+        """What was due between two moments of `time.monotonic`.
+
+        What has had no answer for longer than the probe is patient has failed.
+        """
+        late = time.monotonic() - PATIENCE
+        answered = list(self._samples)
+        waiting = Counter(list(self._due)) - Counter(one.due for one in answered)
+        hung = [Sample(due, PATIENCE, _HUNG) for due in waiting.elements() if due < late]
+        return summarised([one for one in (*answered, *hung) if start <= one.due < end])
+
+    def await_answers(self) -> None:
+        """Wait until all that is due by now is answered, or has failed for want of an answer."""
+        now = time.monotonic()
+        while time.monotonic() - now <= PATIENCE:
+            waiting = Counter(list(self._due)) - Counter(one.due for one in list(self._samples))
+            if not any(due <= now for due in waiting):
+                return
+            time.sleep(_POLL)
 
     def _ask(self, asker: Asker) -> None:
         due = time.monotonic()
         with ThreadPoolExecutor(_WORKERS) as pool:
             while not self._stop.wait(max(0.0, due - time.monotonic())):
+                self._due.append(due)
                 pool.submit(self._once, asker, due)
                 due += 1 / self.rate
 
     def _once(self, asker: Asker, due: float) -> None:
         if self._stop.is_set():
+            self._due.remove(due)
             return
         result: ProbeResult = ask(asker)
         self._samples.append(Sample(due, time.monotonic() - due, result.problem))

@@ -132,7 +132,7 @@ def _decide(options: Options, application: str, wish: Literal["promote", "abort"
         sys.stdout.write(json.dumps(as_json(done), indent=2) + "\n")
     else:
         show_releases(out(), [done])
-    if wish == "promote" and isinstance(done, Entry) and not done.succeeded:
+    if isinstance(done, Entry) and done.succeeded != (wish == "promote"):
         raise typer.Exit(AppError.exit_code)
 
 

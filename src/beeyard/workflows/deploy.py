@@ -1,6 +1,5 @@
 """`deploy` and `rollback`: from a team's folder, or an old release, to a new one that runs."""
 
-import getpass
 import platform
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -36,7 +35,7 @@ from beeyard.apps import (
 )
 from beeyard.apps.collect import collect
 from beeyard.apps.contents import SECTIONS, contents, ensure, external
-from beeyard.apps.lock import holder
+from beeyard.apps.lock import holder, user
 from beeyard.apps.oneoff import sweep
 from beeyard.apps.releases import ABORT, CANARY, PROMOTE
 from beeyard.config import Application
@@ -112,7 +111,14 @@ class Deployer:
         with self.locked(f"rollback to {number or 'the one before'}") as (lock, entries):
             target, before = chosen(entries, number, self.name), current(entries)
             origin = self._origin(f"rollback to {target.number}", target.release.origin.commit)
-            release = replace(target.release, number=next_number(entries), origin=origin)
+            # Its tasks, a migration such as, were for the way there, not for the way back.
+            release = replace(
+                target.release,
+                number=next_number(entries),
+                origin=origin,
+                pre_deploy=None,
+                post_deploy=None,
+            )
             plan = self._plan(release, before)
             return self._roll_out(release, plan, lock, before, request)
 
@@ -134,6 +140,9 @@ class Deployer:
         with self._phase(wish) as say:
             if holder(self.manager.client, self.name, self.hosts.cluster.clock, say):
                 return self._await_verdict(entry.number)
+        ended = next((e for e in self.store.all() if e.number == entry.number and e.verdict), None)
+        if ended is not None:
+            return ended
         with self.locked(wish) as (lock, entries):
             before = current(entries)
             if wish == "abort" or before is None:
@@ -299,7 +308,7 @@ class Deployer:
         return None
 
     def _origin(self, cause: str, commit: str | None) -> Origin:
-        author = f"{getpass.getuser()}@{platform.node()}"
+        author = f"{user()}@{platform.node()}"
         return Origin(author, datetime.now(UTC), commit, cause)
 
     def _commit(self) -> str | None:

@@ -18,7 +18,7 @@ _VARIABLE = re.compile(r"^(\$\{)(\w+)(\} = )(.+)$")
 # KEY=value and --key value in the midst of a line, as in a command.
 _WORD = re.compile(rf"((?:--[\w-]*(?:{_WORDS})[\w-]*[= ]|\w*(?:{_WORDS})\w*=))\S+", re.IGNORECASE)
 # user:password@ in a URL.
-_LOGIN = re.compile(r"(://[^/\s:@]+:)[^/\s@]+@")
+_LOGIN = re.compile(r"(://[^/\s:@]*:)[^\s@]+(?:@[^\s@/]*(?=@))*@")
 
 
 def difference(deployer: Deployer, first: int | None, second: int | None) -> list[str]:
