@@ -249,6 +249,9 @@ def leaving(swarm: Any) -> Callable[[str], str]:
 def join(swarm: Any, name: str, role: str) -> None:
     """As the fixture leaves a node."""
     first = swarm.on("manager-1")
+    # Also where a test left it in the Swarm: else every test after it would lack a node.
+    swarm.on(name).run(Command(["docker", "swarm", "leave", "--force"]), check=False)
+    first.run(Command(["docker", "node", "rm", "--force", name]), check=False)
     token = first.run(Command(["docker", "swarm", "join-token", "-q", role])).stdout.strip()
     address = f"{swarm.addresses[0]}:2377"
     swarm.on(name).run(Command(["docker", "swarm", "join", "--token", token, address]))

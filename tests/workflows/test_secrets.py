@@ -42,7 +42,8 @@ def stock(real_swarm: Any, manager: Manager, tmp_path: Path) -> Iterator[Team]:
 @pytest.fixture
 def deployer(stock: Team, make_cluster: Callable[..., Cluster]) -> Deployer:
     applications = {"stock": {"path": str(stock.folder), "secrets": {KEY: "generate"}}}
-    hosts = SimpleNamespace(cluster=make_cluster(applications=applications))
+    cluster = make_cluster(applications=applications)
+    hosts = SimpleNamespace(cluster=cluster, manager=stock.site.runner)
     return Deployer(cast(Any, hosts), stock.manager, "stock")
 
 

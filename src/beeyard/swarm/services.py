@@ -4,6 +4,7 @@ A specification is the API's own JSON: the SDK's call would build it anew from t
 SDK knows, and lose the others.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any, cast
@@ -19,6 +20,10 @@ Spec = dict[str, Any]
 Change = Callable[[Spec], Spec]
 
 _ATTEMPTS = 20
+_PAUSE = 0.25
+# Somebody was faster; or the managers elect a leader, and whether it was written is not known. Both
+# are found out by reading again.
+_AGAIN = ("out of sequence", "DeadlineExceeded", "does not have a leader")
 
 
 def change_service(manager: Manager, service: str, change: Change) -> bool:
@@ -128,6 +133,7 @@ def _changed(
     write: Callable[[Mapping[str, Any], Spec], None],
     change: Change,
 ) -> bool:
+    last: APIError | None = None
     for _ in range(_ATTEMPTS):
         raw = read()
         spec = change(raw["Spec"])
@@ -136,10 +142,14 @@ def _changed(
         try:
             write(raw, spec)
         except APIError as error:
-            if "out of sequence" not in str(error.explanation):
+            if not any(sign in str(error.explanation) for sign in _AGAIN):
                 raise
+            last = error
+            time.sleep(_PAUSE)
         else:
             return True
+    if "out of sequence" not in str(last and last.explanation):
+        raise SwarmError("the managers do not agree", why=str(last and last.explanation))
     raise SwarmError(
         "somebody else changes it at the same time, again and again",
         fix="see who else works on this Swarm, then run the command again",
