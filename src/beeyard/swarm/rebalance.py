@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from beeyard.errors import SwarmError
 from beeyard.swarm.convergence import Patience
 from beeyard.swarm.drain_plan import find_node, live_tasks, takers, unfinished, why_it_stops
-from beeyard.swarm.exclusion import DRAINING, KEPT_OFF, Leaving, close, keep_off, reopen
+from beeyard.swarm.exclusion import DRAINING, KEPT_OFF, Leaving, close, kept_off, reopen
 from beeyard.swarm.failure import Progress
 from beeyard.swarm.manager import Manager
 from beeyard.swarm.model import Node, Service, Snapshot
@@ -171,16 +171,23 @@ def _without_it(waiter: Waiter, service: str) -> None:
         change_service(manager, service, as_many_as_before)
         return
     node_id = find_node(snapshot, bad).id
-    # Until the constraint holds everywhere, some more may fail there: that is known by now.
-    bearing = replace(waiter, patience=replace(waiter.patience, failures=_ANY_NUMBER))
+    # Until the constraint holds everywhere, some more may fail there: that is known by now, to us
+    # and to Swarm, which would pause the update.
+    patient = replace(waiter.patience, failures=_ANY_NUMBER, homeless=waiter.patience.deadline)
+    bearing = replace(waiter, patience=patient)
     close(manager, node_id)
     try:
-        keep_off(manager, service, node_id)
+        change_service(manager, service, lambda spec: _going_on(kept_off(spec, node_id)))
         bearing.converged([service], Leaving(manager, bad))
         change_service(manager, service, as_many_as_before)
         waiter.converged([service])
     finally:
         reopen(waiter, node_id)
+
+
+def _going_on(spec: Spec) -> Spec:
+    """With an update that goes on whatever fails in it."""
+    return {**spec, "UpdateConfig": {**spec["UpdateConfig"], "FailureAction": "continue"}}
 
 
 def _where_it_fails(service: Service) -> str | None:
