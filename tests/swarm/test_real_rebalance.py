@@ -83,7 +83,8 @@ def test_a_task_that_does_not_come_up_there_is_taken_back(
         assert min(watch.counts) == 4
         now = find(manager.snapshot(), "bound")
         assert (now.wanted, len(now.running)) == (4, 4)
-        assert len(set(tasks) & set(ids(manager, "bound"))) >= 3
+        # Swarm chooses which of those on the fullest node goes, each started before another stops.
+        assert len(set(tasks) & set(ids(manager, "bound"))) >= 2
         after = spec_of(manager, "bound")
         assert (after["Mode"], after["Labels"]) == (before["Mode"], {})
         assert not after["TaskTemplate"]["Placement"].get("Constraints")
