@@ -9,6 +9,8 @@ SHELL := bash
 BIN := .venv/bin
 
 DEMO := examples/timeoff/beeyard.yml
+# On the processors that there are; tests/conftest.py says what stays together.
+PYTEST := $(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadgroup --no-loadscope-reorder
 
 .PHONY: help demo demo-down test check lint bench lock clean venv venv-dev prerequisites-%
 
@@ -22,11 +24,11 @@ demo-down:
 	$(BIN)/beeyard --sandbox -f $(DEMO) down --yes
 
 test: prerequisites-test venv-dev lint
-	$(BIN)/pytest --durations=15
+	$(PYTEST) --durations=15
 	scripts/test-example
 
 check: venv-dev lint
-	$(BIN)/pytest -m "not real and not cluster"
+	$(PYTEST) -m "not real and not cluster"
 
 lint: venv-dev
 	scripts/lint

@@ -33,6 +33,22 @@ PASSWORD = "registry-password"
 LOCAL = LocalRunner()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Two lines of tests that need Docker may run beside each other, each in one process: those on
+    the tests' own Swarm, and those that make sandboxes. They take longest, so they come first, and
+    the others fill in."""
+
+    def lane(item: pytest.Item) -> int:
+        if "real_swarm" in getattr(item, "fixturenames", ()):
+            return 1
+        return 0 if item.get_closest_marker("cluster") or item.get_closest_marker("real") else 2
+
+    items.sort(key=lane)
+    for item in items:
+        if lane(item) < 2:
+            item.add_marker(pytest.mark.xdist_group(("sandbox", "swarm")[lane(item)]))
+
+
 @dataclass(frozen=True)
 class RealSwarm:
     """Three nodes with Docker engines, joined, and a registry that asks for a password."""

@@ -12,6 +12,11 @@ pytestmark = pytest.mark.real
 def test_finding_out_how_nodes_are_run_leaves_no_container(
     engine: DockerClient, images: Images
 ) -> None:
-    before = {container.id for container in engine.containers.list(all=True)}
+    def containers() -> set[str | None]:
+        # Of that image only: other tests may be making some of others meanwhile.
+        found = engine.containers.list(all=True, filters={"ancestor": images.services})
+        return {container.id for container in found}
+
+    before = containers()
     node_form(engine, images.services)
-    assert {container.id for container in engine.containers.list(all=True)} == before
+    assert containers() == before

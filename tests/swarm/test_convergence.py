@@ -212,8 +212,12 @@ def test_a_crash_loop_is_given_up_before_the_deadline() -> None:
     assert str(caught.value.why).startswith("given up after 3 of its tasks failed\n")
 
 
-def test_a_task_stopped_as_unhealthy_that_ended_with_0_is_a_failure_too() -> None:
-    ended = task(state="complete")
+@pytest.mark.parametrize(
+    ("state", "error"),
+    [("complete", ""), ("failed", "task: non-zero exit (137): dockerexec: unhealthy container")],
+)
+def test_a_task_stopped_as_unhealthy_is_one_however_it_ended(state: str, error: str) -> None:
+    ended = task(state=state, error=error)
     with pytest.raises(SwarmError) as caught:
         await_converged(
             Observations([seen(service()), seen(service(ended))]),
@@ -221,6 +225,8 @@ def test_a_task_stopped_as_unhealthy_that_ended_with_0_is_a_failure_too() -> Non
             clock=FakeClock(),
         )
     assert "its health check did not succeed" in str(caught.value.why)
+    assert error in str(caught.value.why)
+    assert str(caught.value.fix).startswith("see what the health check asks for")
 
 
 def test_after_a_rollback_the_task_of_the_failed_definition_is_shown() -> None:

@@ -9,6 +9,9 @@ from beeyard.swarm.model import Service, Snapshot, Task
 
 FAILED_UPDATES = ("paused", "rollback_started", "rollback_paused", "rollback_completed")
 
+# Source: moby, daemon/cluster/executor/container/errors.go, "dockerexec: unhealthy container".
+_UNHEALTHY = "unhealthy container"
+
 # A task in these states has no container, and so no log.
 _BEFORE_CONTAINER = ("new", "pending", "assigned", "accepted", "rejected")
 
@@ -83,6 +86,9 @@ def _reason(task: Task) -> str:
             "its program ended with code 0: by itself, or because Swarm stopped it, for its "
             "health check did not succeed"
         )
+    if _UNHEALTHY in (task.error or ""):
+        # The exit code is that of a program which was told to end, or killed.
+        return f"its health check did not succeed, so Swarm stopped it ({task.error})"
     return task.error or task.message
 
 
@@ -106,6 +112,6 @@ def _fix(task: Task | None) -> str:
         )
     if "No such image" in error or state == "rejected":
         return "see that the image exists and that the nodes may pull it; then deploy again"
-    if "unhealthy" in error or state == "complete":
+    if _UNHEALTHY in error or state == "complete":
         return "see what the health check asks for and what the log says; then deploy again"
     return "mend what the log lines say, then run the command again"
