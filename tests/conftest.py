@@ -33,6 +33,7 @@ PASSWORD = "registry-password"
 LOCAL = LocalRunner()
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Two lines of tests that need Docker may run beside each other, each in one process: those on
     the tests' own Swarm, and those that make sandboxes. They take longest, so they come first, and

@@ -251,23 +251,39 @@ def test_over_ssh_every_argument_arrives_as_it_was_given(
     assert done.stdout == "".join(f"{word}|" for word in hostile)
     seen = ssh.run(Command(["sh", "-c", 'printf %s "$A"; pwd; cat'], b"in", {"A": "b;c"}, tmp_path))
     assert seen.stdout == f"b;c{tmp_path.resolve()}\nin"
+    environment = {f"V{number}": word for number, word in enumerate(hostile)}
+    names = " ".join(f'"${name}"' for name in environment)
+    told = ssh.run(Command(["sh", "-c", f"printf '%s|' {names}; cat"], b"=1\n", environment))
+    assert told.stdout == "".join(f"{word}|" for word in hostile) + "=1\n"
 
 
 def test_the_ssh_command_line() -> None:
     local = FakeRunner().expect(
-        "ssh", "-F", "cfg", "-T", "worker-1", "--", "sudo -n env A=1 docker info", times=1
+        "ssh", "-F", "cfg", "-T", "worker-1", "--", "sudo -n env -C /srv docker info", times=1
     )
     with local:
         SshRunner(local, Path("cfg"), "worker-1", sudo=True).run(
-            Command(["docker", "info"], env={"A": "1"}, timeout=7)
+            Command(["docker", "info"], cwd=Path("/srv"), timeout=7)
         )
     assert local.calls[0].timeout == 7
     assert local.calls[0].input == b"", "ssh must not read our own standard input"
 
 
+def test_no_command_line_holds_the_environment() -> None:
+    local = FakeRunner().expect("ssh", ...).expect("docker", ...)
+    command = Command(["docker", "info"], b"in", {"TOKEN": "sesame"})
+    with local:
+        SshRunner(local, Path("cfg"), "worker-1", sudo=True).run(command)
+        ContainerRunner(local, "box").run(command)
+    over_ssh, in_container = local.calls
+    assert "sesame" not in f"{over_ssh} {in_container}"
+    assert over_ssh.input == b"TOKEN=sesame\nin"
+    assert in_container.env == {"TOKEN": "sesame"}
+
+
 def test_the_container_command_line() -> None:
     local = FakeRunner().expect(
-        "docker", "exec", "-i", "-e", "A=1", "-w", "/srv", "box", "ls", "-l", times=1
+        "docker", "exec", "-i", "-e", "A", "-w", "/srv", "box", "ls", "-l", times=1
     )
     with local:
         ContainerRunner(local, "box").run(Command(["ls", "-l"], env={"A": "1"}, cwd=Path("/srv")))

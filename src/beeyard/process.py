@@ -22,6 +22,10 @@ from beeyard.errors import BeeyardError, ToolError
 
 LineHandler = Callable[[str], None]
 
+# Takes as many bytes as its first argument says from standard input, as assignments, and becomes
+# the command that follows, for which the rest of the input is.
+_WITH_ENVIRONMENT = 'set -a; eval "$(head -c "$1")"; set +a; shift; exec "$@"'
+
 
 @dataclass(frozen=True)
 class Command:
@@ -189,7 +193,11 @@ class LocalRunning:
 
 @dataclass(frozen=True)
 class SshRunner:
-    """Runs on a node by the OpenSSH client, as `ssh_config` describes the host."""
+    """Runs on a node by the OpenSSH client, as `ssh_config` describes the host.
+
+    The command's environment goes ahead of its input: in an argv, whoever may list the node's
+    processes could read it.
+    """
 
     local: Runner
     ssh_config: Path
@@ -204,7 +212,9 @@ class SshRunner:
         on_line: LineHandler | None = None,
     ) -> Completed:
         sudo = ["sudo", "-n"] if self.sudo else []
-        argv = [*sudo, *self._env(command), *command.argv]
+        folder = ["env", "-C", str(command.cwd)] if command.cwd else []
+        environment, given = self._environment(command)
+        argv = [*sudo, *folder, *environment, *command.argv]
         ssh = [
             "ssh",
             "-F",
@@ -215,21 +225,23 @@ class SshRunner:
             shlex.join(argv),
         ]
         return self.local.run(
-            Command(ssh, input=command.input or b"", timeout=command.timeout),
+            Command(ssh, input=given + (command.input or b""), timeout=command.timeout),
             check=check,
             on_line=on_line,
         )
 
     @staticmethod
-    def _env(command: Command) -> list[str]:
-        folder = ["-C", str(command.cwd)] if command.cwd else []
-        pairs = [f"{key}={value}" for key, value in command.env.items()]
-        return ["env", *folder, *pairs] if folder or pairs else []
+    def _environment(command: Command) -> tuple[list[str], bytes]:
+        """What stands before the command, and what it reads."""
+        if not command.env:
+            return [], b""
+        text = "".join(f"{key}={shlex.quote(value)}\n" for key, value in command.env.items())
+        return ["sh", "-c", _WITH_ENVIRONMENT, "sh", str(len(text.encode()))], text.encode()
 
 
 @dataclass(frozen=True)
 class ContainerRunner:
-    """Runs in a running container by `docker exec`."""
+    """Runs in a running container by `docker exec`, which takes the environment from its own."""
 
     local: Runner
     container: str
@@ -241,12 +253,12 @@ class ContainerRunner:
         check: bool = True,
         on_line: LineHandler | None = None,
     ) -> Completed:
-        flags = [flag for key, value in command.env.items() for flag in ("-e", f"{key}={value}")]
+        flags = [flag for key in command.env for flag in ("-e", key)]
         if command.cwd:
             flags += ["-w", str(command.cwd)]
         argv = ["docker", "exec", "-i", *flags, self.container, *command.argv]
         return self.local.run(
-            Command(argv, input=command.input or b"", timeout=command.timeout),
+            Command(argv, command.input or b"", command.env, timeout=command.timeout),
             check=check,
             on_line=on_line,
         )
