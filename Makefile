@@ -27,7 +27,7 @@ test: prerequisites-test venv-dev lint
 	$(PYTEST) --durations=15
 	scripts/test-example
 
-check: venv-dev lint
+check: prerequisites-check venv-dev lint
 	$(PYTEST) -m "not real and not cluster"
 
 lint: venv-dev

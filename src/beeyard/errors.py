@@ -3,7 +3,7 @@
 An error says what happened, where, why, and what to do now. Only the command line prints or exits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 
@@ -137,3 +137,10 @@ def render_mistake(mistake: BeeyardError) -> list[str]:
     lines = [f"{mistake.where}: {mistake.what}" if mistake.where else mistake.what]
     lines.extend(f"    {text}" for text in (mistake.why, mistake.fix) if text)
     return lines
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An exception, and those that it came of, the last first."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

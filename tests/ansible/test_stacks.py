@@ -103,6 +103,16 @@ def test_the_redirect_names_the_port_only_where_it_is_not_the_usual_one(
     assert flag + ":8443" in other["traefik-stack.yml"]["services"]["traefik"]["command"]
 
 
+def test_an_authority_of_its_own_is_trusted_beside_those_of_the_system(
+    usual: Stacks, other: Stacks
+) -> None:
+    assert "environment" not in usual["traefik-stack.yml"]["services"]["traefik"]
+    assert other["traefik-stack.yml"]["services"]["traefik"]["environment"] == {
+        "LEGO_CA_CERTIFICATES": "/etc/traefik/acme-ca.pem",
+        "LEGO_CA_SYSTEM_CERT_POOL": "true",
+    }
+
+
 def test_one_node_without_ipvs_is_enough_for_dnsrr(usual: Stacks, other: Stacks) -> None:
     def mode(stacks: Stacks) -> str:
         proxy = stacks["traefik-stack.yml"]["services"]["socket-proxy"]

@@ -5,6 +5,7 @@ Run as a program, it rolls out in a process of its own, which a test may kill.
 
 import json
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,7 @@ from beeyard.apps import (
     Hook,
     Lock,
     Origin,
+    Prober,
     Release,
     Releases,
     Rollout,
@@ -33,6 +35,7 @@ from beeyard.apps import (
     Verdict,
     chosen,
     current,
+    left_behind,
     load_stack,
     next_number,
     planned,
@@ -92,6 +95,7 @@ class Team:
     pre_deploy: Hook | None = None
     post_deploy: Hook | None = None
     terms: Terms = QUICK
+    prober: Prober | None = None
     said: list[str] = field(default_factory=list)
     halt: str = ""
 
@@ -175,7 +179,8 @@ class Team:
         before = current(entries)
         definitions = before.verdict.definitions if before and before.verdict else {}
         previous = before.release if before else None
-        plan = planned(release, previous, self.manager.snapshot(), definitions)
+        snapshot, left = self.manager.snapshot(), left_behind(entries)
+        plan = planned(release, previous, snapshot, definitions, left)
         self.said.extend(plan.lines())
         return Rollout(
             site=self.site,
@@ -186,6 +191,7 @@ class Team:
             previous=previous,
             plan=plan,
             terms=self.terms,
+            prober=self.prober,
         ).run()
 
     @contextmanager
@@ -292,6 +298,11 @@ class Child:
             link.kill()
         assert not left
 
+    def stop(self) -> str:
+        """As Ctrl-C does; gives what it says until its end."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.communicate(timeout=90)[1]
+
     def go_on(self) -> tuple[int, str]:
         """Let it go on to its end: its exit code, and what it says."""
         _, said = self.process.communicate("\n", timeout=90)
@@ -370,6 +381,8 @@ def _hook(known: Mapping[str, Any] | None) -> Hook | None:
 
 
 def main(path: Path) -> int:
+    # Whoever starts tests in the background has Ctrl-C ignored, and that is inherited.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     known = json.loads(path.read_text())
     place = Place(**known["place"])
     with ExitStack() as open_:

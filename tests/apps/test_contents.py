@@ -54,6 +54,24 @@ class TestNames:
         assert len({one.name.rpartition(".")[2] for one in named}) == 4
         assert "hush" not in repr(named)
 
+    def test_variables_fill_the_path(self, tmp_path: Path) -> None:
+        stack = stack_of(tmp_path, configs={"a": {"file": "${STAGE:-live}.ini"}})
+        (tmp_path / "live.ini").write_text("live")
+        (tmp_path / "test.ini").write_text("test")
+        assert contents(stack, "shop")[0].data == b"live"
+        assert contents(stack, "shop", {"STAGE": "test"})[0].data == b"test"
+
+    @pytest.mark.parametrize("section", ["secrets", "configs"])
+    def test_what_fills_it_is_in_the_name(self, tmp_path: Path, section: str) -> None:
+        entry = {"file": "a"}
+        stack = stack_of(
+            tmp_path, **{section: {"a": entry, "b": entry | {"template_driver": "golang"}}}
+        )
+        (tmp_path / "a").write_text("{{ .Service.Name }}")
+        plain, filled = contents(stack, "shop")
+        assert (plain.template_driver, filled.template_driver) == (None, "golang")
+        assert plain.name.rpartition(".")[2] != filled.name.rpartition(".")[2]
+
     def test_a_file_that_is_not_there(self, tmp_path: Path) -> None:
         stack = stack_of(tmp_path, configs={"a": {"file": "gone"}})
         with pytest.raises(AppError, match="names a file that does not exist"):

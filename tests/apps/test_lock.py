@@ -8,10 +8,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, cast
 
 import psutil
 import pytest
+import requests
 
 from beeyard.apps import Lock
 from beeyard.apps import lock as locks
@@ -241,6 +242,32 @@ def test_who_holds_it(real_swarm: Any, manager: Manager) -> None:
         process.kill()
         process.wait()
         assert holder(manager.client, "shop", clock, lambda _: None) is None
+
+
+def test_a_manager_that_says_nothing_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, left = FakeClock(), [requests.ConnectionError("hung up"), None]
+
+    def renew() -> None:
+        if error := left.pop(0):
+            raise error
+
+    held = Lock(cast(Any, None), "shop", "deploy", clock)
+    monkeypatch.setattr(held, "_renew", renew)
+    held.check()
+    assert (left, clock.slept) == ([], [1.0])
+
+
+def test_it_is_asked_for_as_long_as_nobody_else_may_take_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def renew() -> None:
+        raise requests.ConnectionError("hung up")
+
+    held = Lock(cast(Any, None), "shop", "deploy", FakeClock())
+    monkeypatch.setattr(held, "_renew", renew)
+    with pytest.raises(SwarmError, match="the lock of shop is lost") as caught:
+        held.check()
+    assert caught.value.why == "the manager took no sign of life from here for 15 s: hung up"
 
 
 @pytest.mark.real

@@ -59,6 +59,17 @@ def test_a_service_that_is_gone_already_is_not_removed() -> None:
     assert kinds(planned(release(number=2), old, running("web"))) == {"web": "keep"}
 
 
+def test_what_failed_releases_left_behind_goes() -> None:
+    there = running("web", "half", "page")
+    plan = planned(release(number=4), release(), there, left={"web", "half", "never"})
+    assert kinds(plan) == {"web": "keep", "half": "remove"}
+    assert plan.pending
+    assert kinds(planned(release(), None, there, left={"half"})) == {
+        "web": "update",
+        "half": "remove",
+    }
+
+
 def test_what_runs_by_no_release_is_taken_over() -> None:
     assert kinds(planned(release(), None, running("web"))) == {"web": "update"}
 

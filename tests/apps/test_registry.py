@@ -33,6 +33,14 @@ def test_root_first_then_the_users() -> None:
     assert (found.username, found.password) == ("me", Secret("a:b"))
 
 
+def test_docker_hub_is_filed_under_its_old_name() -> None:
+    hub = config(**{"https://index.docker.io/v1/": "me:hush"})
+    with FakeRunner().expect("cat", ROOT, stdout=hub) as node:
+        found = registry_login(node, "docker.io")
+    assert found is not None
+    assert (found.username, found.password.reveal()) == ("me", "hush")
+
+
 def test_nobody_has_signed_in() -> None:
     node = FakeRunner().expect("cat", ROOT, stdout=config(other="a:b"))
     assert registry_login(node, "reg") is None

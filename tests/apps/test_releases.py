@@ -8,7 +8,15 @@ import pytest
 
 from apps.example import NOW, release
 from beeyard.apps import Bundle, Entry, Receipt, Release, Releases, Traffic, Verdict
-from beeyard.apps.releases import PREPARING, SWITCHING, chosen, current, next_number, unfinished
+from beeyard.apps.releases import (
+    PREPARING,
+    SWITCHING,
+    chosen,
+    current,
+    left_behind,
+    next_number,
+    unfinished,
+)
 from beeyard.errors import AppError, SwarmError
 from beeyard.swarm import Manager
 
@@ -43,6 +51,27 @@ class TestWhichOne:
         found = current(kept), unfinished(kept)
         assert [entry and entry.number for entry in found] == [runs, goes_on]
         assert next_number(kept) == 3 + len(words) if words else 1
+
+    @pytest.mark.parametrize(
+        ("words", "expected"),
+        [
+            ((), set()),
+            (("failed", "succeeded"), set()),
+            (("failed", "failed"), {"s3", "s4"}),
+            (("succeeded", "failed", "abandoned", None), {"s4", "s5"}),
+        ],
+    )
+    def test_left_services_behind(self, words: tuple[str | None, ...], expected: set[str]) -> None:
+        each = [
+            replace(
+                entry,
+                release=replace(
+                    entry.release, bundle=Bundle(f"services: {{s{entry.number}: {{image: a}}}}\n")
+                ),
+            )
+            for entry in entries(*words)
+        ]
+        assert left_behind(each) == expected
 
     @pytest.mark.parametrize(
         ("words", "number", "expected"),

@@ -62,6 +62,7 @@ def rendered(
     images: Mapping[str, str] | None = None,
     environment: Mapping[str, str] | None = None,
     single_writers: Collection[str] = (),
+    full: Collection[str] = (),
 ) -> Rendered:
     return render(
         load_stack(written(folder, text)),
@@ -70,6 +71,7 @@ def rendered(
         named=NAMED,
         capabilities=Capabilities(ipvs=ipvs),
         single_writers=single_writers,
+        full=full,
     )
 
 
@@ -241,6 +243,29 @@ services:
     )
 
 
+def test_where_no_place_is_left_dockers_order_stays(tmp_path: Path) -> None:
+    text = """\
+services:
+  silent: {image: a}
+  says: {image: a, deploy: {update_config: {order: start-first}}}
+"""
+    made = rendered(tmp_path, text, images={}, full=("silent", "says"))
+    services = as_docker_reads(made.bundle)["services"]
+    assert "order" not in services["silent"]["deploy"]["update_config"]
+    assert services["says"]["deploy"]["update_config"]["order"] == "start-first"
+    assert made.adaptations[0] == (
+        "silent: each task stops before its successor starts (Docker's order), for "
+        "`max_replicas_per_node` leaves no place for one more"
+    )
+
+
+def test_environment_files_may_have_variables_in_their_names(tmp_path: Path) -> None:
+    text = "services: {web: {image: a, env_file: '${KIND}.env'}}\n"
+    made = rendered(tmp_path, text, images={}, environment={"KIND": "worker"})
+    assert made.bundle.files == {"worker.env": "FROM=worker.env\n"}
+    assert as_docker_reads(made.bundle)["services"]["web"]["env_file"] == "${KIND}.env"
+
+
 def test_of_a_single_writer_there_are_never_two(tmp_path: Path) -> None:
     text = """\
 services:
@@ -309,7 +334,7 @@ def test_how_it_is_built_and_what_files_it_names(tmp_path: Path) -> None:
     assert stack.builds["web"].args == (("A", "1"), ("B", "2"))
     assert stack.builds["web"].target == "final"
     assert list(stack.builds) == ["web"]
-    assert stack.env_files == ("more.env", "worker.env")
+    assert stack.env_files({}) == ("more.env", "worker.env")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The addresses that Traefik's labels give an application."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,11 @@ def test_a_label_that_docker_would_refuse(tmp_path: Path, label: str, what: str,
     with pytest.raises(AppError) as caught:
         app_urls(load_stack(path), {})
     assert (caught.value.what, caught.value.why) == (what, why)
+
+
+def test_a_label_that_routes_nothing_may_say_anything(tmp_path: Path) -> None:
+    path = tmp_path / "stack.yml"
+    labels = {"traefik.http.routers.a.rule": "Host(`a.test`)", "note": "${NOBODY_SETS_IT}"}
+    for written in (labels, [f"{key}={value}" for key, value in labels.items()]):
+        path.write_text(json.dumps({"services": {"web": {"deploy": {"labels": written}}}}))
+        assert [url.url for url in app_urls(load_stack(path), {})] == ["https://a.test/"]

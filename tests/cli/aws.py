@@ -17,15 +17,16 @@ IDENTITY = """\
 class Api(ThreadingHTTPServer):
     """Answers STS, and S3 as if there were no bucket yet.
 
-    `refuse` is the error code that STS answers with; `held` keeps STS from answering until it is
-    set; `asked` is set once STS was called.
+    `refuse` is the error code that STS answers with, `refuse_bucket` that of whoever makes a
+    bucket; `held` keeps STS from answering until it is set; `asked` is set once STS was called.
     """
 
     daemon_threads = True
 
-    def __init__(self, refuse: str | None) -> None:
+    def __init__(self, refuse: str | None, refuse_bucket: str | None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.refuse = refuse
+        self.refuse_bucket = refuse_bucket
         self.held = threading.Event()
         self.held.set()
         self.asked = threading.Event()
@@ -41,9 +42,9 @@ class Api(ThreadingHTTPServer):
 
 
 @contextmanager
-def api(refuse: str | None = None) -> Iterator[Api]:
+def api(refuse: str | None = None, refuse_bucket: str | None = None) -> Iterator[Api]:
     """The API, until the end of the block."""
-    server = Api(refuse)
+    server = Api(refuse, refuse_bucket)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
@@ -77,7 +78,11 @@ class _Handler(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         """The bucket and its settings."""
         self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        self._answer(200, "")
+        code = self.server.refuse_bucket
+        if code is None:
+            self._answer(200, "")
+        else:
+            self._answer(403, f"<Error><Code>{code}</Code><Message>No</Message></Error>")
 
     def do_GET(self) -> None:
         """What is in it: nothing."""

@@ -5,12 +5,15 @@ import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NoReturn
 
 import pytest
 from docker import DockerClient
 
+from beeyard import sandbox
+from beeyard.cli import cluster as cluster_commands
 from beeyard.cloud import AWS
-from beeyard.errors import HostError, render
+from beeyard.errors import HostError, Refused, render
 from beeyard.inventory import Host, Inventory, SshAccess
 from beeyard.inventory.ssh_config import render as ssh_config
 from beeyard.process import LocalRunner
@@ -145,6 +148,42 @@ def test_nobody_is_there_to_say_yes(
     assert "account 123456789012 (arn:aws:iam::123456789012:user/operator)" in said.err
     assert said.error == (
         "error: nobody is there to say yes\n  do:    run it on a terminal, or with --yes\n"
+    )
+
+
+def test_what_is_made_without_being_asked_is_shown_all_the_same(
+    cli: Cli, file: WriteFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file()
+    with api(refuse_bucket="AccessDenied") as aws:
+        _set(monkeypatch, aws.environment)
+        said = cli("up", "--yes")
+    assert said.code == 5
+    assert said.first_line == "error: AWS did not allow CreateBucket"
+    account = "account 123456789012 (arn:aws:iam::123456789012:user/operator), region eu-central-1"
+    shown = said.err.index(f"\n{account}\n1 manager (t3.small), 2 workers (t3.small), ")
+    assert shown < said.err.index("cloud: network and nodes …")
+    assert "Go on?" not in said.err
+
+
+def test_a_rehearsal_goes_where_a_cluster_on_aws_would_stay(
+    cli: Cli, file: WriteFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def protected(*_: object, **__: object) -> NoReturn:
+        raise Refused("the database is protected against deletion", fix="set it to false")
+
+    removed: list[str] = []
+    monkeypatch.setattr(sandbox, "status", lambda _: SimpleNamespace(running=True))
+    monkeypatch.setattr(cluster_commands, "open_cluster", lambda _: contextlib.nullcontext())
+    monkeypatch.setattr(cluster_commands, "run_down", protected)
+    monkeypatch.setattr(cluster_commands, "remove_rehearsal", lambda _, name: removed.append(name))
+    file()
+    said = cli("--sandbox", "down", "--yes")
+    assert (said.code, removed) == (0, ["shop"])
+    assert said.err == (
+        "on AWS this would end here:\n"
+        "error: the database is protected against deletion\n"
+        "  do:    set it to false\n"
     )
 
 

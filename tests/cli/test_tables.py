@@ -47,6 +47,7 @@ STATUS = Status(
         ),
     ),
     skipped={"portainer": "image not available"},
+    problem=None,
 )
 REHEARSAL = SandboxStatus(
     name="timeoff",
@@ -103,6 +104,24 @@ url{" " * (len(LONG) - 3)}  way in     until       certificate by  answer
 https://x.example.com/{" " * (len(LONG) - 22)}  127.0.0.1  -           -               no [answer]
 
 portainer skipped: image not available"""
+    )
+
+
+def test_a_swarm_that_could_not_be_asked() -> None:
+    away = replace(
+        STATUS, nodes=STATUS.nodes[1:], services=(), urls=(), skipped={}, problem="no [way] to it"
+    )
+    assert (
+        shown(away)
+        == """\
+timeoff in us-east-1 (sandbox): not well
+shared files fs-1, database none
+the Swarm could not be asked: no [way] to it
+
+node      role    zone        address    type      state
+worker-1  worker  us-east-1a  10.20.1.7  t3.small  stopped
+
+url  way in  until  certificate by  answer"""
     )
 
 

@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
 from beeyard.cloud import state_bucket
 from beeyard.cloud.api import Account, Aws
 from beeyard.errors import CloudError, render
+from beeyard.sandbox import environment
 from beeyard.secret import Secret
 from cloud.example import ELSEWHERE, MANAGER, REGION, at, outputs
 from cloud.moto import Moto
@@ -154,6 +156,39 @@ class TestCredentials:
         assert error.what == "AWS did not allow GetCallerIdentity"
         assert said in str(error.why)
         assert error.fix == "ask whoever keeps the account for this right, then run this again"
+
+
+class TestAnotherWorld:
+    """The operator's own settings, each of which would do for AWS itself, have no say in it."""
+
+    @pytest.fixture
+    def rehearsed(self, moto: Moto, tmp_path: Path) -> Aws:
+        return Aws(at(moto.endpoint, environment=environment.variables(tmp_path, REGION)), REGION)
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("AWS_PROFILE", "a-profile-that-is-nowhere"),
+            ("AWS_DEFAULT_PROFILE", "a-profile-that-is-nowhere"),
+            ("AWS_SESSION_TOKEN", "of-another-world"),
+            ("HTTP_PROXY", "http://127.0.0.1:9"),
+            ("http_proxy", "http://127.0.0.1:9"),
+            ("ALL_PROXY", "http://127.0.0.1:9"),
+        ],
+    )
+    def test_of_the_environment(
+        self, rehearsed: Aws, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+    ) -> None:
+        monkeypatch.setenv(name, value)
+        assert rehearsed.account().id == "123456789012"
+
+    @pytest.mark.parametrize("name", ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"])
+    def test_of_a_file(
+        self, rehearsed: Aws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+    ) -> None:
+        (tmp_path / "broken").write_text("no section\n")
+        monkeypatch.setenv(name, str(tmp_path / "broken"))
+        assert rehearsed.account().id == "123456789012"
 
 
 class TestNetwork:

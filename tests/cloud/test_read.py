@@ -76,6 +76,14 @@ def test_the_way_in_and_the_records_that_lead_to_it() -> None:
     assert seen.ingress.acme == Acme("https://acme-v02.api.letsencrypt.org/directory")
 
 
+def test_the_authority_of_the_file_counts_where_the_world_has_none_of_its_own() -> None:
+    def signer(target: Target) -> Acme:
+        return read(spec(), target, PROJECTS, root_certificate="PEM").ingress.acme
+
+    assert signer(AWS) == Acme("https://acme-v02.api.letsencrypt.org/directory", "PEM")
+    assert signer(ELSEWHERE) == ELSEWHERE.acme
+
+
 def test_another_world_differs_only_in_data() -> None:
     seen = outputs(ELSEWHERE)
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 from botocore.awsrequest import AWSResponse
+from pydantic import ValidationError
 
 from beeyard.cloud import state_bucket
 from beeyard.cloud.api import Account, Aws
 from beeyard.errors import CloudError
-from cloud.example import at
+from cloud.example import at, spec
 from cloud.moto import Moto
 
 PROJECTS = ("elastic_ips", "efs")
@@ -25,6 +26,23 @@ def put(aws: Aws, key: str, content: object) -> None:
 def test_one_name_for_each_cluster_account_and_region() -> None:
     account = Account("123456789012", "arn:aws:iam::123456789012:user/ops")
     assert state_bucket.name("shop", account, "eu-west-1") == "beeyard-shop-123456789012-eu-west-1"
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "ap-southeast-1", "us-gov-west-1"])
+def test_the_longest_name_that_a_cluster_may_have_fits(region: str) -> None:
+    """What `config` takes makes a bucket's name of 63 characters at most, which S3 takes."""
+    taken = [length for length in range(2, 41) if _loads("a" * length, region)]
+    account = Account("123456789012", "arn:aws:iam::123456789012:user/ops")
+    longest = len(state_bucket.name("a" * taken[-1], account, region))
+    assert longest == min(63, len(state_bucket.name("a" * 31, account, region)))
+
+
+def _loads(name: str, region: str) -> bool:
+    try:
+        spec(name=name, region=region)
+    except ValidationError:
+        return False
+    return True
 
 
 def test_it_is_versioned_encrypted_and_private(aws: Aws) -> None:

@@ -1,5 +1,7 @@
 """One-off tasks, secrets and the maintenance page by the command line, on a whole cluster."""
 
+import os
+import pty
 import ssl
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,23 @@ def test_a_task_runs_once_with_what_the_service_has(cluster: Running) -> None:
 
 def test_a_task_reaches_the_database(cluster: Running) -> None:
     assert cluster.yard.json("run", "timeoff", "web", "--", "migrate")["code"] == 0
+
+
+def test_a_command_inside_a_task_has_the_terminal(cluster: Running) -> None:
+    ours, its = pty.openpty()
+    script = "tty; read word; echo got $word; exit 5"
+    try:
+        inside = cluster.yard.start(
+            *("exec", "timeoff", "web", "--", "sh", "-c", script), stdin=its, stdout=its, stderr=its
+        )
+        os.close(its)
+        os.write(ours, b"honey\n")
+        assert inside.wait(60) == 5
+        said = os.read(ours, 10_000).decode().split("\r\n")
+    finally:
+        os.close(ours)
+    assert "/dev/pts/0" in said
+    assert "got honey" in said
 
 
 def test_a_secret_is_set_and_the_next_deploy_brings_it(cluster: Running, tmp_path: Path) -> None:

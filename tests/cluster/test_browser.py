@@ -103,5 +103,9 @@ def _sign_in(context: BrowserContext, url: str, email: str, password: str) -> Pa
 
 
 def _monday_in_three_weeks() -> dt.date:
+    """The Monday in three weeks, or in four where two years share that week: the application takes
+    no leave across the turn of a year."""
     today = dt.datetime.now(tz=dt.UTC).date()
-    return today + dt.timedelta(days=21 - today.weekday())
+    monday = today + dt.timedelta(days=21 - today.weekday())
+    friday = monday + dt.timedelta(days=4)
+    return monday if monday.year == friday.year else monday + dt.timedelta(days=7)

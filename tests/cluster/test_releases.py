@@ -1,31 +1,35 @@
 """Releases by the command line, on a whole cluster: the tests build on each other in order."""
 
 import json
+import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytest
 
+from beeyard.waiting import SystemClock, wait_until
 from cluster.yard import Running, Yard
 
 pytestmark = pytest.mark.cluster
-ENVIRONMENT = "    path: "
+ENTRY = "    path: "
 
 
 @contextmanager
-def version(yard: Yard, number: str) -> Iterator[None]:
-    """The file with another value for a variable of the stack file, and afterwards as it was."""
+def with_line(yard: Yard, line: str) -> Iterator[None]:
+    """The file with one line more in the application's entry, and afterwards as it was."""
     before = yard.file.read_text()
-    assert before.count(ENVIRONMENT) == 1
-    changed = before.replace(
-        ENVIRONMENT, f"    environment: {{APP_VERSION: {number}}}\n{ENVIRONMENT}"
-    )
-    yard.file.write_text(changed)
+    assert before.count(ENTRY) == 1
+    yard.file.write_text(before.replace(ENTRY, f"    {line}\n{ENTRY}"))
     try:
         yield
     finally:
         yard.file.write_text(before)
+
+
+def version(yard: Yard, number: str) -> AbstractContextManager[None]:
+    """The file with another value for a variable of the stack file."""
+    return with_line(yard, f"environment: {{APP_VERSION: {number}}}")
 
 
 def releases(cluster: Running) -> list[dict[str, Any]]:
@@ -85,6 +89,103 @@ def test_a_rollback_brings_the_environment_back_as_well(cluster: Running) -> Non
     assert done["receipt"]["during"]["failed"] == 0
     last = releases(cluster)[-1]
     assert (last["cause"], last["verdict"]) == (f"rollback to {number - 1}", "succeeded")
+
+
+def test_a_manager_that_is_rebooted_in_mid_deploy(cluster: Running) -> None:
+    """The way in is out meanwhile; the next command brings the release before back."""
+    before, runs = releases(cluster)[-1]["number"], version_that_runs(cluster)
+    with version(cluster.yard, "3.0.0"):
+        deploy = cluster.yard.start("deploy", "timeoff", stderr=subprocess.PIPE)
+        assert deploy.stderr is not None
+        said = next(line for line in deploy.stderr if "timeoff: switch" in line)
+        # What ssh says of it depends on which of the two is quicker.
+        cluster.yard.start("ssh", "manager-1", "--", "sudo", "systemctl", "reboot").wait()
+        said += deploy.communicate(timeout=300)[1]
+    assert deploy.returncode == 9, said
+    assert (
+        f"error: release {before + 1} of timeoff failed, and release {before} could not be" in said
+    )
+    assert "when the manager answers again, the next deploy, rollback or scale undoes it" in said
+
+    clock = SystemClock()
+    wait_until(lambda: cluster.yard.start("node", "ls").wait() == 0, clock=clock, deadline=120)
+    look = cluster.yard.start("releases", "timeoff", stderr=subprocess.PIPE)
+    assert f"the rollout of release {before + 1} of timeoff was cut" in look.communicate()[1]
+    assert cluster.yard.json("deploy", "timeoff")["changed"] is False
+    last = releases(cluster)[-1]
+    assert (last["number"], last["verdict"]) == (before + 1, "failed")
+    assert last["reason"] == "its deploy was cut short"
+    assert version_that_runs(cluster) == runs
+    wait_until(lambda: bool(cluster.status["ok"]), clock=clock, deadline=120)
+
+
+def test_an_image_that_only_old_releases_used_is_gone_from_the_registry(cluster: Running) -> None:
+    image = releases(cluster)[-1]["images"]["web"]
+    other = f"{image.partition('@')[0].rpartition(':')[0]}:other"
+    made = cluster.docker_on("manager-1", "create", image).strip()
+    cluster.docker_on("manager-1", "commit", "--change", "LABEL other=yes", made, other)
+    cluster.docker_on("manager-1", "rm", made)
+    cluster.docker_on("manager-1", "push", "--quiet", other)
+    with with_line(cluster.yard, "rollout: {keep: 2}"):
+        assert cluster.yard.json("deploy", "timeoff", "--image", other)["changed"] is True
+        assert releases(cluster)[-1]["images"]["web"].startswith(f"{other}@sha256:")
+        with version(cluster.yard, "4.0.0"):
+            assert cluster.yard.json("deploy", "timeoff")["changed"] is True
+        assert cluster.yard.json("deploy", "timeoff")["changed"] is True
+    assert [kept["images"]["web"] for kept in releases(cluster)] == [image, image]
+    error = cluster.yard.json("deploy", "timeoff", "--image", other, code=9)
+    assert error["what"] == f"there is no image {other}"
+
+
+@contextmanager
+def canary(cluster: Running) -> Iterator["subprocess.Popen[str]"]:
+    """A deploy whose canary is being watched, for longer than anybody waits."""
+    argv = ("deploy", "timeoff", "--canary", "20%", "--watch", "600")
+    deploy = cluster.yard.start(*argv, stderr=subprocess.PIPE)
+    try:
+        assert deploy.stderr is not None
+        assert any("times so far" in line for line in deploy.stderr)
+        assert "timeoff_web-canary" in {one["name"] for one in cluster.status["services"]}
+        yield deploy
+    finally:
+        if deploy.poll() is None:
+            deploy.kill()
+        deploy.communicate()
+
+
+def test_a_canary_takes_over_by_itself_where_it_does_well(cluster: Running) -> None:
+    with version(cluster.yard, "5.0.0"):
+        watched = ("--canary", "20%", "--watch", "15")
+        done = cluster.yard.json("deploy", "timeoff", *watched)
+    assert done["changed"] is True
+    assert {"canary", "end of the canary"} <= set(done["receipt"]["phases"])
+    assert done["receipt"]["during"]["failed"] == 0
+    assert version_that_runs(cluster) == "5.0.0"
+    assert {one["name"] for one in cluster.status["services"]} & {"timeoff_web-canary"} == set()
+
+
+def test_a_canary_is_promoted_and_another_aborted_by_hand(cluster: Running) -> None:
+    with version(cluster.yard, "6.0.0"), canary(cluster) as deploy:
+        assert cluster.yard.json("promote", "timeoff")["verdict"] == "succeeded"
+        assert deploy.wait(60) == 0
+    assert version_that_runs(cluster) == "6.0.0"
+    with version(cluster.yard, "7.0.0"), canary(cluster) as deploy:
+        assert cluster.yard.json("abort", "timeoff")["verdict"] == "failed"
+        assert deploy.wait(60) == 9
+    assert version_that_runs(cluster) == "6.0.0"
+    assert "timeoff_web-canary" not in {one["name"] for one in cluster.status["services"]}
+
+
+def test_a_canary_whose_watcher_was_killed_is_taken_away(cluster: Running) -> None:
+    with version(cluster.yard, "8.0.0"), canary(cluster) as deploy:
+        deploy.kill()
+        deploy.wait()
+    done = cluster.yard.json("deploy", "timeoff", "--max-failed", "0")
+    assert done["changed"] is True, "back to what the file says"
+    word = {one["number"]: one["verdict"] for one in releases(cluster)}
+    assert word[done["release"] - 1] == "failed"
+    assert version_that_runs(cluster) not in {"6.0.0", "8.0.0"}
+    assert "timeoff_web-canary" not in {one["name"] for one in cluster.status["services"]}
 
 
 def test_a_drained_node_is_emptied_without_a_gap_and_comes_back(cluster: Running) -> None:

@@ -26,9 +26,8 @@ class Yard:
 
     def run(self, *arguments: str, code: int = 0, timeout: float = 900) -> str:
         """Run `beeyard --sandbox …`; gives standard output, and fails if the exit code differs."""
-        argv = [sys.executable, "-m", "beeyard.cli", "--sandbox", "-f", str(self.file), *arguments]
         done = subprocess.run(
-            argv,
+            self._argv(*arguments),
             env={**os.environ, **self.environment},
             capture_output=True,
             text=True,
@@ -41,6 +40,14 @@ class Yard:
         )
         sys.stderr.write(done.stderr)
         return done.stdout
+
+    def start(self, *arguments: str, **streams: Any) -> "subprocess.Popen[str]":
+        """Start `beeyard --sandbox …`, and go on. `streams` as subprocess takes them."""
+        environment = {**os.environ, **self.environment}
+        return subprocess.Popen(self._argv(*arguments), env=environment, text=True, **streams)
+
+    def _argv(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "beeyard.cli", "--sandbox", "-f", str(self.file), *arguments]
 
     def json(self, *arguments: str, code: int = 0) -> Any:
         """Run with `--json`; gives what it printed, parsed."""

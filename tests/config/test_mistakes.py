@@ -480,6 +480,13 @@ CHANGED = [
     ),
     ("domain:", "domian:", "2:1", "domian: there is no such key", "Did you mean `domain`?"),
     (
+        "name: shop\ndomain: shop.example.com\nregion: eu-central-1",
+        f"name: {'a' * 28}\ndomain: shop.example.com\nregion: ap-southeast-1",
+        "3:9",
+        f"region: name `{'a' * 28}` is too long for a cluster in ap-southeast-1",
+        "Use a name of 27 characters at most.",
+    ),
+    (
         "region: eu-central-1",
         "region: Frankfurt",
         "3:9",

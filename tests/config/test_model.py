@@ -50,6 +50,21 @@ def test_acme_directories(loaded: Loaded, minimal: str, server: str, directory: 
     assert spec.ingress.acme.directory == directory
 
 
+def test_the_root_of_an_authority(
+    loaded: Loaded, minimal: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+    base = Path("/srv/project")
+
+    def file(text: str) -> Path | None:
+        spec = loaded(minimal.replace("ops@example.com", f"ops@example.com{text}"))
+        return spec.ingress.acme.root_file(base)
+
+    assert file("") is None
+    assert file(", root_certificate: ca/root.pem") == base / "ca/root.pem"
+    assert file(", root_certificate: ~/root.pem") == Path("/home/someone/root.pem")
+
+
 @pytest.mark.parametrize(
     "domain", ["beeyard.localhost", "a.b-c.example.com", "xn--bcher-kva.example"]
 )

@@ -4,11 +4,16 @@ import io
 import os
 import stat
 import subprocess
+import sys
+import threading
 import zipfile
 from dataclasses import replace
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from cryptography import x509
 
@@ -24,6 +29,7 @@ from beeyard.sandbox import (
     files,
     observe,
     provider_mirror,
+    readiness,
 )
 from beeyard.sandbox.container import create_body
 from beeyard.sandbox.desired import desired
@@ -31,7 +37,12 @@ from beeyard.sandbox.plan import Start
 from beeyard.sandbox.state import ProcessIdentity, StateFolder, write_file
 from beeyard.sandbox.supervisor import Failures
 from beeyard.sandbox.world import PortRange
+from beeyard.testing import FakeRunner
+from cloud import moto
 from sandbox import worlds
+
+#: A proxy that is not there.
+NOBODY = "http://127.0.0.1:9"
 
 
 def rule(protocol: str, first: int, last: int, block: str) -> dict[str, Any]:
@@ -238,7 +249,6 @@ def test_the_acme_server_asks_the_vpcs_resolver() -> None:
 def test_the_users_own_credentials_have_no_say(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    boto3 = pytest.importorskip("boto3")
     monkeypatch.setenv("AWS_PROFILE", "production")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "real")
     monkeypatch.setenv("NO_PROXY", "intranet.example")
@@ -249,6 +259,44 @@ def test_the_users_own_credentials_have_no_say(
     assert (found.access_key, found.token) == ("sandbox", None)
     assert session.region_name == "eu-central-1"
     assert os.environ["NO_PROXY"] == "intranet.example,127.0.0.1,localhost"
+
+
+def test_the_supervisor_sees_past_the_users_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variables = environment.variables(tmp_path, "eu-central-1")
+    passwords: Any = None
+    with moto.serving() as api:
+        monkeypatch.setenv("AWS_PROFILE", "production")
+        monkeypatch.setenv("HTTP_PROXY", NOBODY)
+        observer = observe.Observer(api.endpoint, "eu-central-1", variables, passwords)
+        observer.ensure_hosted_zone("example.com")
+        assert observer.world().instances == ()
+
+
+def test_the_supervisor_is_started_in_the_sandboxs_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The package gives the function of this name.
+    start = import_module("beeyard.sandbox.start")
+    runner = FakeRunner().expect(sys.executable, "-m", "beeyard.sandbox.daemon", tmp_path.name)
+    monkeypatch.setattr(start, "LocalRunner", lambda: runner)
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    start._launch(StateFolder(tmp_path), "eu-central-1", [].append)
+    assert runner.calls[0].env["AWS_PROFILE"] == "default"
+
+
+def test_the_sandboxs_services_are_asked_without_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, NOBODY)
+    with ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            readiness._get(f"http://127.0.0.1:{server.server_port}/", host="acme.test")
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_the_provider_is_laid_out_as_terraform_looks_for_it(

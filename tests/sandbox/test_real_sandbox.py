@@ -76,7 +76,11 @@ class Cloud:
         return ".".join([*self.spec.vpc_cidr.split(".")[:2], offset])
 
     def resolve(self, name: str) -> list[str]:
-        return resolve(self.at("0.2"), name)
+        try:
+            return resolve(self.at("0.2"), name)
+        except ConnectionRefusedError:
+            # Whenever its configuration changes, dnsmasq is started again: no answer yet.
+            return []
 
 
 @dataclass(frozen=True)

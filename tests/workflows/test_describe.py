@@ -1,9 +1,10 @@
-"""What is shown before anything is made."""
+"""What is shown before anything is made or changed."""
 
 from typing import Any
 
 from beeyard.cloud.api import Account
-from beeyard.workflows.up import describe
+from beeyard.cloud.terraform import Change, Plan
+from beeyard.workflows.up import describe, describe_changes
 from cloud.example import spec
 
 ACCOUNT = Account("123456789012", "arn:aws:iam::123456789012:user/ops")
@@ -40,3 +41,27 @@ def test_everything_that_costs_is_named() -> None:
 def test_a_database_without_a_standby() -> None:
     shown = lines(database={"multi_az": False, "engine": "mysql"})
     assert shown[-1] == "a mysql database on RDS (db.t3.micro, 20 GiB, one zone)"
+
+
+NODE = "module.swarm_cluster.aws_instance.node"
+
+
+def test_what_is_destroyed_is_named_and_the_rest_is_counted() -> None:
+    changes = (
+        Change(f'{NODE}["worker-3"]', "create"),
+        Change(f'{NODE}["worker-2"]', "delete"),
+        Change(f'{NODE}["worker-1"]', "replace"),
+        Change("module.swarm_cluster.aws_security_group.node", "update"),
+    )
+    plans = {
+        "elastic_ips": Plan("elastic_ips", (), pending=False),
+        "swarm_cluster": Plan("swarm_cluster", changes, pending=True),
+        "efs": Plan("efs", (), pending=True),
+    }
+    assert describe_changes(spec(), ACCOUNT, plans).splitlines() == [
+        "account 123456789012 (arn:aws:iam::123456789012:user/ops), region eu-central-1",
+        "swarm_cluster: 1 to create, 1 to change, 1 to replace, 1 to destroy",
+        f'  delete {NODE}["worker-2"]',
+        f'  replace {NODE}["worker-1"]',
+        "efs: outputs only",
+    ]

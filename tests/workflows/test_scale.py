@@ -1,12 +1,18 @@
 """What the stack file says of an application's numbers of replicas."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from beeyard.apps import Stack, load_stack
-from beeyard.errors import AppError
-from beeyard.workflows.scale import require_allowed
+from beeyard.errors import AppError, SwarmError
+from beeyard.swarm import Snapshot
+from beeyard.swarm.rebalance import REBALANCING
+from beeyard.workflows import Cluster
+from beeyard.workflows.scale import require_allowed, scale_application
+from swarm.swarms import service, swarm
 
 
 @pytest.fixture
@@ -60,3 +66,36 @@ def test_the_rest_is_refused_in_words(
         require_allowed(stack, service, replicas, environment)
     assert caught.value.what == what
     assert caught.value.where == str(stack.path)
+
+
+class Manager:
+    """A manager that shows a Swarm, and lets nothing be changed."""
+
+    def __init__(self, *there: Any) -> None:
+        self._there = swarm(*there)
+
+    def snapshot(self) -> Snapshot:
+        return self._there
+
+
+def test_a_single_writer_stays_one(tmp_path: Path, make_cluster: Callable[..., Cluster]) -> None:
+    (tmp_path / "stack.yml").write_text(
+        "services: {web: {image: 'web:1', environment: {URL: 'sqlite:///data/a.db'}}}\n"
+    )
+    cluster = make_cluster(applications={"shop": {"path": str(tmp_path)}})
+    manager: Any = Manager(service("shop_web", "worker-1", stack="shop"))
+    with pytest.raises(AppError, match="web can't have 2 replicas") as caught:
+        scale_application(cluster, manager, "shop", {"web": 2})
+    assert "SQLite" in str(caught.value.why)
+
+
+def test_what_is_being_rebalanced_is_not_scaled(
+    tmp_path: Path, make_cluster: Callable[..., Cluster]
+) -> None:
+    """It would be brought back to the number that it had when that began."""
+    (tmp_path / "stack.yml").write_text("services: {web: {image: 'web:1'}}\n")
+    cluster = make_cluster(applications={"shop": {"path": str(tmp_path)}})
+    moved = service("shop_web", "worker-1", stack="shop", labels={REBALANCING: "1"})
+    manager: Any = Manager(moved)
+    with pytest.raises(SwarmError, match="shop_web is being rebalanced"):
+        scale_application(cluster, manager, "shop", {"web": 3})

@@ -11,8 +11,11 @@ import pytest
 from beeyard.apps import ProbeResult
 from beeyard.apps.probe import Certificate
 from beeyard.cloud import Outputs
+from beeyard.cloud.api import Aws
 from beeyard.swarm import Node, Resources, Service, Snapshot, Task
-from beeyard.workflows import Cluster, Status
+from beeyard.testing import FakeRunner
+from beeyard.workflows import Cluster, Status, run_status
+from beeyard.workflows import status as workflow
 from beeyard.workflows.status import assemble
 from cloud.example import outputs
 
@@ -64,6 +67,9 @@ def service(*tasks: Task, wanted: int, mode: Any = "replicated") -> Service:
     )
 
 
+SSH_REFUSED = "ssh: connect to host 198.51.100.1 port 22: Connection refused"
+
+
 def swarm(*services: Service, members: Sequence[Node] | None = None) -> Snapshot:
     everybody = [member(name) for name in NODES]
     return Snapshot(NOW, tuple(everybody if members is None else members), services, (), (), ())
@@ -77,15 +83,16 @@ def answer(status: int | None = 200, problem: str | None = None) -> ProbeResult:
 @pytest.fixture
 def look(make_cluster: MakeCluster) -> Callable[..., Status]:
     def at(
-        snapshot: Snapshot,
+        snapshot: Snapshot | None,
         instances: Mapping[str, str] = RUNNING,
         answers: Sequence[ProbeResult] = (),
         left_out: Mapping[str, str] | None = None,
         seen: Outputs | None = None,
+        problem: str | None = None,
     ) -> Status:
-        return assemble(
-            make_cluster(), seen or outputs(), instances, snapshot, answers, left_out or {}
-        )
+        cluster = make_cluster()
+        seen = seen or outputs()
+        return assemble(cluster, seen, instances, snapshot, answers, left_out or {}, problem)
 
     return at
 
@@ -178,6 +185,7 @@ def test_as_json(look: Look) -> None:
     shown = json.loads(json.dumps(found.as_dict()))
 
     assert shown["ok"] is True
+    assert shown["problem"] is None
     assert shown["database"] is None
     assert shown["nodes"][1] == {
         "name": "worker-1",
@@ -199,3 +207,30 @@ def test_a_manager_that_traefik_does_not_run_on(look: Look) -> None:
     refused = replace(answer(None, "nothing listens"), address="198.51.100.2", listening=False)
     assert look(swarm(), answers=[answer(), refused]).ok
     assert not look(swarm(), answers=[refused]).ok
+
+
+def test_a_swarm_that_can_not_be_asked(look: Look) -> None:
+    instances = RUNNING | {"i-manager-1": "stopped"}
+    status = look(None, instances, answers=[answer()], problem="it is away")
+    assert [node.state for node in status.nodes] == ["stopped", "unknown", "unknown"]
+    assert (status.services, status.urls[0].ok, status.ok) == ((), True, False)
+    assert status.as_dict()["problem"] == "it is away"
+
+
+def test_what_is_half_seen_is_not_well(look: Look) -> None:
+    assert not look(swarm(), problem="skipped.json can't be read").ok
+
+
+def test_the_first_manager_is_down(
+    make_cluster: MakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workflow, "read_outputs", lambda _: outputs())
+    monkeypatch.setattr(Aws, "instance_states", lambda *_: RUNNING | {"i-manager-1": "stopped"})
+    monkeypatch.setattr(workflow, "probe_urls", lambda *_: [answer()])
+    runner: Any = FakeRunner().expect("ssh", ..., stderr=f"debug\n{SSH_REFUSED}\n", code=255)
+    with runner:
+        status = run_status(replace(make_cluster(), runner=runner))
+    assert status.problem == f"manager-1 refuses SSH connections: {SSH_REFUSED}"
+    assert [node.state for node in status.nodes] == ["stopped", "unknown", "unknown"]
+    assert [url.ok for url in status.urls] == [True]
+    assert not status.ok

@@ -19,7 +19,15 @@ from beeyard.apps.probe import Certificate, ProbeResult, answered, await_answer,
 from beeyard.apps.recovery import recover
 from beeyard.apps.registry import Credentials, registry_login
 from beeyard.apps.release import Hook, Origin, Receipt, Release, Verdict
-from beeyard.apps.releases import Entry, Releases, chosen, current, next_number, unfinished
+from beeyard.apps.releases import (
+    Entry,
+    Releases,
+    chosen,
+    current,
+    left_behind,
+    next_number,
+    unfinished,
+)
 from beeyard.apps.rollout import Rollout, Terms, Trial
 from beeyard.apps.site import Say, Site, Stage
 from beeyard.apps.stack import Rendered, Stack, load_stack, render
@@ -68,6 +76,7 @@ __all__ = [
     "ensure_image",
     "fingerprints",
     "label_urls",
+    "left_behind",
     "load_stack",
     "next_number",
     "planned",

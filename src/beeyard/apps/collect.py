@@ -55,6 +55,12 @@ def _collect(site: Site, store: Releases, kept: Sequence[Entry], old: Sequence[E
         if registry_of(image) == site.registry:
             delete_remote(site.manager.client, site.runner, image, site.credentials(site.registry))
     _remove_contents(site, store.application, kept, old)
+    away = [node.name for node in snapshot.nodes if node.state != "ready"]
+    if away and unused:
+        raise AppError(
+            "older releases are not forgotten yet",
+            why=f"their images may still be on {', '.join(away)}, which is not ready",
+        )
     for entry in old:
         store.forget(entry.number)
     return len(unused)

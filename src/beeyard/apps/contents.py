@@ -5,11 +5,13 @@ names it by its hash names that content for ever. Those that a stack file calls 
 up: the version that `beeyard secret set` made last, or the object of that very name.
 """
 
+import base64
 import hashlib
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Literal, cast
 
 from docker import DockerClient
@@ -61,11 +63,13 @@ class SecretVersion:
     used_by: tuple[str, ...]
 
 
-def contents(stack: Stack, application: str) -> tuple[Content, ...]:
-    """The secrets and configs that the stack file takes from files. Raises AppError for a file that
-    is not there or is not below the stack file's folder."""
+def contents(
+    stack: Stack, application: str, environment: Mapping[str, str] = MappingProxyType({})
+) -> tuple[Content, ...]:
+    """The secrets and configs that the stack file takes from files, whose paths `environment`
+    fills. Raises AppError for a file that is not there or is not below the stack file's folder."""
     return tuple(
-        _content(stack, application, section, key, entry)
+        _content(stack, application, section, key, _filled(entry, environment))
         for section in SECTIONS
         for key, entry in _entries(stack, section)
         if entry.get("file")
@@ -200,18 +204,23 @@ def remove(client: DockerClient, section: Section, names: Iterable[str]) -> list
     return gone
 
 
+def _filled(entry: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
+    keys = ("file", "template_driver")
+    return {key: interpolate(str(entry[key]), environment) for key in keys if entry.get(key)}
+
+
 def _content(
-    stack: Stack, application: str, section: Section, key: str, entry: Mapping[str, Any]
+    stack: Stack, application: str, section: Section, key: str, entry: Mapping[str, str]
 ) -> Content:
-    data = stack.read_file(str(entry["file"]))
+    data, driver = stack.read_file(entry["file"]), entry.get("template_driver")
+    # What is done with it is part of it, for neither can be changed.
+    hashed = data if driver is None else driver.encode() + b"\0" + data
     digest = (
-        _secret_hash(application, key, data)
+        _secret_hash(application, key, hashed)
         if section == "secrets"
-        else hashlib.sha256(data).hexdigest()[:_LENGTH]
+        else hashlib.sha256(hashed).hexdigest()[:_LENGTH]
     )
-    return Content(
-        section, key, f"{application}_{key}.{digest}", data, entry.get("template_driver")
-    )
+    return Content(section, key, f"{application}_{key}.{digest}", data, driver)
 
 
 def _create(client: DockerClient, application: str, content: Content) -> None:
@@ -219,13 +228,16 @@ def _create(client: DockerClient, application: str, content: Content) -> None:
     singular = content.section[:-1]
     with in_words(f"the Swarm did not take the {singular} {content.key}"):
         api = cast(Any, client.api)
-        options = (
-            {"templating": {"name": content.template_driver}} if content.template_driver else {}
-        )
-        if content.section == "configs":
-            api.create_config(content.name, content.data, labels, **options)
-        else:
-            api.create_secret(content.name, content.data, labels)
+        made: dict[str, Any] = {
+            "Name": content.name,
+            "Data": base64.b64encode(content.data).decode(),
+            "Labels": labels,
+        }
+        if content.template_driver:
+            made["Templating"] = {"Name": content.template_driver}
+        # The SDK's call for secrets knows of no template driver; this is the same for both.
+        url = f"{api.base_url}/v{api.api_version}/{content.section}/create"
+        api.post(url, json=made, timeout=api.timeout).raise_for_status()
 
 
 def _secret_hash(application: str, name: str, data: bytes) -> str:

@@ -3,7 +3,7 @@
 import io
 import tarfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,9 @@ from ruamel.yaml.comments import CommentedMap
 
 from beeyard.apps.bundle import Bundle
 from beeyard.apps.compose import write
-from beeyard.errors import AppError, SwarmError
-from beeyard.process import Command, CommandFailed, CommandTimeout, Runner
+from beeyard.errors import AppError, BeeyardError, SwarmError
+from beeyard.process import Command, CommandFailed, CommandTimeout, Completed, Runner
+from beeyard.swarm import AWAY
 
 _COMMAND_TIMEOUT = 180.0
 # ssh's own exit code; every other is the command's. Source: ssh(1), "Exit status".
@@ -24,14 +25,14 @@ def stack_deploy(name: str, bundle: Bundle, runner: Runner) -> None:
     removes no service.
 
     `runner` runs on a manager, as a user who may use Docker. Raises AppError if Docker refuses
-    it, SwarmError if the manager is not reached.
+    it, SwarmError if the manager is not reached, or has no leader to ask.
     """
     argv = [
         *("docker", "stack", "deploy", "--with-registry-auth"),
         # Images are named by digest: there is nothing to ask a registry.
         *("--resolve-image", "never", "--compose-file", "-", name),
     ]
-    with _files_on(runner, bundle.files) as folder:
+    with _files_on(runner, name, bundle.files) as folder:
         command = Command(
             argv,
             input=bundle.text.encode(),
@@ -48,12 +49,8 @@ def stack_deploy(name: str, bundle: Bundle, runner: Runner) -> None:
                 fix="see whether the manager is up and well, then run the command again",
             ) from None
         except CommandFailed as error:
-            if error.completed.code == _NOT_REACHED:
-                raise SwarmError(
-                    f"the manager could not be told what the stack {name} is to be",
-                    why=error.completed.tail(),
-                    fix="see whether the manager is up and reachable, then run the command again",
-                ) from error
+            if _is_away(error.completed):
+                raise _not_told(name, error) from error
             raise AppError(
                 f"Docker refused the stack {name}",
                 why=error.completed.tail(),
@@ -71,18 +68,36 @@ def with_replicas(bundle: Bundle, replicas: Mapping[str, int]) -> Bundle:
     return Bundle(write(document), bundle.environment, bundle.files)
 
 
+def _is_away(completed: Completed) -> bool:
+    said = completed.stderr
+    return completed.code == _NOT_REACHED or any(sign in said for sign in AWAY)
+
+
+def _not_told(name: str, error: BeeyardError) -> SwarmError:
+    return SwarmError(
+        f"the manager could not be told what the stack {name} is to be",
+        why=error.why,
+        fix="see whether the manager is up and reachable, then run the command again",
+    )
+
+
 @contextmanager
-def _files_on(runner: Runner, files: Mapping[str, str]) -> Iterator[Path | None]:
+def _files_on(runner: Runner, name: str, files: Mapping[str, str]) -> Iterator[Path | None]:
     """The environment files, in a folder on the manager for as long as it takes."""
     if not files:
         yield None
         return
-    folder = runner.run(Command(["mktemp", "-d"], timeout=30)).stdout.strip()
     try:
+        folder = runner.run(Command(["mktemp", "-d"], timeout=30)).stdout.strip()
         runner.run(Command(["tar", "-x", "-C", folder], input=_tar(files), timeout=60))
+    except (CommandFailed, CommandTimeout) as error:
+        raise _not_told(name, error) from error
+    try:
         yield Path(folder)
     finally:
-        runner.run(Command(["rm", "-rf", "--", folder], timeout=30))
+        # What it was for has been done, or has failed, and that is to be told.
+        with suppress(CommandFailed, CommandTimeout):
+            runner.run(Command(["rm", "-rf", "--", folder], timeout=30))
 
 
 def _tar(files: Mapping[str, str]) -> bytes:

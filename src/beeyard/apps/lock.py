@@ -25,7 +25,7 @@ from docker.errors import APIError, DockerException
 
 from beeyard.apps.contents import APPLICATION
 from beeyard.errors import AppError, SwarmError
-from beeyard.swarm import in_words
+from beeyard.swarm import TunnelEnded, in_words
 from beeyard.swarm.objects import relabel
 from beeyard.waiting import Clock, SystemClock
 
@@ -61,6 +61,10 @@ class Holder:
 
     def __str__(self) -> str:
         return f"{self.who} on {self.host} (process {self.pid}), since {self.since}: {self.doing}"
+
+
+class LockTaken(SwarmError):
+    """The lock is somebody else's now: nothing may be touched any more."""
 
 
 class _Held(AppError):
@@ -113,33 +117,48 @@ class Lock:
     ) -> None:
         self._stop.set()
         if self._thread is not None:
-            self._thread.join()
+            # A manager that neither answers nor refuses must not keep us.
+            self._thread.join(timeout=FENCED)
         # If it can't be removed now, it is taken over later: we beat no more.
         with suppress(APIError, DockerException, requests.RequestException):
             self._api.remove_config(self._id)
 
     def check(self) -> None:
-        """Before each step: whether it is still ours. Raises SwarmError if that is not sure.
+        """Before each step: whether it is still ours. Raises SwarmError if that is not sure, and
+        LockTaken if it is not.
 
-        It is asked, not remembered: this machine may have slept meanwhile, and its clock with it.
+        It is asked, not remembered: this machine may have slept meanwhile, and its clock with it. A
+        manager that says nothing is asked again for as long as nobody else may take it over.
         """
-        if self.clock.monotonic() - self._beaten > FENCED:
-            raise self._lost(f"the manager took no sign of life from here for {FENCED:g} s")
+        why = "there was no beat"
+        while self.clock.monotonic() - self._beaten <= FENCED:
+            try:
+                with in_words(f"the lock of {self.application} could not be held"):
+                    self._require_mine()
+            except (LockTaken, TunnelEnded):
+                raise
+            except SwarmError as error:
+                why = error.why or error.what
+                self.clock.sleep(_POLL)
+            else:
+                return
+        raise SwarmError(
+            f"the lock of {self.application} is lost",
+            why=f"the manager took no sign of life from here for {FENCED:g} s: {why}",
+            fix="see whether the manager is reachable; the next command finishes or undoes it",
+        )
+
+    def _require_mine(self) -> None:
         try:
             self._renew()
         except APIError as error:
-            if error.status_code == 404:
-                raise self._lost("somebody else has taken it over") from error
-            raise self._lost(str(error.explanation or error)) from error
-        except (DockerException, requests.RequestException) as error:
-            raise self._lost(str(error)) from error
-
-    def _lost(self, why: str) -> SwarmError:
-        return SwarmError(
-            f"the lock of {self.application} is lost",
-            why=why,
-            fix="see whether the manager is reachable; the next command finishes or undoes it",
-        )
+            if error.status_code != 404:
+                raise
+            raise LockTaken(
+                f"the lock of {self.application} is lost",
+                why="somebody else has taken it over",
+                fix="see what becomes of it: `beeyard releases`",
+            ) from error
 
     def _renew(self) -> None:
         # One at a time: of two changes to one version of the object, the second fails.
@@ -225,6 +244,12 @@ def holder(
     except _Held as held:
         return held.holder
     return None
+
+
+def is_free(client: DockerClient, application: str) -> bool:
+    """Whether surely nobody holds an application's lock; waits for nothing. Raises SwarmError."""
+    found = Lock(client, application, "")._look()  # noqa: SLF001 (its own module)
+    return found is None or _holder(found).is_gone()
 
 
 def _holder(raw: Mapping[str, Any]) -> Holder:

@@ -1,6 +1,6 @@
 """What a rollout will do, before it does it: pure, printable, the same for the same input."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
@@ -79,11 +79,13 @@ def planned(
     previous: Release | None,
     snapshot: Snapshot,
     definitions: Mapping[str, str] = MappingProxyType({}),
+    left: Collection[str] = (),
 ) -> Plan:
     """The plan for `release`, where `previous` is what should run and `snapshot` what does.
 
     definitions   hashes of the services as `previous` left them: one that somebody has changed by
                   hand since is deployed again
+    left          services that releases which failed may have left behind
 
     Raises AppError where `depends_on` goes round in a circle.
     """
@@ -106,7 +108,7 @@ def planned(
         )
         for name in sorted(new)
     ]
-    gone = [name for name in sorted(old) if name not in new]
+    gone = [name for name in sorted({*old, *left}) if name not in new]
     changes += [Change(name, "remove") for name in gone if name in there]
     due = {change.service for change in changes if change.kind in ("create", "update")}
     return Plan(

@@ -6,7 +6,7 @@ those of the URL.
 
 import socket
 import ssl
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
@@ -16,7 +16,7 @@ import httpx
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from beeyard.errors import UnverifiedError
+from beeyard.errors import UnverifiedError, causes
 from beeyard.waiting import Clock, SystemClock
 
 _POLL = 0.5
@@ -240,18 +240,12 @@ def _problem(response: httpx.Response, name: str) -> str | None:
 
 def _nobody(error: httpx.HTTPError) -> bool:
     return any(
-        isinstance(cause, (ConnectionRefusedError, *_HUNG_UP)) for cause in _causes(error)
+        isinstance(cause, (ConnectionRefusedError, *_HUNG_UP)) for cause in causes(error)
     ) and not isinstance(error, httpx.ReadError | httpx.RemoteProtocolError)
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
 def _in_words(error: httpx.HTTPError, name: str, address: str, port: int) -> str:
-    for cause in _causes(error):
+    for cause in causes(error):
         if said := _said(cause, name, address, port):
             return said
     if isinstance(error, httpx.ConnectTimeout):

@@ -5,15 +5,18 @@ from datetime import UTC, datetime
 
 from beeyard.apps.canary_steps import remove_canaries
 from beeyard.apps.deploy import stack_deploy, with_replicas
+from beeyard.apps.lock import LockTaken
 from beeyard.apps.oneoff import LABEL, remove_service
 from beeyard.apps.release import Release, Verdict, Word
 from beeyard.apps.releases import PREPARING, VERIFIED, Entry, Releases, current
-from beeyard.apps.sight import definitions, is_done, teller, verify
+from beeyard.apps.sight import definitions, teller, verify
 from beeyard.apps.site import Say, Site
 from beeyard.errors import SwarmError
-from beeyard.swarm import Patience, await_converged
+from beeyard.swarm import Patience, TunnelEnded, await_converged
 
 _UNDO_DEADLINE = 300.0
+#: For what ran already to run again, after a reboot such as (seconds).
+_AGAIN_DEADLINE = 120.0
 #: For how long a manager may be away while a release is put back (seconds), and between attempts.
 _AWAY, _PAUSE = 60.0, 2.0
 
@@ -35,7 +38,7 @@ def recover(site: Site, store: Releases, entries: Sequence[Entry], say: Say) -> 
     if entry.phase == PREPARING:
         say(f"release {release.number} was cut short before anything was switched: forgotten")
         store.conclude(release.number, _cut_short("abandoned"))
-    elif entry.phase == VERIFIED and is_done(release, site.manager.snapshot()):
+    elif entry.phase == VERIFIED and _runs(site, release, say):
         say(f"release {release.number} was cut short after all of it ran: finished")
         if before is not None:
             remove_others(site, before.release, release)
@@ -55,6 +58,18 @@ def recover(site: Site, store: Releases, entries: Sequence[Entry], say: Say) -> 
     return True
 
 
+def _runs(site: Site, release: Release, say: Say) -> bool:
+    """Whether a release that was found good is still good, if need be once its tasks have come up
+    again: the manager may have been rebooted meanwhile."""
+    try:
+        _await(site, release, _AGAIN_DEADLINE, say)
+        verify(release, site.manager.snapshot())
+    except SwarmError as error:
+        say(f"release {release.number} had been found good, but {error.what}")
+        return False
+    return True
+
+
 def put_back(
     site: Site,
     previous: Release,
@@ -63,17 +78,21 @@ def put_back(
 ) -> None:
     """Tell the Swarm that `previous` is to run whole, with as many replicas as there were.
 
-    Nothing is removed yet: what runs serves until `previous` does. A manager that is away for a
-    moment is asked again. `allowed` is called before each attempt, and raises where somebody else
-    may be at work. Raises SwarmError or AppError if it can't be done, with what hinders it.
+    Canaries go first: beside a release without weights they would get more than their share. Of
+    the rest nothing is removed yet: what runs serves until `previous` does. A manager that is away
+    for a moment is asked again. `allowed` is called before each attempt, and raises where somebody
+    else may be at work. Raises SwarmError or AppError if it can't be done, with what hinders it.
     """
     counts = {name: n for name, n in replicas.items() if name in previous.bundle.services}
     bundle = with_replicas(previous.bundle, counts)
     end = site.clock.monotonic() + _AWAY
     while True:
-        allowed()
         try:
+            allowed()
+            remove_canaries(site, previous.application)
             stack_deploy(previous.application, bundle, site.runner)
+        except (LockTaken, TunnelEnded):
+            raise
         except SwarmError:
             if site.clock.monotonic() >= end:
                 raise
@@ -85,21 +104,22 @@ def put_back(
 def await_back(site: Site, previous: Release, failed: Release, say: Say) -> None:
     """Wait until a release that was put back runs; then what only `failed` had goes.
 
-    Raises SwarmError if it does not run, or not as it says; canaries go in any case, for they have
-    no place beside it.
+    Raises SwarmError if it does not run, or not as it says: what only `failed` had may be all that
+    serves, and is left to the next release.
     """
-    try:
-        await_converged(
-            site.manager,
-            [f"{previous.application}_{name}" for name in previous.bundle.services],
-            patience=Patience(_UNDO_DEADLINE, settle=1.0),
-            clock=site.clock,
-            progress=teller(say),
-        )
-        verify(previous, site.manager.snapshot())
-        remove_others(site, failed, previous)
-    finally:
-        remove_canaries(site, previous.application)
+    _await(site, previous, _UNDO_DEADLINE, say)
+    verify(previous, site.manager.snapshot())
+    remove_others(site, failed, previous)
+
+
+def _await(site: Site, release: Release, deadline: float, say: Say) -> None:
+    await_converged(
+        site.manager,
+        [f"{release.application}_{name}" for name in release.bundle.services],
+        patience=Patience(deadline, settle=1.0),
+        clock=site.clock,
+        progress=teller(say),
+    )
 
 
 def remove_others(site: Site, old: Release, new: Release) -> None:

@@ -14,6 +14,8 @@ from beeyard.secret import Secret
 from beeyard.swarm import in_words
 
 _ROOT = "/root/.docker/config.json"
+# What `docker login` files Docker Hub under. Source: moby, `registry/config.go`, IndexServer.
+_HUB = "https://index.docker.io/v1/"
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,8 @@ def remote_digest(
 
     The engine asks, so its trust, mirrors and network count. Raises AppError if it is refused.
     """
-    auth = credentials.auth_config() if credentials else None
+    # Nobody is an empty sign-in: without one, the SDK would hand the operator's own over.
+    auth = credentials.auth_config() if credentials else {}
     try:
         return str(client.images.get_registry_data(reference, auth_config=auth).id)
     except (ImageNotFound, NotFound):
@@ -127,7 +130,8 @@ def _credentials(text: str, registry: str, path: str) -> Credentials | None:
             where=path,
             fix="sign in on the manager without `credsStore` and `credHelpers`",
         )
-    auth = (config.get("auths") or {}).get(registry, {}).get("auth")
+    auths = config.get("auths") or {}
+    auth = auths.get(_HUB if registry == "docker.io" else registry, {}).get("auth")
     if not auth:
         return None
     username, _, password = base64.b64decode(auth).decode().partition(":")

@@ -163,6 +163,18 @@ def unfinished(entries: Sequence[Entry]) -> Entry | None:
     return next((entry for entry in reversed(entries) if entry.verdict is None), None)
 
 
+def left_behind(entries: Sequence[Entry]) -> set[str]:
+    """The services of releases that failed after the one that runs: where that was not brought back
+    whole, or there was none, they may still be there."""
+    now = current(entries)
+    return {
+        service
+        for entry in entries
+        if entry.verdict is not None and (now is None or entry.number > now.number)
+        for service in entry.release.bundle.services
+    }
+
+
 def next_number(entries: Sequence[Entry]) -> int:
     return entries[-1].number + 1 if entries else 1
 

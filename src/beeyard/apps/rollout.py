@@ -7,7 +7,7 @@ or the one before it is brought back whole. Cut short at any point, it is found 
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -61,7 +61,8 @@ class Trial:
 
 @dataclass
 class Rollout:
-    """One release on its way. `stage` shows what is done; `prober` may have begun before it."""
+    """One release on its way. `stage` shows what is done; `prober` may have begun before it; `calm`
+    raises where a switch now would undo what somebody else does to these services."""
 
     site: Site
     store: Releases
@@ -73,11 +74,13 @@ class Rollout:
     terms: Terms = Terms()
     prober: Prober | None = None
     trial: Trial | None = None
+    calm: Callable[[Snapshot], None] = lambda _: None
     _canary: Canary | None = field(default=None, init=False)
     _phases: dict[str, float] = field(default_factory=dict, init=False)
     _replicas: Mapping[str, int] = field(default_factory=dict, init=False)
     _switched: float | None = field(default=None, init=False)
     _seen: Snapshot | None = field(default=None, init=False)
+    _meant: dict[str, str] = field(default_factory=dict, init=False)
 
     def run(self) -> Verdict:
         """Roll out. Raises what went wrong, as BeeyardError, after all is as it was before."""
@@ -131,6 +134,7 @@ class Rollout:
             say(f"{seen.verdict}: {seen.reason}")
             if seen.verdict == "promote" and self._wish() != "abort":
                 return
+            self._canary = None
             canary.take_away(say)
             raise AppError(
                 f"the canary of release {self.release.number} was taken away",
@@ -181,10 +185,12 @@ class Rollout:
             return
         with self._phase("end of the canary") as say:
             self._canary.take_away(say, promoted=self.plan.replicas)
+            self._canary = None
             bundle = with_replicas(self.release.bundle, self.plan.replicas)
-            stack_deploy(self.plan.application, bundle, self.site.runner)
+            self._deploy(bundle, self.release.bundle.services)
 
     def _switch(self) -> None:
+        self.calm(self.site.manager.snapshot())
         self.store.set_phase(self.release.number, SWITCHING)
         end = self.site.clock.monotonic() + self.terms.deadline
         due: list[str] = []
@@ -192,8 +198,15 @@ class Rollout:
             due.extend(wave)
             with self._phase(f"wave {number}" if len(self.plan.waves) > 1 else "switch") as say:
                 self.lock.check()
-                stack_deploy(self.plan.application, self._bundle(due), self.site.runner)
+                self._deploy(self._bundle(due), wave)
                 self._await(wave, end - self.site.clock.monotonic(), say)
+
+    def _deploy(self, bundle: Bundle, services: Iterable[str]) -> None:
+        """Tell the Swarm, and note what it makes of `services`: what is found there later is to be
+        the same."""
+        stack_deploy(self.plan.application, bundle, self.site.runner)
+        seen = definitions(self.site.manager.snapshot(), self.plan.application)
+        self._meant |= {name: seen.get(name, "") for name in self._names(services)}
 
     def _bundle(self, due: Sequence[str]) -> Bundle:
         """What the stack is to be in the midst of it."""
@@ -232,7 +245,7 @@ class Rollout:
         self.store.set_phase(self.release.number, VERIFYING)
         with self._phase("verify") as say:
             self._await(tuple(self.release.images), self.terms.deadline, say)
-            verify(self.release, self._seen or self.site.manager.snapshot())
+            verify(self.release, self._seen or self.site.manager.snapshot(), self._meant)
             say(f"{len(self.release.images)} services run what release {self.release.number} says")
 
     def _hook(self, name: str, hook: Hook | None) -> None:
@@ -279,7 +292,7 @@ class Rollout:
                 f"release {number} of {application} failed, and {before} could not be brought "
                 f"back: {again.what}",
                 more=again.why,
-                fix="when the manager answers again, any command on this application undoes it",
+                fix="when the manager answers again, the next deploy, rollback or scale undoes it",
             )
         if trouble is not None:
             return _told(
@@ -294,6 +307,10 @@ class Rollout:
     def _bring_back(self, previous: Release) -> BeeyardError | None:
         """Gives why it does not run, if so. Raises where it could not even be asked for."""
         with self._phase(f"bring back release {previous.number}") as say:
+            if self._canary is not None:
+                # Gently, where it can be; `put_back` removes it in any case.
+                with suppress(BeeyardError):
+                    self._canary.take_away(say)
             put_back(self.site, previous, self._replicas, self.lock.check)
             try:
                 await_back(self.site, previous, self.release, say)
@@ -318,7 +335,7 @@ class Rollout:
             return self.prober.traffic(), Traffic()
         return self.prober.traffic(end=self._switched), self.prober.traffic(start=self._switched)
 
-    def _names(self, services: Sequence[str]) -> list[str]:
+    def _names(self, services: Iterable[str]) -> list[str]:
         return [f"{self.plan.application}_{service}" for service in services]
 
     @contextmanager
@@ -344,8 +361,9 @@ def _how(code: int | None, error: str) -> str:
 def _told(
     error: BaseException, what: str, more: str | None = None, fix: str | None = None
 ) -> BaseException:
-    """What went wrong, with what became of the release; what is no error of ours stays as it is."""
+    """What went wrong, with what became of the release: of what is no error of ours, as a note."""
     if not isinstance(error, BeeyardError):
+        error.add_note(what)
         return error
     why = "\n".join(text for text in (error.what, error.why, more) if text)
     return AppError(what, where=error.where, why=why, fix=fix or error.fix)

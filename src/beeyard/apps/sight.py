@@ -1,6 +1,7 @@
 """What is seen of a release on the cluster: whether it runs as it says, and what it took."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from beeyard.apps.plan import Plan
 from beeyard.apps.release import Release
@@ -9,9 +10,12 @@ from beeyard.errors import SwarmError
 from beeyard.swarm import Progress, Service, Snapshot
 
 
-def verify(release: Release, snapshot: Snapshot) -> None:
-    """That services run the release's images. Raises SwarmError that says which not."""
-    wrong = _wrong(release, snapshot)
+def verify(
+    release: Release, snapshot: Snapshot, meant: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """That services run the release's images, and are still as they were `meant` (hashes of their
+    definitions by name). Raises SwarmError that says which not."""
+    wrong = _wrong(release, snapshot, meant)
     if wrong:
         raise SwarmError(
             f"not everything runs what release {release.number} says",
@@ -29,7 +33,7 @@ def teller(say: Say) -> Callable[[Progress], None]:
     return tell
 
 
-def _wrong(release: Release, snapshot: Snapshot) -> list[str]:
+def _wrong(release: Release, snapshot: Snapshot, meant: Mapping[str, str]) -> list[str]:
     services = {service.name: service for service in snapshot.services}
     wrong = []
     for name, image in release.images.items():
@@ -38,18 +42,11 @@ def _wrong(release: Release, snapshot: Snapshot) -> list[str]:
             wrong.append(f"{name}: there is no such service")
         elif service.image != image:
             wrong.append(f"{name}: it runs {service.image}, not {image}")
+        elif meant.get(service.name, service.definition) != service.definition:
+            wrong.append(f"{name}: its definition is not what was deployed")
         elif any(not task.current for task in service.running):
             wrong.append(f"{name}: a task still runs the previous definition")
     return wrong
-
-
-def is_done(release: Release, snapshot: Snapshot) -> bool:
-    """Whether every service runs the release's images, all its replicas of them."""
-    names = {f"{release.application}_{name}" for name in release.images}
-    there = [service for service in snapshot.services if service.name in names]
-    return not _wrong(release, snapshot) and all(
-        len(service.running) >= service.wanted for service in there
-    )
 
 
 def replicas_of(snapshot: Snapshot, application: str) -> dict[str, int]:

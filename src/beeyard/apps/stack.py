@@ -60,12 +60,10 @@ class Stack:
             if service.get("build") is not None
         }
 
-    @property
-    def env_files(self) -> tuple[str, ...]:
-        """The environment files that services name, relative to the stack file."""
-        return tuple(
-            sorted({path for entry in self.services.values() for path in env_files(entry)})
-        )
+    def env_files(self, environment: Mapping[str, str]) -> tuple[str, ...]:
+        """The environment files that services name, filled, relative to the stack file."""
+        named = {path for entry in self.services.values() for path in env_files(entry)}
+        return tuple(sorted({interpolate(path, environment) for path in named}))
 
     def read_file(self, name: str) -> bytes:
         """A file that the stack file names. Raises AppError if it is not there, or not below the
@@ -129,6 +127,7 @@ def render(
     named: Mapping[tuple[str, str], str],
     capabilities: Capabilities,
     single_writers: Collection[str] = (),
+    full: Collection[str] = (),
 ) -> Rendered:
     """The stack file for this cluster, as `docker stack deploy` takes it.
 
@@ -138,6 +137,7 @@ def render(
     named         the Swarm's names of secrets and configs, by section and key
     capabilities  without IPVS, services are found by DNS and publish their ports on their nodes
     single_writers   services of which two tasks must never run at once
+    full          services of which no node may take a task more (`without_place`)
     """
     document = plain(stack.document)
     adaptations: list[str] = []
@@ -150,10 +150,11 @@ def render(
         _fill_environment(service, environment)
         if not capabilities.ipvs:
             adaptations.extend(_without_ipvs(stack, name, service))
-        single = name in single_writers
-        adaptations.extend(_in_order(name, service, environment, single=single))
+        why = _why_stop_first(name, service, single_writers)
+        tight = not why and name in full
+        adaptations.extend(_in_order(name, service, environment, why, tight=tight))
     _name_sections(document, named)
-    files = {path: _env_file(stack, path, environment) for path in stack.env_files}
+    files = {path: _env_file(stack, path, environment) for path in stack.env_files(environment)}
     return Rendered(Bundle(write(document), dict(environment), files), tuple(adaptations))
 
 
@@ -249,26 +250,36 @@ def _without_ipvs(stack: Stack, name: str, service: CommentedMap) -> Iterator[st
         )
 
 
+def _why_stop_first(name: str, service: CommentedMap, single_writers: Collection[str]) -> str:
+    """Why two tasks in one place must never be, whatever the file says; empty if they may."""
+    if publishes_on_host(service):
+        return "both would need the same port of a node"
+    return "both would write the same SQLite file" if name in single_writers else ""
+
+
 def _in_order(
-    name: str, service: CommentedMap, environment: Mapping[str, str], *, single: bool
+    name: str, service: CommentedMap, environment: Mapping[str, str], why: str, *, tight: bool
 ) -> Iterator[str]:
     """Docker's default is to stop a task before its successor runs; ours is not, where the file
     does not say. With ports of the node itself the successor could not start (moby#36934), and of
-    a single writer there must not be two."""
+    a single writer there must not be two (`why`). Where there is no place for one more (`tight`),
+    Docker's default is left as it is."""
     deploy = _deploy(service)
     if interpolate(str(deploy.get("mode", "replicated")), environment).endswith("-job"):
         return
-    why = ""
-    if publishes_on_host(service):
-        why = "both would need the same port of a node"
-    elif single:
-        why = "both would write the same SQLite file"
     order = "stop-first" if why else "start-first"
     for section in ("update_config", "rollback_config"):
         if deploy.get(section) is None:
             deploy[section] = CommentedMap()
         said = interpolate(str(deploy[section].get("order") or ""), environment)
         if said == order or (said == "stop-first" and not why):
+            continue
+        if tight and not said:
+            if section == "update_config":
+                yield (
+                    f"{name}: {_ORDERS['stop-first']} (Docker's order), for "
+                    "`max_replicas_per_node` leaves no place for one more"
+                )
             continue
         deploy[section]["order"] = order
         if section == "update_config":

@@ -67,13 +67,17 @@ def label_urls(service: str, labels: Mapping[str, str], https_port: int = 443) -
 
 
 def _labels(raw: Any, variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Labels are a mapping, or a list of KEY=VALUE; Docker fills the value, or the whole entry."""
+    """The labels that route, of a mapping or a list of KEY=VALUE; Docker fills the value, or the
+    whole entry."""
     if isinstance(raw, Mapping):
-        yield from ((str(key), _filled(str(value), variables)) for key, value in raw.items())
+        for key, value in raw.items():
+            if _ROUTER.match(str(key)):
+                yield str(key), _filled(str(value), variables)
     else:
         for label in raw:
-            key, _, value = _filled(str(label), variables).partition("=")
-            yield key, value
+            if "=" in str(label) and _ROUTER.match(str(label).partition("=")[0]):
+                key, _, value = _filled(str(label), variables).partition("=")
+                yield key, value
 
 
 def _filled(text: str, variables: Mapping[str, str]) -> str:

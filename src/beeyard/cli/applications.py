@@ -5,9 +5,11 @@ from contextlib import contextmanager
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from beeyard.cli.completion import application_names
 from beeyard.cli.options import Options
+from beeyard.cli.view import err
 from beeyard.cli.wiring import open_cluster
 from beeyard.errors import ConfigError
 from beeyard.workflows import hosts_of
@@ -40,3 +42,12 @@ def opened(options: Options, application: str) -> Iterator[Deployer]:
         hosts = hosts_of(cluster)
         with hosts.swarm() as manager:
             yield Deployer(hosts, manager, application)
+
+
+@contextmanager
+def looked_into(options: Options, application: str) -> Iterator[Deployer]:
+    """The same, for what changes nothing: a rollout that was cut short is said, and left so."""
+    with opened(options, application) as deployer:
+        if said := deployer.cut_short():
+            err().print(f"[yellow]warning:[/yellow] {escape(said)}")
+        yield deployer

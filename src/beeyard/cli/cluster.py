@@ -18,6 +18,7 @@ from beeyard.cli.view import aside, confirm, err, out
 from beeyard.cli.wiring import file_of, open_cluster
 from beeyard.cli.words import Command
 from beeyard.config import load
+from beeyard.errors import BeeyardError, render
 from beeyard.process import replace_by
 from beeyard.provision import PLAYBOOKS
 from beeyard.workflows import (
@@ -169,25 +170,30 @@ def ssh(
 
 
 def _asker(options: Options, cluster: Cluster, *, yes: bool) -> Callable[[str], None]:
-    """Ask before something is made or removed; a rehearsal costs nothing, so it just goes."""
+    """Show what is made or removed, and ask; a rehearsal costs nothing, so it just goes."""
 
     def ask(what: str) -> None:
-        if yes or options.sandbox:
+        if options.sandbox:
             return
         with aside(cluster.progress.listener):
             err().print(escape(what))
-            confirm("Go on?")
+            if not yes:
+                confirm("Go on?")
 
     return ask
 
 
 def _down_rehearsal(options: Options, *, yes: bool) -> None:
-    """Destroy as on AWS where the rehearsal's cloud answers; then remove what it was made of."""
+    """Destroy as on AWS where the rehearsal's cloud answers; then, whatever became of that, remove
+    what it was made of."""
     name = load(file_of(options)).name
     confirm_removal(name, yes=yes)
     if sandbox.status(name).running:
-        with open_cluster(options) as cluster:
-            run_down(cluster, lambda _: None, purge=True)
+        try:
+            with open_cluster(options) as cluster:
+                run_down(cluster, lambda _: None, purge=True)
+        except BeeyardError as error:
+            err().print(f"[yellow]on AWS this would end here:[/yellow]\n{escape(render(error))}")
     remove_rehearsal(options, name)
 
 

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from beeyard.cli.applications import Application, opened
+from beeyard.cli.applications import Application, looked_into
 from beeyard.cli.completion import service_names
 from beeyard.cli.options import Options
 from beeyard.cli.signals import Stopped, stop_silently
@@ -74,7 +74,7 @@ def logs(
     show = _show_json if options.json else Shown(timestamps=timestamps)
     with (
         _until_stopped(follow=follow),
-        opened(options, application) as deployer,
+        looked_into(options, application) as deployer,
         aside(deployer.hosts.cluster.progress.listener),
     ):
         if follow:
@@ -109,7 +109,7 @@ def execute(
     beeyard exec timeoff web --task 2 -- python -m timeoff.probe
     """
     options: Options = context.obj
-    with opened(options, application) as deployer:
+    with looked_into(options, application) as deployer:
         place = place_of(deployer.manager, application, service, task)
         ssh_config = deployer.hosts.files.ssh_config
     # What is replaced can't close anything: the tunnel is closed by now.

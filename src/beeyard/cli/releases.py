@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from beeyard.apps import Entry
 from beeyard.apps.canary import parse_share
-from beeyard.cli.applications import Application, opened
+from beeyard.cli.applications import Application, looked_into, opened
 from beeyard.cli.options import Options
 from beeyard.cli.receipts import as_json, show_outcome, show_releases
 from beeyard.cli.view import out
@@ -144,7 +144,7 @@ def releases(context: typer.Context, application: Application) -> None:
     beeyard releases timeoff --json | jq '.[-1].verdict'
     """
     options: Options = context.obj
-    with opened(options, application) as deployer:
+    with looked_into(options, application) as deployer:
         entries = deployer.store.all()
     if options.json:
         sys.stdout.write(json.dumps([as_json(entry) for entry in entries], indent=2) + "\n")
@@ -173,7 +173,7 @@ def diff(
     beeyard diff timeoff 11 12
     """
     options: Options = context.obj
-    with opened(options, application) as deployer:
+    with looked_into(options, application) as deployer:
         found = difference(deployer, first, second)
     if options.json:
         sys.stdout.write(json.dumps({"lines": found}, indent=2) + "\n")

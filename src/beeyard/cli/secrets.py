@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 from rich.text import Text
 
-from beeyard.cli.applications import Application, opened
+from beeyard.cli.applications import Application, looked_into
 from beeyard.cli.completion import secret_names
 from beeyard.cli.options import Options
 from beeyard.cli.tables import table
@@ -65,7 +65,7 @@ def set_(
     """
     options: Options = context.obj
     with (
-        opened(options, application) as deployer,
+        looked_into(options, application) as deployer,
         aside(deployer.hosts.cluster.progress.listener),
     ):
         done = set_application_secret(deployer, name, value_of(name, from_file))
@@ -84,7 +84,7 @@ def list_(context: typer.Context, application: Application) -> None:
     beeyard secret ls timeoff --json | jq '.[] | select(.state == "missing").name'
     """
     options: Options = context.obj
-    with opened(options, application) as deployer:
+    with looked_into(options, application) as deployer:
         rows = list_secrets(deployer)
     if options.json:
         sys.stdout.write(json.dumps([as_json(row) for row in rows], indent=2) + "\n")
@@ -101,7 +101,7 @@ def remove(context: typer.Context, application: Application, name: Name) -> None
     beeyard secret rm timeoff timeoff_mail_key
     """
     options: Options = context.obj
-    with opened(options, application) as deployer:
+    with looked_into(options, application) as deployer:
         gone = remove_secret(deployer, name)
     if options.json:
         sys.stdout.write(json.dumps({"removed": gone}, indent=2) + "\n")

@@ -22,8 +22,10 @@ class Stopped(BaseException):
         self.by = "you" if number == signal.SIGINT else signal.Signals(number).name
 
     def in_words(self) -> Interrupted:
-        """The error to show."""
-        return Interrupted(f"stopped by {self.by}", fix=_GO_ON)
+        """The error to show, with what became of that which was stopped."""
+        notes = getattr(self, "__notes__", ())
+        why = "\n".join(notes) or None
+        return Interrupted(f"stopped by {self.by}", why=why, fix=None if notes else _GO_ON)
 
 
 class StoppableRunner(LocalRunner):

@@ -21,8 +21,11 @@ def show_status(console: Console, status: Status) -> None:
     mark = "[green]all well[/green]" if status.ok else "[red]not well[/red]"
     console.print(f"[bold]{escape(status.name)}[/bold] in {status.region} ({status.world}): {mark}")
     console.print(f"shared files {status.file_system}, database {status.database or 'none'}")
+    if status.problem:
+        console.print(f"[red]the Swarm could not be asked: {escape(status.problem)}[/red]")
     table(console, ("node", "role", "zone", "address", "type", "state"), _nodes(status))
-    table(console, ("service", "replicas", "nodes"), _services(status))
+    if status.services:
+        table(console, ("service", "replicas", "nodes"), _services(status))
     table(console, ("url", "way in", "until", "certificate by", "answer"), _urls(status))
     if status.skipped:
         console.print()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from beeyard.cli.applications import Application, opened
+from beeyard.cli.applications import Application, looked_into
 from beeyard.cli.completion import service_names
 from beeyard.cli.options import Options
 from beeyard.cli.view import aside
@@ -55,7 +55,7 @@ def run(
     """
     options: Options = context.obj
     with (
-        opened(options, application) as deployer,
+        looked_into(options, application) as deployer,
         aside(deployer.hosts.cluster.progress.listener),
     ):
         ended = run_task(

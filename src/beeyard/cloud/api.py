@@ -1,12 +1,13 @@
 """The AWS API, as far as beeyard itself calls it: who we are, the state bucket, RDS's password."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -38,6 +39,12 @@ _INVALID = {
     "AuthFailure",
     "UnrecognizedClientException",
 }
+#: botocore's names for what it would else ask this process's environment for.
+_SETTINGS = {
+    "AWS_PROFILE": "profile",
+    "AWS_CONFIG_FILE": "config_file",
+    "AWS_SHARED_CREDENTIALS_FILE": "credentials_file",
+}
 
 
 @dataclass(frozen=True)
@@ -57,13 +64,8 @@ class Aws:
 
     @cached_property
     def _session(self) -> boto3.Session:
-        environment = self.target.environment
         with _in_words():
-            return boto3.Session(
-                aws_access_key_id=environment.get("AWS_ACCESS_KEY_ID"),
-                aws_secret_access_key=environment.get("AWS_SECRET_ACCESS_KEY"),
-                region_name=self.region,
-            )
+            return session(self.target.environment, self.region)
 
     def client(self, service: str) -> Any:
         """A boto3 client; calls through it belong inside `in_words`."""
@@ -75,6 +77,8 @@ class Aws:
                     connect_timeout=5,
                     read_timeout=30,
                     retries={"max_attempts": 4, "mode": "standard"},
+                    # None: as the environment says. A proxy can't reach an API on this machine.
+                    proxies={} if self.target.endpoint else None,
                 ),
             )
 
@@ -130,6 +134,20 @@ class Aws:
         """Remove a database snapshot for good."""
         with _in_words():
             self.client("rds").delete_db_snapshot(DBSnapshotIdentifier=snapshot)
+
+
+def session(environment: Mapping[str, str], region: str) -> boto3.Session:
+    """A session with what `environment` holds, before what this process's own environment says."""
+    core = botocore.session.get_session()
+    for variable, setting in _SETTINGS.items():
+        if variable in environment:
+            core.set_config_variable(setting, environment[variable])
+    return boto3.Session(
+        aws_access_key_id=environment.get("AWS_ACCESS_KEY_ID"),
+        aws_secret_access_key=environment.get("AWS_SECRET_ACCESS_KEY"),
+        region_name=region,
+        botocore_session=core,
+    )
 
 
 @contextmanager

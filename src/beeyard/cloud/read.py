@@ -25,9 +25,16 @@ _OUTPUTS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def read(spec: ClusterSpec, target: Target, projects: Mapping[str, Mapping[str, Any]]) -> Outputs:
+def read(
+    spec: ClusterSpec,
+    target: Target,
+    projects: Mapping[str, Mapping[str, Any]],
+    *,
+    root_certificate: str = "",
+) -> Outputs:
     """Put together what each project gave (its outputs by name, by project).
 
+    `root_certificate` (PEM) is that of the authority in the file; the target's own goes before it.
     The projects `elastic_ips` and `swarm_cluster` must be among them. Raises CloudError where one
     lacks some of its outputs: an apply was cut short.
     """
@@ -49,7 +56,7 @@ def read(spec: ClusterSpec, target: Target, projects: Mapping[str, Mapping[str, 
             addresses=addresses,
             http_port=target.http_port,
             https_port=target.https_port,
-            acme=target.acme or Acme(spec.ingress.acme.directory),
+            acme=target.acme or Acme(spec.ingress.acme.directory, root_certificate),
             resolver=target.resolver,
         ),
         records=(Record(spec.domain, "A", addresses), Record(f"*.{spec.domain}", "A", addresses)),

@@ -1,5 +1,6 @@
 """`config`: `beeyard.yml` in, `ClusterSpec` out. The first stage."""
 
+from beeyard.config.certificates import root_certificate
 from beeyard.config.check import Finding, Level, check, require
 from beeyard.config.find import FILE_NAME, find
 from beeyard.config.load import load
@@ -52,6 +53,7 @@ __all__ = [
     "load",
     "nodes",
     "require",
+    "root_certificate",
     "starter",
     "subnets",
 ]

@@ -31,6 +31,9 @@ from beeyard.config.sections import (
 
 InfrastructureService = Literal["registry", "portainer"]
 
+# What S3 takes as the name of a bucket.
+_LONGEST_BUCKET = 63
+
 
 def _first_zones(data: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(f"{data['region']}{letter}" for letter in "abc")
@@ -93,6 +96,23 @@ class ClusterSpec(Section):
     applications: Mapping[ApplicationName, Application] = Field(
         default={}, description="The applications by name."
     )
+
+    @field_validator("region")
+    @classmethod
+    def _check_bucket(cls, region: str, info: ValidationInfo) -> str:
+        name = info.data.get("name")
+        # As `cloud.state_bucket` names it; an account's ID has twelve digits.
+        room = _LONGEST_BUCKET - len(f"beeyard--{12 * '0'}-{region}")
+        if name is not None and len(name) > room:
+            raise refusal(
+                Wrong(
+                    f"name `{name}` is too long for a cluster in {region}",
+                    f"Use a name of {room} characters at most.",
+                    "It is part of the state bucket's name, as are the account and the region, and "
+                    f"S3 takes {_LONGEST_BUCKET} characters.",
+                )
+            )
+        return region
 
     @field_validator("zones")
     @classmethod

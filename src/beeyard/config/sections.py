@@ -337,11 +337,21 @@ class Acme(Section):
         "URL of an "
         "ACME directory.",
     )
+    root_certificate: str | None = Field(
+        default=None,
+        min_length=1,
+        description="PEM file with the root of an authority that systems don't trust, such as "
+        "letsencrypt-staging or your own; relative to beeyard.yml, or with ~.",
+    )
 
     @property
     def directory(self) -> str:
         """URL of the ACME directory."""
         return ACME_DIRECTORIES.get(self.server, self.server)
+
+    def root_file(self, base: Path) -> Path | None:
+        """The file with the authority's root; `base` is the folder of beeyard.yml."""
+        return base / Path(self.root_certificate).expanduser() if self.root_certificate else None
 
 
 class Ingress(Section):

@@ -33,8 +33,9 @@ ingress:
   acme:
     # The certificate authority may write to it.
     email: ops@$domain
-    # Its generous limits suit first tries; browsers don't trust it. Then: letsencrypt
-    server: letsencrypt-staging
+    # For first tries on AWS letsencrypt-staging has generous limits; browsers don't trust it, and
+    # `root_certificate` must name its root. A rehearsal has an authority of its own.
+    server: letsencrypt
 
 # A Route 53 hosted zone that holds the domain. Without it, `up` prints the records for you to make.
 # dns:

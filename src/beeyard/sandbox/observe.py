@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import boto3
 from botocore.config import Config
 
+from beeyard.cloud.api import session
 from beeyard.sandbox.world import (
     ARecord,
     DatabaseInstance,
@@ -30,11 +30,7 @@ class Observer:
     def __init__(
         self, endpoint: str, region: str, environment: Mapping[str, str], passwords: "Passwords"
     ) -> None:
-        session = boto3.session.Session(
-            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-            region_name=region,
-        )
+        ours = session(environment, region)
         config = Config(
             user_agent_extra=OBSERVER,
             proxies={},
@@ -44,7 +40,7 @@ class Observer:
         )
 
         def client(service: str) -> Any:
-            return session.client(service, endpoint_url=endpoint, config=config)
+            return ours.client(service, endpoint_url=endpoint, config=config)
 
         self._region = region
         self._passwords = passwords

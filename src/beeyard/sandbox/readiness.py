@@ -23,7 +23,7 @@ def wait(request: Request, addresses: Addresses, certificate: Path) -> None:
     """Until resolver, hub, ACME server and edge answer. Raises SandboxError after a minute."""
     checks: dict[str, Callable[[], object]] = {
         "resolver": lambda: _resolves(addresses),
-        "hub": lambda: httpx.get(f"{hub.url(addresses)}/v2/", timeout=2).raise_for_status(),
+        "hub": lambda: _get(f"{hub.url(addresses)}/v2/"),
         "ACME server": lambda: _acme_answers(addresses, certificate),
         "edge (HTTP)": lambda: _connect(("127.0.0.1", request.http_port)),
         "edge (HTTPS)": lambda: _connect(("127.0.0.1", request.https_port)),
@@ -60,11 +60,16 @@ def _resolves(addresses: Addresses) -> None:
 def _acme_answers(addresses: Addresses, certificate: Path) -> None:
     """Ask for the directory, by the server's address but under its name, trusting only the root."""
     trust = ssl.create_default_context(cafile=str(certificate))
-    url = acme.DIRECTORY.replace(ACME_HOST, addresses.acme)
-    with httpx.Client(verify=trust, timeout=5) as client:
-        client.get(
-            url, headers={"Host": ACME_HOST}, extensions={"sni_hostname": ACME_HOST}
-        ).raise_for_status()
+    _get(acme.DIRECTORY.replace(ACME_HOST, addresses.acme), host=ACME_HOST, trust=trust)
+
+
+def _get(url: str, *, host: str | None = None, trust: ssl.SSLContext | bool = True) -> None:
+    """GET `url`, under the name `host` where it goes by an address. Raises httpx.HTTPError."""
+    headers = {"Host": host} if host else {}
+    extensions = {"sni_hostname": host} if host else {}
+    # The services are on this machine: a proxy of the environment's can't reach them.
+    with httpx.Client(verify=trust, timeout=5, trust_env=False) as client:
+        client.get(url, headers=headers, extensions=extensions).raise_for_status()
 
 
 def resolve(server: str, name: str, timeout: float = 2.0) -> list[str]:

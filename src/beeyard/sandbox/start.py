@@ -75,7 +75,7 @@ def start(
             removal.remove(docker, spec.name, progress)
             request = _request(docker, spec, images, http_port, https_port)
             folder.write_request(request)
-            _launch(folder, progress)
+            _launch(folder, spec.region, progress)
     return target(folder)
 
 
@@ -155,11 +155,14 @@ def _reserved(name: str) -> set[int]:
     return {port for one in running if one for port in (one.http_port, one.https_port)}
 
 
-def _launch(folder: StateFolder, progress: Progress) -> None:
+def _launch(folder: StateFolder, region: str, progress: Progress) -> None:
     """Start the supervisor, and pass on what it says until it is ready."""
     name = folder.path.name
     argv = [sys.executable, "-m", "beeyard.sandbox.daemon", name]
-    done = LocalRunner().run(Command(argv, timeout=_DEADLINE), check=False, on_line=progress)
+    # moto, too, looks for the profile that the environment names, if only to list the regions.
+    variables = environment.variables(folder.path, region)
+    command = Command(argv, env=variables, timeout=_DEADLINE)
+    done = LocalRunner().run(command, check=False, on_line=progress)
     if done.code != 0:
         raise SandboxError(
             f"the sandbox `{name}` did not start",

@@ -2,7 +2,7 @@
 
 from beeyard.swarm.convergence import USUAL, Patience, await_converged, converged
 from beeyard.swarm.failure import Progress
-from beeyard.swarm.manager import Manager, in_words
+from beeyard.swarm.manager import AWAY, Manager, TunnelEnded, in_words
 from beeyard.swarm.model import (
     Capabilities,
     Network,
@@ -18,6 +18,7 @@ from beeyard.swarm.snapshot import snapshot
 from beeyard.swarm.tunnel import Tunnel
 
 __all__ = [
+    "AWAY",
     "USUAL",
     "Capabilities",
     "Manager",
@@ -31,6 +32,7 @@ __all__ = [
     "Snapshot",
     "Task",
     "Tunnel",
+    "TunnelEnded",
     "Update",
     "await_converged",
     "converged",

@@ -9,7 +9,9 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
+from beeyard.errors import SwarmError
 from beeyard.swarm.failure import FAILED_UPDATES, Observer, Progress, failure, newest_trouble
+from beeyard.swarm.manager import TunnelEnded
 from beeyard.swarm.model import Service, Snapshot, Task
 from beeyard.waiting import Clock, SystemClock
 
@@ -24,12 +26,15 @@ class Patience:
     settle    seconds that a task must have run before it counts: those that crash do so early
     failures  how many tasks of one service may fail meanwhile before it is given up
     homeless  seconds for which a task may find no node that takes it
+    away      seconds for which the manager may say nothing: another leader is elected, or its
+              engine starts anew
     """
 
     deadline: float = 600.0
     settle: float = 3.0
     failures: int = 5
     homeless: float = math.inf
+    away: float = 30.0
 
 
 USUAL = Patience()
@@ -80,7 +85,7 @@ def await_converged(
     clock = clock or SystemClock()
     end = clock.monotonic() + patience.deadline
     told: dict[str, Progress] = {}
-    snapshot = observer.snapshot()
+    snapshot = _observed(observer, clock, patience.away)
     before = _failures(snapshot)
     homeless: dict[str, float] = {}
     while True:
@@ -102,7 +107,21 @@ def await_converged(
             reason = f"not there after {patience.deadline:g} s"
             raise failure(observer, snapshot, missing[0], reason, missing)
         clock.sleep(_POLL)
-        snapshot = observer.snapshot()
+        snapshot = _observed(observer, clock, patience.away)
+
+
+def _observed(observer: Observer, clock: Clock, away: float) -> Snapshot:
+    """A snapshot, asked for again where the manager says nothing for a while."""
+    end = clock.monotonic() + away
+    while True:
+        try:
+            return observer.snapshot()
+        except TunnelEnded:
+            raise
+        except SwarmError:
+            if clock.monotonic() >= end:
+                raise
+        clock.sleep(_POLL)
 
 
 def _progress(service: Service, snapshot: Snapshot, settle: float) -> Progress:

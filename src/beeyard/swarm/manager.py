@@ -8,12 +8,21 @@ import requests
 from docker import DockerClient
 from docker.errors import APIError, DockerException
 
-from beeyard.errors import SwarmError
+from beeyard.errors import SwarmError, causes
 from beeyard.swarm.model import Snapshot
 from beeyard.swarm.snapshot import snapshot
 
+#: What the Engine API, and Docker's command line, say while managers elect a leader, or their
+#: engine starts. Source: moby, `daemon/cluster/errors.go`; docker/cli, `client/errors.go`.
+LEADERLESS = ("DeadlineExceeded", "does not have a leader")
+AWAY = (*LEADERLESS, "no elected cluster leader", "Cannot connect to the Docker daemon")
+
 _LOG_TIMEOUT = 10.0
 _FRAME_HEADER = 8
+
+
+class TunnelEnded(SwarmError):
+    """The way to the manager is gone: it is no use to ask again through it."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +61,11 @@ def in_words(what: str) -> Iterator[None]:
     except APIError as error:
         raise SwarmError(what, why=str(error.explanation or error)) from error
     except (DockerException, requests.RequestException) as error:
-        raise SwarmError(
+        ended = any(
+            isinstance(one, ConnectionRefusedError | FileNotFoundError) for one in causes(error)
+        )
+        kind = TunnelEnded if ended else SwarmError
+        raise kind(
             what,
             why=str(error),
             fix="see whether the manager is up and reachable, then run the command again",

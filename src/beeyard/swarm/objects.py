@@ -17,5 +17,6 @@ def relabel(
     """
     url = f"{api.base_url}/v{api.api_version}/{kind}/{raw['ID']}/update"
     spec = {**raw["Spec"], "Labels": dict(labels)}
-    answer = api.post(url, params={"version": raw["Version"]["Index"]}, json=spec)
+    version = {"version": raw["Version"]["Index"]}
+    answer = api.post(url, params=version, json=spec, timeout=api.timeout)
     answer.raise_for_status()

@@ -13,7 +13,7 @@ import requests
 from docker.errors import APIError, create_api_error_from_http_exception
 
 from beeyard.errors import SwarmError
-from beeyard.swarm.manager import Manager, in_words
+from beeyard.swarm.manager import LEADERLESS, Manager, in_words
 
 Spec = dict[str, Any]
 #: From a specification to what it should be; pure, for it may be applied more than once.
@@ -23,7 +23,7 @@ _ATTEMPTS = 20
 _PAUSE = 0.25
 # Somebody was faster; or the managers elect a leader, and whether it was written is not known. Both
 # are found out by reading again.
-_AGAIN = ("out of sequence", "DeadlineExceeded", "does not have a leader")
+_AGAIN = ("out of sequence", *LEADERLESS)
 
 
 def change_service(manager: Manager, service: str, change: Change) -> bool:

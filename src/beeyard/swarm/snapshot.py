@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -94,7 +94,7 @@ def _service(
     spec = raw["Spec"]
     template = spec["TaskTemplate"]
     container = template.get("ContainerSpec", {})
-    mode, wanted = _mode(spec, nodes)
+    mode, wanted = _mode(spec, nodes, tasks)
     endpoint = raw.get("Endpoint", {}).get("Spec") or spec.get("EndpointSpec") or {}
     update = raw.get("UpdateStatus") or {}
     return Service(
@@ -125,19 +125,22 @@ def _service(
     )
 
 
-def _mode(spec: Json, nodes: Sequence[Json]) -> tuple[Mode, int]:
+def _mode(spec: Json, nodes: Sequence[Json], tasks: Iterable[Json]) -> tuple[Mode, int]:
     key, settings = next(iter(spec["Mode"].items()))
     if key == "Replicated":
         return "replicated", settings.get("Replicas", 1)
     if key == "ReplicatedJob":
         return "replicated-job", settings.get("TotalCompletions", settings.get("MaxConcurrent", 1))
-    return _MODES[key], sum(_takes_global(node, spec["TaskTemplate"]) for node in nodes)
+    there = {task.get("NodeID") for task in tasks if task["Status"]["State"] == "running"}
+    return _MODES[key], sum(_has_global(node, spec["TaskTemplate"], there) for node in nodes)
 
 
-def _takes_global(node: Json, template: Json) -> bool:
+def _has_global(node: Json, template: Json, there: Collection[Any]) -> bool:
+    """Whether a node has a task of a global service: a paused one keeps what it had."""
+    availability = node["Spec"]["Availability"]
     return (
         node["Status"]["State"] == "ready"
-        and node["Spec"]["Availability"] == "active"
+        and (availability == "active" or (availability == "pause" and node["ID"] in there))
         and allows(_constraints(template), node)
     )
 

@@ -11,6 +11,7 @@ from beeyard.cloud.converge import apply_all, destroy_all, plan_all
 from beeyard.cloud.read import read
 from beeyard.cloud.terraform import Plan, Terraform
 from beeyard.cloud.workspace import lay_out, set_variables
+from beeyard.config import root_certificate
 from beeyard.errors import CloudError, ConfigError
 from beeyard.secret import Secret
 from beeyard.workflows.cluster import Cluster
@@ -95,7 +96,8 @@ def read_outputs(cluster: Cluster) -> Outputs:
 
 
 def outputs_of(cluster: Cluster, bucket: str, wanted: Sequence[str]) -> Outputs:
-    """What the cloud gave, as far as these projects go. Raises CloudError if one has no state."""
+    """What the cloud gave, as far as these projects go. Raises CloudError if one has no state, and
+    ConfigError if the authority's root is named and can't be read."""
     found = (
         state_bucket.outputs(cluster.aws, bucket, wanted)
         if state_bucket.exists(cluster.aws, bucket)
@@ -108,7 +110,14 @@ def outputs_of(cluster: Cluster, bucket: str, wanted: Sequence[str]) -> Outputs:
             why=f"no Terraform state of: {', '.join(sorted(missing))}",
             fix="make it: beeyard up",
         )
-    return read(cluster.spec, cluster.target, found)
+    return read(cluster.spec, cluster.target, found, root_certificate=_root(cluster))
+
+
+def _root(cluster: Cluster) -> str:
+    """The root of the authority in the file (PEM), where the target has no authority of its own.
+
+    Raises ConfigError where its file is of no use."""
+    return "" if cluster.target.acme else root_certificate(cluster.spec.ingress.acme, cluster.base)
 
 
 def open_cloud(cluster: Cluster) -> Cloud:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from beeyard.apps import (
+    AppUrl,
     Entrance,
     Entry,
     Hook,
@@ -23,8 +24,10 @@ from beeyard.apps import (
     Terms,
     Trial,
     Verdict,
+    await_answer,
     chosen,
     current,
+    left_behind,
     load_stack,
     next_number,
     planned,
@@ -35,17 +38,17 @@ from beeyard.apps import (
 )
 from beeyard.apps.collect import collect
 from beeyard.apps.contents import SECTIONS, contents, ensure, external
-from beeyard.apps.lock import holder, user
+from beeyard.apps.lock import holder, is_free, user
 from beeyard.apps.oneoff import sweep
+from beeyard.apps.places import without_place
 from beeyard.apps.releases import ABORT, CANARY, PROMOTE
 from beeyard.config import Application
 from beeyard.config.check import given, single_writers
 from beeyard.config.sections import Task
-from beeyard.errors import AppError, ToolError
+from beeyard.errors import AppError, ToolError, UnverifiedError
 from beeyard.process import Command, CommandFailed
-from beeyard.swarm import Manager, Snapshot
-from beeyard.swarm.exclusion import DRAINING
-from beeyard.swarm.rebalance import REBALANCING
+from beeyard.swarm import Manager
+from beeyard.swarm.calm import require_calm, require_no_pause
 from beeyard.waiting import Timeout, wait_until
 from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.images import Images, Where
@@ -53,6 +56,8 @@ from beeyard.workflows.site import release_urls, site_of
 
 #: Seconds that undoing a rollout may take on top of its deadline.
 _UNDOING = 360.0
+#: Seconds in which Traefik should have seen a new address, and got its certificate.
+_NEW_ADDRESS = 30.0
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,7 @@ class Deployer:
         with self.locked("deploy") as (lock, entries):
             release, built = self._candidate(request, entries)
             before = current(entries)
-            plan = self._plan(release, before)
+            plan = self._plan(release, entries)
             if before is not None and not plan.pending and _same(release, before.release):
                 return Outcome(before.release, plan, None, built)
             return replace(self._roll_out(release, plan, lock, before, request), built=built)
@@ -104,7 +109,7 @@ class Deployer:
         """What a deploy would do now. Builds and pushes, and changes nothing that runs."""
         entries = self.store.all()
         release, _ = self._candidate(request, entries)
-        return release, self._plan(release, current(entries))
+        return release, self._plan(release, entries)
 
     def rollback(self, number: int | None, request: Request = Request()) -> Outcome:
         """Deploy an old release again, whole, as a new one."""
@@ -119,7 +124,7 @@ class Deployer:
                 pre_deploy=None,
                 post_deploy=None,
             )
-            plan = self._plan(release, before)
+            plan = self._plan(release, entries)
             return self._roll_out(release, plan, lock, before, request)
 
     def decide(self, wish: Literal["promote", "abort"]) -> Outcome | Entry:
@@ -149,7 +154,8 @@ class Deployer:
                 return entries[-1]
             origin = self._origin(f"promotion of {entry.number}", entry.release.origin.commit)
             release = replace(entry.release, number=next_number(entries), origin=origin)
-            return self._roll_out(release, self._plan(release, before), lock, before, Request())
+            plan = self._plan(release, entries)
+            return self._roll_out(release, plan, lock, before, Request())
 
     def _await_verdict(self, number: int) -> Entry:
         def found() -> Entry | None:
@@ -170,6 +176,17 @@ class Deployer:
         if entry is None:
             raise AppError(f"release {number} of {self.name} is gone")
         return entry
+
+    def cut_short(self) -> str | None:
+        """What is to be known of a rollout that was cut short; None where there is none, or where
+        it may still go on."""
+        entry = unfinished(self.store.all())
+        if entry is None or not is_free(self.manager.client, self.name):
+            return None
+        return (
+            f"the rollout of release {entry.number} of {self.name} was cut short ({entry.phase}); "
+            "the next deploy, rollback or scale finishes or undoes it"
+        )
 
     @property
     def store(self) -> Releases:
@@ -212,19 +229,21 @@ class Deployer:
             asked_for = _images_asked_for(stack, request.image)
             made, built = images.build(phase, stack, request.where, besides=asked_for)
             pinned = images.pinned(stack, {**made, **asked_for}, environment)
-            own = contents(stack, self.name)
+            own = contents(stack, self.name, environment)
             named: dict[tuple[str, str], str] = {
                 **{(one.section, one.key): one.name for one in own},
                 **external(stack, self.name, environment, self.manager.client),
             }
             ensure(self.manager.client, self.name, own)
+            snapshot = self.manager.snapshot()
             rendered = render(
                 stack,
                 environment=environment,
                 image_for=pinned,
                 named=named,
-                capabilities=self.manager.snapshot().capabilities,
+                capabilities=snapshot.capabilities,
                 single_writers=single_writers(cluster.spec, cluster.base, self.name),
+                full=without_place(stack, self.name, environment, snapshot),
             )
             for adaptation in rendered.adaptations:
                 phase.say(adaptation)
@@ -248,11 +267,15 @@ class Deployer:
         )
         return release, built
 
-    def _plan(self, release: Release, before: Entry | None) -> Plan:
+    def _plan(self, release: Release, entries: Sequence[Entry]) -> Plan:
+        before = current(entries)
         definitions = before.verdict.definitions if before and before.verdict else {}
         snapshot = self.manager.snapshot()
-        _require_calm(snapshot, self.name)
-        return planned(release, before.release if before else None, snapshot, definitions)
+        require_calm(snapshot, self.name)
+        previous = before.release if before else None
+        plan = planned(release, previous, snapshot, definitions, left_behind(entries))
+        require_no_pause(snapshot, self.name, [change.service for change in plan.changed])
+        return plan
 
     def _roll_out(
         self, release: Release, plan: Plan, lock: Lock, before: Entry | None, request: Request
@@ -261,6 +284,7 @@ class Deployer:
         limit = settings.max_failed if request.max_failed is None else request.max_failed
         terms = Terms(settings.deadline, settings.settle, max_failed=limit)
         entrance = self._entrance(release, before.release) if before else None
+        self._say_what_is_not_probed(entrance, limit)
         trial = self._trial(request, entrance)
         with entrance.prober() if entrance else nullcontext() as prober:
             rollout = Rollout(
@@ -274,8 +298,10 @@ class Deployer:
                 terms=terms,
                 prober=prober,
                 trial=trial,
+                calm=lambda snapshot: require_calm(snapshot, self.name),
             )
             verdict = rollout.run()
+        self._ask_new(release, entrance)
         with self._phase("collect") as say:
             collect(self.site, self.store, settings.keep, say)
         return Outcome(release, plan, verdict)
@@ -294,8 +320,8 @@ class Deployer:
     def _entrance(self, new: Release, old: Release) -> Entrance | None:
         """Where both releases are asked: the addresses that they share and that answer now."""
         ingress = self.hosts.outputs.ingress
-        kept = set(release_urls(new, ingress.https_port))
-        urls = [url for url in release_urls(old, ingress.https_port) if url in kept]
+        kept = {url.url for url in self._addresses(new)}
+        urls = [url for url in self._addresses(old) if url.url in kept]
         ca = ingress.acme.root_certificate
         for address in ingress.addresses:
             answering = [
@@ -306,6 +332,45 @@ class Deployer:
             if answering:
                 return Entrance(answering, address, ca)
         return None
+
+    def _addresses(self, release: Release) -> list[AppUrl]:
+        """A release's addresses; none, and it is said, where its rules can't be read. What it says
+        can't be mended any more, and must not keep another from taking its place."""
+        try:
+            return release_urls(release, self.hosts.outputs.ingress.https_port)
+        except AppError as error:
+            with self._phase(f"addresses of release {release.number}") as say:
+                say(f"warning: not known, so not asked: {error.what}")
+            return []
+
+    def _say_what_is_not_probed(self, entrance: Entrance | None, limit: int | None) -> None:
+        if entrance is None and limit is not None:
+            with self._phase("probe") as say:
+                say("warning: no address answers now, so no failed request will undo the release")
+
+    def _ask_new(self, release: Release, entrance: Entrance | None) -> None:
+        """See whether the addresses answer that were not asked all the while: those of a first
+        release, and those that did not answer before. If not, that is said: what runs is what was
+        asked for, and a certificate may take its time."""
+        ingress = self.hosts.outputs.ingress
+        asked = {url.url for url in entrance.urls} if entrance else set()
+        new = [url for url in self._addresses(release) if url.url not in asked]
+        if not new:
+            return
+        with self._phase("addresses") as say:
+            for url in new:
+                try:
+                    await_answer(
+                        url.url,
+                        ingress.addresses,
+                        https_port=ingress.https_port,
+                        ca_pem=ingress.acme.root_certificate,
+                        deadline=_NEW_ADDRESS,
+                        clock=self.hosts.cluster.clock,
+                    )
+                    say(f"{url.url} answers")
+                except UnverifiedError as error:
+                    say(f"warning: {error.what}: {error.why}")
 
     def _origin(self, cause: str, commit: str | None) -> Origin:
         author = f"{user()}@{platform.node()}"
@@ -332,26 +397,6 @@ class Deployer:
         """A part of the work, shown as a phase; the last that is said of it is its result."""
         with self.hosts.cluster.progress.phase(f"{self.name}: {name}") as phase:
             yield phase.say
-
-
-def _require_calm(snapshot: Snapshot, application: str) -> None:
-    """Raise AppError while tasks are being moved: what keeps count of that are labels and
-    constraints of services, which a deploy would overwrite."""
-    for node in snapshot.nodes:
-        if DRAINING in node.labels:
-            raise AppError(
-                f"{node.name} is being drained",
-                why="a deploy now would undo a part of that",
-                fix=f"finish it with `beeyard node drain {node.name}`, or undo it with "
-                f"`beeyard node activate {node.name}`; then run the command again",
-            )
-    for service in snapshot.stack(application):
-        if REBALANCING in service.labels:
-            raise AppError(
-                f"{service.name} is being rebalanced",
-                why="it has one replica more for the moment",
-                fix="finish it with `beeyard rebalance`; then run the command again",
-            )
 
 
 def _same(new: Release, old: Release) -> bool:

@@ -18,19 +18,30 @@ class Kept:
     bucket: str | None
     snapshots: tuple[str, ...]
 
+    def __str__(self) -> str:
+        bucket = [f"the state bucket {self.bucket}"] if self.bucket else []
+        return ", ".join([*(f"database snapshot {name}" for name in self.snapshots), *bucket])
+
 
 def down(cluster: Cluster, confirm: Callable[[str], None], *, purge: bool = False) -> Kept:
     """Destroy the cluster after `confirm` (which raises Refused) was shown what will go.
 
-    The database's snapshots and the state bucket stay, unless `purge`.
+    The database's snapshots and the state bucket stay, unless `purge`: then they are asked for as
+    well, also where an earlier `down` has left nothing else.
     """
     with cluster.progress.phase("look at the cloud") as phase:
         cloud = open_cloud(cluster)
         stateful = cloud.stateful()
+        purged = str(_kept(cluster, cloud)) if purge else ""
         phase.result = f"{len(stateful)} projects have a state"
     if stateful:
         _refuse_if_protected(cluster, stateful)
-        confirm(_what_goes(cluster, stateful, purge=purge))
+    goes = [_what_goes(cluster, stateful, purge=purge)] if stateful else []
+    if purged:
+        goes.append(f"for good: {purged}")
+    if goes:
+        confirm("\n".join(goes))
+    if stateful:
         with cluster.progress.phase("destroy") as phase:
             cloud.destroy(phase, final_snapshot=not purge)
             phase.result = ", ".join(reversed(stateful))
@@ -60,15 +71,19 @@ def _what_goes(cluster: Cluster, stateful: tuple[str, ...], *, purge: bool) -> s
     )
 
 
-def _keep_or_purge(cluster: Cluster, cloud: Cloud, *, purge: bool) -> Kept:
+def _kept(cluster: Cluster, cloud: Cloud) -> Kept:
     snapshots = cluster.aws.snapshots(cluster.spec.name)
-    there = cloud.has_bucket()
+    return Kept(cloud.bucket if cloud.has_bucket() else None, tuple(snapshots))
+
+
+def _keep_or_purge(cluster: Cluster, cloud: Cloud, *, purge: bool) -> Kept:
+    kept = _kept(cluster, cloud)
     if not purge:
-        return Kept(cloud.bucket if there else None, tuple(snapshots))
+        return kept
     with cluster.progress.phase("purge") as phase:
-        for snapshot in snapshots:
+        for snapshot in kept.snapshots:
             cluster.aws.delete_snapshot(snapshot)
-        if there:
-            state_bucket.remove(cluster.aws, cloud.bucket)
-        phase.result = f"{len(snapshots)} snapshots and the state bucket"
+        if kept.bucket:
+            state_bucket.remove(cluster.aws, kept.bucket)
+        phase.result = str(kept) or "there was nothing"
     return Kept(None, ())

@@ -56,7 +56,7 @@ class Images:
 
         Gives the images by service, and how many had to be built.
         """
-        plans = {name: plan for name, plan in self._plans(stack).items() if name not in besides}
+        plans = self._plans(stack, besides)
         if not plans:
             return {}, 0
         credentials = self.credentials(registry_place(self.cluster.spec).partition("/")[0])
@@ -113,8 +113,8 @@ class Images:
             )
         return login
 
-    def _plans(self, stack: Stack) -> dict[str, BuildPlan]:
-        """What is to be built, by service."""
+    def _plans(self, stack: Stack, besides: Collection[str] = ()) -> dict[str, BuildPlan]:
+        """What is to be built, by service, save those in `besides`."""
         place = registry_place(self.cluster.spec)
         return {
             service: BuildPlan.of(
@@ -123,6 +123,7 @@ class Images:
                 self.name if len(stack.builds) == 1 else f"{self.name}-{service}",
             )
             for service, recipe in stack.builds.items()
+            if service not in besides
         }
 
     def _sign_in(self, host: str, registry: ExternalRegistry) -> Credentials | None:

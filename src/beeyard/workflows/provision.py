@@ -20,8 +20,10 @@ def provision(
     handed = {}
     if wants_apps and playbook in {"deploy", "provision_apps"} and not check:
         database = hosts.outputs.database
-        with hosts.swarm() as manager:
-            snapshot = manager.snapshot()
+        snapshot = None
+        if hosts.in_swarm():
+            with hosts.swarm() as manager:
+                snapshot = manager.snapshot()
         handed = hand_over(cluster, snapshot, database.identifier if database else None)
     with cluster.progress.phase(playbook) as phase:
         options = Options(tags=tags, check=check, mitogen=cluster.mitogen, secrets=handed)

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from beeyard.apps import Stack, load_stack
-from beeyard.config.check import given
+from beeyard.config.check import given, single_writers
 from beeyard.config.interpolation import interpolate
 from beeyard.errors import AppError
 from beeyard.swarm import Manager
+from beeyard.swarm.calm import require_not_rebalanced
 from beeyard.swarm.scale import scale
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.nodes import telling
@@ -35,6 +36,8 @@ def scale_application(
     environment = given(cluster.spec, name)
     for service, replicas in wanted.items():
         require_allowed(stack, service, replicas, environment)
+    _require_one_writer(cluster, name, wanted)
+    require_not_rebalanced(manager.snapshot(), name)
     with cluster.progress.phase(f"scale {name}") as phase:
         had = {service.name: service.wanted for service in manager.snapshot().stack(name)}
         numbers = {f"{name}_{service}": replicas for service, replicas in wanted.items()}
@@ -45,6 +48,16 @@ def scale_application(
         )
         phase.result = ", ".join(f"{one.service} {one.before} → {one.after}" for one in done)
     return done
+
+
+def _require_one_writer(cluster: Cluster, name: str, wanted: Mapping[str, int]) -> None:
+    for service in single_writers(cluster.spec, cluster.base, name):
+        if wanted.get(service, 0) > 1:
+            raise AppError(
+                f"{service} can't have {wanted[service]} replicas",
+                why="it keeps its data in SQLite: replicas would not see each other's data",
+                fix="give it a database server first (`database: true`)",
+            )
 
 
 def require_allowed(

@@ -6,6 +6,8 @@ from typing import Any
 
 from beeyard.apps import ProbeResult, answered
 from beeyard.cloud import Outputs
+from beeyard.errors import BeeyardError, HostError, SwarmError
+from beeyard.process import CommandTimeout
 from beeyard.provision.facts import skipped
 from beeyard.swarm import Service, Snapshot
 from beeyard.workflows.cloud import read_outputs
@@ -17,7 +19,8 @@ from beeyard.workflows.verify import probe_urls
 @dataclass(frozen=True)
 class NodeStatus:
     """A node. `state` is `ready`, or what is wrong with it: the instance's state in the cloud where
-    that is not `running`, else the Swarm's word for it, else `not in the swarm`."""
+    that is not `running`, else the Swarm's word for it, else `not in the swarm`; `unknown` where
+    the Swarm could not be asked."""
 
     name: str
     role: str
@@ -55,7 +58,10 @@ class UrlStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """What `beeyard status` shows. Documented in docs/status.md."""
+    """What `beeyard status` shows. Documented in docs/status.md.
+
+    `problem`: why the Swarm could not be asked, or not for all of it; None where it was.
+    """
 
     name: str
     domain: str
@@ -67,12 +73,14 @@ class Status:
     services: tuple[ServiceStatus, ...]
     urls: tuple[UrlStatus, ...]
     skipped: Mapping[str, str]
+    problem: str | None
 
     @property
     def ok(self) -> bool:
         """Whether all of it is as it should be."""
         return (
-            all(node.state == "ready" for node in self.nodes)
+            self.problem is None
+            and all(node.state == "ready" for node in self.nodes)
             and all(service.running == service.wanted for service in self.services)
             and all(
                 answered([one for one in self.urls if one.url == url])
@@ -86,30 +94,39 @@ class Status:
 
 
 def status(cluster: Cluster) -> Status:
-    """Look at everything; changes nothing. Raises CloudError where there is no cluster."""
+    """Look at everything; changes nothing. Raises CloudError where there is no cluster.
+
+    A Swarm that can't be asked is part of what is seen: cloud and URLs are looked at all the same.
+    """
     with cluster.progress.phase("look at the cloud") as phase:
         outputs = read_outputs(cluster)
         instances = cluster.aws.instance_states(outputs)
         phase.result = f"{len(outputs.nodes)} instances"
     with cluster.progress.phase("look at the swarm") as phase:
         hosts = open_hosts(cluster, outputs)
-        with hosts.swarm() as manager:
-            snapshot = manager.snapshot()
-        left_out = skipped(hosts.manager)
-        phase.result = f"{len(snapshot.services)} services"
+        snapshot, left_out, problem = None, dict[str, str](), None
+        try:
+            with hosts.swarm() as manager:
+                snapshot = manager.snapshot()
+            left_out = skipped(hosts.manager)
+            phase.result = f"{len(snapshot.services)} services"
+        except (SwarmError, HostError, CommandTimeout) as error:
+            problem = _in_words(error)
+            phase.result = problem
     with cluster.progress.phase("ask the URLs") as phase:
         answers = probe_urls(cluster, outputs, left_out)
         phase.result = f"{sum(answer.ok for answer in answers)} of {len(answers)} answer"
-    return assemble(cluster, outputs, instances, snapshot, answers, left_out)
+    return assemble(cluster, outputs, instances, snapshot, answers, left_out, problem)
 
 
 def assemble(
     cluster: Cluster,
     outputs: Outputs,
     instances: Mapping[str, str],
-    snapshot: Snapshot,
+    snapshot: Snapshot | None,
     answers: Sequence[ProbeResult],
     left_out: Mapping[str, str],
+    problem: str | None = None,
 ) -> Status:
     """Put together what was seen. Pure."""
     return Status(
@@ -120,20 +137,22 @@ def assemble(
         database=outputs.database.address if outputs.database else None,
         file_system=outputs.shared_files.file_system_id if outputs.shared_files else None,
         nodes=_nodes(outputs, instances, snapshot),
-        services=tuple(_service(service) for service in snapshot.services),
+        services=tuple(_service(service) for service in snapshot.services) if snapshot else (),
         urls=tuple(_url(answer) for answer in answers),
         skipped=left_out,
+        problem=problem,
     )
 
 
 def _nodes(
-    outputs: Outputs, instances: Mapping[str, str], snapshot: Snapshot
+    outputs: Outputs, instances: Mapping[str, str], snapshot: Snapshot | None
 ) -> tuple[NodeStatus, ...]:
-    members = {node.name: node.state for node in snapshot.nodes}
+    members = {node.name: node.state for node in snapshot.nodes} if snapshot else {}
+    otherwise = "not in the swarm" if snapshot else "unknown"
 
     def state(name: str, instance_id: str) -> str:
         instance = instances.get(instance_id, "missing")
-        return members.get(name, "not in the swarm") if instance == "running" else instance
+        return members.get(name, otherwise) if instance == "running" else instance
 
     return tuple(
         NodeStatus(
@@ -162,6 +181,11 @@ def _url(answer: ProbeResult) -> UrlStatus:
         issuer=answer.certificate.issuer if answer.certificate else None,
         expires=answer.certificate.expires.isoformat() if answer.certificate else None,
     )
+
+
+def _in_words(error: BeeyardError) -> str:
+    """What happened, with the last line of why."""
+    return ": ".join([error.what, *(error.why or "").strip().splitlines()[-1:]])
 
 
 def hosts_of(cluster: Cluster) -> Hosts:

@@ -1,12 +1,13 @@
 """`up`: from the file to a running cluster, in the order of the stages."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from beeyard.apps import ProbeResult
 from beeyard.cloud import Outputs
 from beeyard.cloud.api import Account
+from beeyard.cloud.terraform import Plan
 from beeyard.config import ClusterSpec
 from beeyard.errors import BeeyardError, HostError
 from beeyard.provision import Options
@@ -48,7 +49,7 @@ class UpResult:
 def up(cluster: Cluster, confirm: Confirm, where: Where = "manager") -> UpResult:
     """Bring the cluster to what its file says. Ends only when all of it runs and answers."""
     cloud, whole = _account(cluster, confirm)
-    kept = _keep(cluster, cloud) if whole else None
+    kept = _keep(cluster, cloud, confirm) if whole else None
     hosts, changes = kept or make(cluster, cloud, where)
     left_out = skipped(hosts.manager)
     with hosts.swarm() as manager:
@@ -86,9 +87,10 @@ def _account(cluster: Cluster, confirm: Confirm) -> tuple[Cloud, bool]:
     return cloud, not missing
 
 
-def _keep(cluster: Cluster, cloud: Cloud) -> tuple[Hosts, int] | None:
+def _keep(cluster: Cluster, cloud: Cloud, confirm: Confirm) -> tuple[Hosts, int] | None:
     """Plan projects that were all applied before, and beside it bring the hosts to what they should
-    be. None where the cloud has to change, whatever the hosts said: it comes first.
+    be. None where the cloud has to change, whatever the hosts said: it comes first, once `confirm`
+    was shown how.
 
     Gives how many tasks changed something.
     """
@@ -99,29 +101,37 @@ def _keep(cluster: Cluster, cloud: Cloud) -> tuple[Hosts, int] | None:
             kept = _hosts(cluster, cloud.outputs(), planning)
         except BeeyardError as error:
             kept = error
-        if planning.result():
-            return None
+        plans = planning.result()
+    if _pending(plans):
+        confirm(describe_changes(cluster.spec, cloud.account, plans))
+        return None
     if isinstance(kept, BeeyardError):
         raise kept
     return kept
 
 
-def _plan(cluster: Cluster, cloud: Cloud) -> bool:
-    """Whether a project would change anything."""
+def _plan(cluster: Cluster, cloud: Cloud) -> dict[str, Plan]:
     with cluster.progress.phase("cloud") as phase:
         plans = cloud.plan(phase)
         phase.result = summary(plans)
+    return plans
+
+
+def _pending(plans: Mapping[str, Plan]) -> bool:
+    """Whether a project would change anything."""
     return any(plan.pending for plan in plans.values())
 
 
-def _hosts(cluster: Cluster, outputs: Outputs, planning: Future[bool]) -> tuple[Hosts, int]:
+def _hosts(
+    cluster: Cluster, outputs: Outputs, planning: Future[dict[str, Plan]]
+) -> tuple[Hosts, int]:
     """Bring hosts that should be there to what they should be: by one playbook, or in turns where
     the Swarm lacks secrets."""
     try:
         hosts = reach(cluster, outputs, deadline=_AT_ONCE)
     except HostError:
         # Perhaps because it is to be replaced: only if not is it worth waiting for.
-        if planning.result():
+        if _pending(planning.result()):
             raise
         hosts = reach(cluster, outputs)
     await_names(cluster, outputs)
@@ -154,6 +164,20 @@ def describe(spec: ClusterSpec, account: Account) -> str:
         lines.append(f"a {spec.database.engine} database on RDS ({size}, {spread})")
     if spec.dns:
         lines.append(f"records for {spec.domain} and *.{spec.domain} in zone {spec.dns.zone}")
+    return "\n".join(lines)
+
+
+def describe_changes(spec: ClusterSpec, account: Account, plans: Mapping[str, Plan]) -> str:
+    """What will be changed of a cluster that is there, each thing that is destroyed by its name."""
+    lines = [f"account {account.id} ({account.arn}), region {spec.region}"]
+    for project, plan in plans.items():
+        if plan.pending:
+            lines.append(f"{project}: {plan}")
+            lines.extend(
+                f"  {change.action} {change.address}"
+                for change in plan.changes
+                if change.action in ("replace", "delete")
+            )
     return "\n".join(lines)
 
 

@@ -7,7 +7,16 @@ the list.
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from beeyard.config.check import files, placement, quality, room, routing, sqlite, wiring
+from beeyard.config.check import (
+    certificates,
+    files,
+    placement,
+    quality,
+    room,
+    routing,
+    sqlite,
+    wiring,
+)
 from beeyard.config.check.finding import Finding, Level, require
 from beeyard.config.check.project import Project, Stack, given
 from beeyard.config.document import Document, at, shown
@@ -24,6 +33,9 @@ _PROJECT_CHECKS: tuple[Callable[[Project], Iterator[Finding]], ...] = (
     files.registry_login,
     wiring.database_section,
     routing.claimed_twice,
+    certificates.root,
+    certificates.staging,
+    certificates.several_managers,
     quality.open_to_the_world,
 )
 _STACK_CHECKS: tuple[Callable[[Project, Stack], Iterator[Finding]], ...] = (

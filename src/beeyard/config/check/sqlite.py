@@ -69,7 +69,8 @@ def several_writers(_project: Project, stack: Stack) -> Iterator[Finding]:
 def two_writers_for_a_while(_project: Project, stack: Stack) -> Iterator[Finding]:
     """An update that starts the new task first has two of them on one file."""
     for service in stack.services:
-        if service.replicas != 1 or service.order != "start-first":
+        said = section(service.deploy.get("update_config")).get("order")
+        if service.replicas != 1 or said != "start-first":
             continue
         evidence = _evidence(stack, service)
         if evidence:
@@ -77,8 +78,9 @@ def two_writers_for_a_while(_project: Project, stack: Stack) -> Iterator[Finding
                 "warning",
                 (*service.loc, "deploy", "update_config"),
                 f"SQLite, and an update starts the new task before the old one stops: {evidence}",
-                "Add `update_config: {order: stop-first}`.",
-                "For a while two processes would write the file; beeyard's default is start-first.",
+                "Write `update_config: {order: stop-first}`.",
+                "For a while two processes would write the file. beeyard stops the old one first, "
+                "whatever the file says; `docker stack deploy` would not.",
             )
 
 

@@ -1,0 +1,153 @@
+"""`down` where an earlier one has left a snapshot and the state bucket, in a real AWS API."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from beeyard.cloud import state_bucket
+from beeyard.cloud.overrides import state_key
+from beeyard.errors import Refused, render
+from beeyard.workflows import Cluster, Kept, run_down
+from cloud.example import at
+from cloud.moto import Moto
+
+BUCKET = "beeyard-shop-123456789012-eu-central-1"
+SNAPSHOT = "shop-1-final"
+LEFT = Kept(BUCKET, (SNAPSHOT,))
+#: What a `destroy` leaves of a state.
+EMPTY = {"version": 4, "outputs": {}, "resources": []}
+FULL = EMPTY | {"outputs": {"name": {"value": "shop"}}}
+
+
+class Asked(list[str]):
+    """Says yes, and keeps what it was shown."""
+
+    def __call__(self, what: str) -> None:
+        self.append(what)
+
+
+class AskedInVain(Asked):
+    """Says no."""
+
+    def __call__(self, what: str) -> None:
+        super().__call__(what)
+        raise Refused("you said no; nothing was changed")
+
+
+@pytest.fixture
+def left(
+    moto: Moto, make_cluster: Callable[..., Cluster], tmp_path: Path
+) -> Callable[..., Cluster]:
+    """`left(*projects, **sections)`: a cluster of which a snapshot and the bucket are there, and
+    `projects`, whose states are not empty."""
+
+    def of(*projects: str, **sections: object) -> Cluster:
+        cluster = make_cluster(at(moto.endpoint, provider_mirror=tmp_path), **sections)
+        state_bucket.ensure(cluster.aws, BUCKET)
+        for project in ("elastic_ips", "swarm_cluster", "efs", "database"):
+            state = FULL if project in projects else EMPTY
+            cluster.aws.client("s3").put_object(
+                Bucket=BUCKET, Key=state_key(project), Body=json.dumps(state).encode()
+            )
+        rds = cluster.aws.client("rds")
+        rds.create_db_instance(
+            DBInstanceIdentifier="shop",
+            DBInstanceClass="db.t3.micro",
+            Engine="mariadb",
+            EngineVersion="10.11",
+            AllocatedStorage=20,
+            MasterUsername="beeyard",
+            MasterUserPassword="throwaway-1",
+        )
+        rds.delete_db_instance(
+            DBInstanceIdentifier="shop",
+            SkipFinalSnapshot=False,
+            FinalDBSnapshotIdentifier=SNAPSHOT,
+        )
+        return cluster
+
+    return of
+
+
+def there(cluster: Cluster) -> Kept:
+    """What AWS still has of the cluster."""
+    bucket = BUCKET if state_bucket.exists(cluster.aws, BUCKET) else None
+    return Kept(bucket, tuple(cluster.aws.snapshots("shop")))
+
+
+def test_without_purge_nothing_is_asked_and_all_of_it_is_listed(
+    left: Callable[..., Cluster],
+) -> None:
+    cluster, asked = left(database={}), Asked()
+    assert run_down(cluster, asked) == LEFT
+    assert (asked, there(cluster)) == ([], LEFT)
+    assert not cluster.folder.exists()
+
+
+def test_a_purge_asks_and_removes_both(left: Callable[..., Cluster]) -> None:
+    cluster, asked = left(database={}), Asked()
+    assert run_down(cluster, asked, purge=True) == Kept(None, ())
+    assert asked == [f"for good: database snapshot {SNAPSHOT}, the state bucket {BUCKET}"]
+    assert there(cluster) == Kept(None, ())
+
+
+def test_a_purge_that_is_refused_removes_nothing(left: Callable[..., Cluster]) -> None:
+    cluster, asked = left(database={}), AskedInVain()
+    with pytest.raises(Refused):
+        run_down(cluster, asked, purge=True)
+    assert len(asked) == 1
+    assert there(cluster) == LEFT
+    assert cluster.folder.exists()
+
+
+def test_a_purge_of_nothing_asks_nothing(
+    moto: Moto, make_cluster: Callable[..., Cluster], tmp_path: Path
+) -> None:
+    cluster, asked = make_cluster(at(moto.endpoint, provider_mirror=tmp_path)), Asked()
+    assert run_down(cluster, asked, purge=True) == Kept(None, ())
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("purge", "last"),
+    [
+        (False, ["a last snapshot of the database is kept"]),
+        (
+            True,
+            [
+                "with every backup of it",
+                f"for good: database snapshot {SNAPSHOT}, the state bucket {BUCKET}",
+            ],
+        ),
+    ],
+)
+def test_a_cluster_and_what_was_left_before_are_asked_for_at_once(
+    left: Callable[..., Cluster], purge: bool, last: list[str]
+) -> None:
+    cluster, asked = left("elastic_ips", "swarm_cluster"), AskedInVain()
+    with pytest.raises(Refused):
+        run_down(cluster, asked, purge=purge)
+    (shown,) = asked
+    first, *rest = last
+    assert shown.splitlines() == [
+        (
+            "cluster shop in eu-central-1: 3 managers, 1 workers and all that is on them, "
+            f"shared files included (elastic_ips, swarm_cluster); {first}"
+        ),
+        *rest,
+    ]
+    assert there(cluster) == LEFT
+
+
+def test_a_protected_database_is_not_even_asked_for(left: Callable[..., Cluster]) -> None:
+    cluster, asked = left("elastic_ips", "swarm_cluster", "database", database={}), Asked()
+    with pytest.raises(Refused) as caught:
+        run_down(cluster, asked, purge=True)
+    assert render(caught.value) == (
+        "error: the database is protected against deletion\n"
+        "  where: database.deletion_protection in beeyard.yml\n"
+        "  do:    set it to false, run `beeyard up`, then run this again"
+    )
+    assert (asked, there(cluster)) == ([], LEFT)

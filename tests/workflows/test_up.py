@@ -1,0 +1,112 @@
+"""`up` of a cluster that is there: what its cloud would change is asked for before it is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from beeyard.cloud.api import Account
+from beeyard.cloud.terraform import Change, Plan
+from beeyard.errors import CloudError, Refused
+from beeyard.workflows import Cluster, Event, Phase, run_up
+from beeyard.workflows import up as up_workflow
+from beeyard.workflows.cloud import Cloud
+from beeyard.workflows.up import _keep
+from cloud.example import spec
+
+MakeCluster = Callable[..., Cluster]
+
+ACCOUNT = Account("123456789012", "arn:aws:iam::123456789012:user/ops")
+ADDRESSES = Plan("elastic_ips", (), pending=False)
+NODES = Plan("swarm_cluster", (Change("node", "replace"),), pending=True)
+SHOWN = """\
+account 123456789012 (arn:aws:iam::123456789012:user/ops), region eu-central-1
+swarm_cluster: 1 to replace
+  replace node"""
+
+
+@dataclass
+class StubCloud:
+    """A cloud whose projects were all applied, and whose hosts are out of reach. `missing`: the
+    projects that were not."""
+
+    plans: dict[str, Plan]
+    missing: tuple[str, ...] = ()
+    planned: int = 0
+    account: Account = ACCOUNT
+    folders: dict[str, Path] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.folders = {name: Path(name) for name in self.plans}
+
+    def stateful(self) -> tuple[str, ...]:
+        return tuple(name for name in self.plans if name not in self.missing)
+
+    def plan(self, _: Phase) -> dict[str, Plan]:
+        self.planned += 1
+        return self.plans
+
+    def outputs(self) -> NoReturn:
+        raise CloudError("the cluster `shop` is only half made")
+
+
+def cloud(*plans: Plan, missing: tuple[str, ...] = ()) -> Any:
+    return StubCloud({plan.project: plan for plan in plans}, missing)
+
+
+def refuse(what: str) -> NoReturn:
+    raise Refused(f"no: {what}")
+
+
+def never(what: str) -> NoReturn:
+    raise AssertionError(f"asked: {what}")
+
+
+def test_a_change_comes_first_once_it_was_confirmed(make_cluster: MakeCluster) -> None:
+    asked: list[str] = []
+    assert _keep(make_cluster(), cloud(ADDRESSES, NODES), asked.append) is None
+    assert asked == [SHOWN]
+
+
+def test_without_a_change_nothing_is_asked_and_the_hosts_have_their_say(
+    make_cluster: MakeCluster,
+) -> None:
+    with pytest.raises(CloudError, match="only half made"):
+        _keep(make_cluster(), cloud(ADDRESSES), never)
+
+
+@pytest.fixture
+def nothing_made(monkeypatch: pytest.MonkeyPatch) -> Callable[[Cloud], None]:
+    """`nothing_made(cloud)`: `up` gets this cloud, and fails where it would go on to make it."""
+
+    def of(one: Cloud) -> None:
+        def make(*_: object) -> NoReturn:
+            raise AssertionError("it was made")
+
+        monkeypatch.setattr(up_workflow, "open_cloud", lambda _: one)
+        monkeypatch.setattr(up_workflow, "make", make)
+
+    return of
+
+
+def test_a_change_that_is_refused_is_not_made(
+    make_cluster: MakeCluster, nothing_made: Callable[[Cloud], None], events: list[Event]
+) -> None:
+    nothing_made(cloud(ADDRESSES, NODES))
+    with pytest.raises(Refused) as caught:
+        run_up(make_cluster(), refuse)
+    assert caught.value.what == f"no: {SHOWN}"
+    assert [event.phase for event in events if event.state == "done"] == ["account", "cloud"]
+
+
+def test_a_cluster_that_is_refused_is_neither_planned_nor_made(
+    make_cluster: MakeCluster, nothing_made: Callable[[Cloud], None]
+) -> None:
+    one = cloud(ADDRESSES, NODES, missing=("swarm_cluster",))
+    nothing_made(one)
+    with pytest.raises(Refused) as caught:
+        run_up(make_cluster(), refuse)
+    assert caught.value.what == f"no: {up_workflow.describe(spec(), ACCOUNT)}"
+    assert one.planned == 0
