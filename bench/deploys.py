@@ -29,7 +29,7 @@ _TIMEOUT = 600.0
 def by_hand(yard: Yard) -> Sequence[Row]:
     """A rolling update of three replicas, without load: by hand and by beeyard, in turns."""
     application = Application.on(yard)
-    with _manager(yard) as manager:
+    with manager_of(yard) as manager:
         hand = _Hand(manager, load(yard.file).domain, _image(manager))
         pairs = [(hand.deploy(number), _timed(application)) for number in range(_ROUNDS)]
     slow, fast = (statistics.median(taken) for taken in zip(*pairs, strict=True))
@@ -44,7 +44,7 @@ def by_hand(yard: Yard) -> Sequence[Row]:
 def services(yard: Yard) -> Sequence[Row]:
     """A release that changes all services of an application: of one with 20, of one with 2."""
     Application.on(yard)
-    with _manager(yard) as manager:
+    with manager_of(yard) as manager:
         image = _image(manager)
         crowds = [_Crowd(yard, count, image) for count in (_FEW, _MANY)]
         try:
@@ -162,7 +162,8 @@ def _timed(application: Application) -> float:
 
 
 @contextmanager
-def _manager(yard: Yard) -> Iterator[Runner]:
+def manager_of(yard: Yard) -> Iterator[Runner]:
+    """Runs commands on the first manager, as somebody does who has signed in there."""
     with yard.cluster() as cluster:
         yield hosts_of(cluster).manager
 

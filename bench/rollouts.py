@@ -4,6 +4,8 @@ import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from beeyard.process import Command
+from bench.deploys import manager_of
 from bench.load.application import NAME, REPLICAS, Application
 from bench.load.around import CONNECTIONS, Load
 from bench.load.calibrate import MOST, Calibration, calibrate
@@ -14,6 +16,7 @@ from bench.yard import Yard, say
 
 #: In so many rolling updates, so many requests at least.
 UPDATES = 10
+BY_HAND = 5
 REQUESTS = 100_000
 P99_RATIO = 1.5
 #: Of everything else.
@@ -54,6 +57,7 @@ def measure(yard: Yard) -> Iterator[Row]:
 
     Each row comes as soon as it is measured.
     """
+    yard = yard.aside
     application = Application.on(yard)
     application.change()
     application.deploy()
@@ -64,6 +68,7 @@ def measure(yard: Yard) -> Iterator[Row]:
     updates = watch(application, load, _updates(application, UPDATES), REQUESTS // UPDATES)
     yield from _rows("rolling update", updates, ratio_goal=P99_RATIO)
     others: dict[str, Actions] = {
+        "`docker service update --force`, by hand": _updates_by_hand(yard),
         "rollback": [lambda: yard.run("rollback", NAME)] * _ROUNDS,
         "scaling": _scalings(yard),
         "drain": _drains(yard),
@@ -75,6 +80,7 @@ def measure(yard: Yard) -> Iterator[Row]:
 
 def abrupt(yard: Yard) -> Iterator[Row]:
     """Rolling updates of an application that ends at once; without goals, as it can't hold any."""
+    yard = yard.aside
     application = Application.on(yard)
     variants = {"it ends at once": ABRUPT, "it ends at once, behind a grace": SPARED}
     for name, variant in variants.items():
@@ -109,6 +115,14 @@ def _updates(
     for _ in range(count):
         application.change(variant)
         yield lambda: application.deploy(*options)
+
+
+def _updates_by_hand(yard: Yard) -> Iterator[Callable[[], object]]:
+    """What Docker itself does to the same load: the same tasks replaced, without beeyard."""
+    argv = ["docker", "service", "update", "--force", "--quiet", f"{NAME}_web"]
+    with manager_of(yard) as manager:
+        for _ in range(BY_HAND):
+            yield lambda: manager.run(Command(argv, timeout=600))
 
 
 def _scalings(yard: Yard) -> Iterator[Callable[[], object]]:

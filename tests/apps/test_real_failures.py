@@ -222,6 +222,9 @@ def test_requests_that_fail_undo_it_where_none_may(
     judged = shop.store.all()[-1].verdict
     assert judged is not None
     assert judged.receipt.during.failed > 0
+    shop.prober = None
+    change(shop, real_swarm)
+    shop.deploy()
 
 
 def test_ctrl_c_undoes_it(shop: Team, real_swarm: Any) -> None:
@@ -238,16 +241,16 @@ def test_ctrl_c_undoes_it(shop: Team, real_swarm: Any) -> None:
 
 def test_what_a_failed_release_left_behind_goes_with_the_next(shop: Team, real_swarm: Any) -> None:
     """As where the one before could not be brought back: what only the failed one had runs on."""
-    bad = web(real_swarm.tiny, command="exit 3")
-    shop.write({"web": bad, "extra": web(real_swarm.tiny, replicas=1)})
+    shop.write({"web": web(real_swarm.tiny), "extra": web(real_swarm.tiny, replicas=1)})
     with halted(shop, "switch+") as other:
         wait_until(lambda: "extra" in shop.services, clock=SystemClock(), deadline=20)
         other.kill()
     shop.store.conclude(max(shop.verdicts), Verdict("failed", datetime.now(UTC), "by a test"))
     assert "extra" in shop.services
-    change(shop, real_swarm, environment={"NEW": "alone"})
+    before = shop.tasks["web"]
+    change(shop, real_swarm)
     shop.deploy()
-    assert set(shop.services) == {"web"}
+    assert shop.tasks == {"web": before}
 
 
 def test_a_release_whose_image_is_gone_is_not_gone_back_to(
