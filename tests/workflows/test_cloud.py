@@ -16,7 +16,7 @@ from cloud.example import ELSEWHERE, at
 from cloud.moto import Moto
 
 #: What the projects gave that every cluster has.
-GIVEN = {
+GIVEN: dict[str, dict[str, object]] = {
     "elastic_ips": {"addresses": {"manager-1": {"public_ip": "198.51.100.1"}}},
     "swarm_cluster": {"nodes": {}, "ssh_user": "admin", "vpc_cidr": "10.20.0.0/16"},
     "efs": {"dns_name": "fs-1.efs.test", "file_system_id": "fs-1"},
