@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from beeyard.apps.images import repository_of
 from beeyard.waiting import SystemClock, wait_until
 from cluster.yard import Running, Yard
 
@@ -111,19 +112,20 @@ def test_a_manager_that_is_rebooted_in_mid_deploy(cluster: Running) -> None:
     wait_until(lambda: cluster.yard.start("node", "ls").wait() == 0, clock=clock, deadline=120)
     look = cluster.yard.start("releases", "timeoff", stderr=subprocess.PIPE)
     assert f"the rollout of release {before + 1} of timeoff was cut" in look.communicate()[1]
+    # Its tasks are back sooner than the overlay network, by which the registry is reached.
+    wait_until(lambda: bool(cluster.status_now["ok"]), clock=clock, deadline=240)
     assert cluster.yard.json("deploy", "timeoff")["changed"] is False
     last = releases(cluster)[-1]
     assert (last["number"], last["verdict"]) == (before + 1, "failed")
     assert last["reason"] == "its deploy was cut short"
     assert version_that_runs(cluster) == runs
-    wait_until(lambda: bool(cluster.status["ok"]), clock=clock, deadline=120)
 
 
 def test_an_image_that_only_old_releases_used_is_gone_from_the_registry(cluster: Running) -> None:
     image = releases(cluster)[-1]["images"]["web"]
-    other = f"{image.partition('@')[0].rpartition(':')[0]}:other"
+    other = f"{repository_of(image)}:other"
     made = cluster.docker_on("manager-1", "create", image).strip()
-    cluster.docker_on("manager-1", "commit", "--change", "LABEL other=yes", made, other)
+    cluster.docker_on("manager-1", "commit", made, other)
     cluster.docker_on("manager-1", "rm", made)
     cluster.docker_on("manager-1", "push", "--quiet", other)
     with with_line(cluster.yard, "rollout: {keep: 2}"):

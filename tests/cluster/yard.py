@@ -68,6 +68,14 @@ class Running:
         assert isinstance(found, dict)
         return found
 
+    @property
+    def status_now(self) -> dict[str, Any]:
+        """The status, also where not all is as it should be."""
+        look = self.yard.start("--json", "status", stdout=subprocess.PIPE)
+        found = json.loads(look.communicate()[0])
+        assert isinstance(found, dict)
+        return found
+
     def url(self, name: str) -> str:
         """The address of a dashboard or an application."""
         return next(str(url) for url in self.up["urls"] if f"//{name}." in url)

@@ -385,6 +385,13 @@ ADDED = [
         "Use 2 to 31 of a-z, 0-9 and single hyphens, starting with a letter: `timeoff`.",
     ),
     (
+        "applications: {a-b-c-d-e-f-g-h-i-j-k-l-m-n-o-p-q: {path: .}}",
+        "8:16",
+        "applications.a-b-c-d-e-f-g-h-i-j-k-l-m-n-o-p-q: `a-b-c-d-e-f-g-h-i-j-k-l-m-n-o-p-q` can't "
+        "name an application",
+        "Use 2 to 31 of a-z, 0-9 and single hyphens, starting with a letter: `timeoff`.",
+    ),
+    (
         "applications: {web: {}}",
         "8:21",
         "applications.web.path: is missing",

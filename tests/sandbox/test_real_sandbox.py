@@ -78,8 +78,9 @@ class Cloud:
     def resolve(self, name: str) -> list[str]:
         try:
             return resolve(self.at("0.2"), name)
-        except ConnectionRefusedError:
-            # Whenever its configuration changes, dnsmasq is started again: no answer yet.
+        except (ConnectionRefusedError, TimeoutError):
+            # Whenever its configuration changes, dnsmasq is started again: no answer yet, or none
+            # to what it was just asked.
             return []
 
 

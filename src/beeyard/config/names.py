@@ -16,7 +16,7 @@ LONGEST_DOMAIN = 253 - len("portainer.")
 
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _DOMAIN = rf"^({_LABEL}\.)+{_LABEL}$"
-_CLUSTER = r"^[a-z](-?[a-z0-9]){1,30}$"
+_CLUSTER = r"^(?=.{2,31}$)[a-z](-?[a-z0-9])+$"
 _SWARM_NAME = r"^[A-Za-z0-9]([A-Za-z0-9_.-]{0,62}[A-Za-z0-9])?$"
 _VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _INSTANCE_TYPE = r"^[a-z][a-z0-9-]*\.[a-z0-9-]+$"
