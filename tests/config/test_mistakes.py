@@ -12,6 +12,8 @@ Loaded = Callable[[str], ClusterSpec]
 Refused = Callable[[str], tuple[BeeyardError, ...]]
 
 HASH = "$2y$10$" + "a" * 53
+#: With hyphens in it, it has 36 characters.
+LONG = "twenty-seven-and-more-letters-it-has"
 
 # Lines added to the minimal file, which has seven; what is wrong; what would be right.
 ADDED = [
@@ -385,10 +387,9 @@ ADDED = [
         "Use 2 to 31 of a-z, 0-9 and single hyphens, starting with a letter: `timeoff`.",
     ),
     (
-        "applications: {a-b-c-d-e-f-g-h-i-j-k-l-m-n-o-p-q: {path: .}}",
+        f"applications: {{{LONG}: {{path: .}}}}",
         "8:16",
-        "applications.a-b-c-d-e-f-g-h-i-j-k-l-m-n-o-p-q: `a-b-c-d-e-f-g-h-i-j-k-l-m-n-o-p-q` can't "
-        "name an application",
+        f"applications.{LONG}: `{LONG}` can't name an application",
         "Use 2 to 31 of a-z, 0-9 and single hyphens, starting with a letter: `timeoff`.",
     ),
     (
