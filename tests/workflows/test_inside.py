@@ -49,14 +49,14 @@ from beeyard.swarm import Manager, Tunnel
 ssh_config = Path(sys.argv[1])
 
 @contextmanager
-def opened(options, application):
+def looked_into(options, application):
     with Tunnel(LocalRunner(), ssh_config, "manager-1") as tunnel:
         files = SimpleNamespace(ssh_config=ssh_config)
         cluster = SimpleNamespace(progress=SimpleNamespace(listener=print))
         hosts = SimpleNamespace(files=files, cluster=cluster)
         yield SimpleNamespace(manager=Manager(tunnel.client), hosts=hosts)
 
-inside.opened = opened
+inside.looked_into = looked_into
 main.leave(main.main(sys.argv[2:]))
 """
 LINE = Line("web", "web.1", "worker-2", "stdout", "2030-01-01T00:00:00.000000000Z", "hello")
