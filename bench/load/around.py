@@ -33,10 +33,10 @@ class Load:
 
         Raises ToolError if the generator can't send, and whatever `action` raises.
         """
-        started = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="beeyard-load-") as folder:
             file = Path(folder) / "exchanges.csv"
             with self._sending(file) as generator:
+                started = time.monotonic()
                 time.sleep(_BEFORE_SECONDS)
                 began = time.monotonic()
                 action()
