@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -31,6 +32,19 @@ class Moto:
 
     def _post(self, path: str, body: str = "") -> None:
         httpx.post(f"{self.endpoint}/moto-api/{path}", content=body, timeout=30).raise_for_status()
+
+
+def make_database(rds: Any) -> None:
+    """A database server as `database` makes it, by a client of RDS: `shop`."""
+    rds.create_db_instance(
+        DBInstanceIdentifier="shop",
+        DBInstanceClass="db.t3.micro",
+        Engine="mariadb",
+        EngineVersion="10.11",
+        AllocatedStorage=20,
+        MasterUsername="beeyard",
+        MasterUserPassword="throwaway-1",
+    )
 
 
 @contextmanager

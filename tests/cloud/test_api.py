@@ -15,7 +15,7 @@ from beeyard.errors import CloudError, render
 from beeyard.sandbox import environment
 from beeyard.secret import Secret
 from cloud.example import ELSEWHERE, MANAGER, REGION, at, outputs
-from cloud.moto import Moto
+from cloud.moto import Moto, make_database
 
 LOG_IN = (
     "sign in to AWS: `aws configure`, `aws sso login`, or AWS_PROFILE / AWS_ACCESS_KEY_ID and "
@@ -62,15 +62,7 @@ class TestInstances:
 class TestDatabase:
     @pytest.fixture
     def database(self, aws: Aws) -> str:
-        aws.client("rds").create_db_instance(
-            DBInstanceIdentifier="shop",
-            DBInstanceClass="db.t3.micro",
-            Engine="mariadb",
-            EngineVersion="10.11",
-            AllocatedStorage=20,
-            MasterUsername="beeyard",
-            MasterUserPassword="throwaway-1",
-        )
+        make_database(aws.client("rds"))
         return "shop"
 
     def test_a_new_password_is_taken_on(self, aws: Aws, database: str) -> None:

@@ -15,7 +15,7 @@ from beeyard.swarm import Snapshot
 from beeyard.workflows import Cluster
 from beeyard.workflows.applications import hand_over, missing_secrets
 from cloud.example import REGION, at, spec
-from cloud.moto import Moto
+from cloud.moto import Moto, make_database
 
 MakeCluster = Callable[..., Cluster]
 
@@ -136,15 +136,7 @@ class TestDatabase:
         return make_cluster(at(moto.endpoint), database={}, applications=self.APPLICATIONS)
 
     def make_database(self, cluster: Cluster) -> None:
-        Aws(cluster.target, REGION).client("rds").create_db_instance(
-            DBInstanceIdentifier="shop",
-            DBInstanceClass="db.t3.micro",
-            Engine="mariadb",
-            EngineVersion="10.11",
-            AllocatedStorage=20,
-            MasterUsername="beeyard",
-            MasterUserPassword="throwaway-1",
-        )
+        make_database(Aws(cluster.target, REGION).client("rds"))
 
     def test_its_password_is_set_anew_and_handed_over_once(self, cluster: Cluster) -> None:
         self.make_database(cluster)

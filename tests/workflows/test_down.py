@@ -11,7 +11,7 @@ from beeyard.cloud.overrides import state_key
 from beeyard.errors import Refused, render
 from beeyard.workflows import Cluster, Kept, run_down
 from cloud.example import at
-from cloud.moto import Moto
+from cloud.moto import Moto, make_database
 
 BUCKET = "beeyard-shop-123456789012-eu-central-1"
 SNAPSHOT = "shop-1-final"
@@ -52,15 +52,7 @@ def left(
                 Bucket=BUCKET, Key=state_key(project), Body=json.dumps(state).encode()
             )
         rds = cluster.aws.client("rds")
-        rds.create_db_instance(
-            DBInstanceIdentifier="shop",
-            DBInstanceClass="db.t3.micro",
-            Engine="mariadb",
-            EngineVersion="10.11",
-            AllocatedStorage=20,
-            MasterUsername="beeyard",
-            MasterUserPassword="throwaway-1",
-        )
+        make_database(rds)
         rds.delete_db_instance(
             DBInstanceIdentifier="shop",
             SkipFinalSnapshot=False,

@@ -23,6 +23,7 @@ from beeyard.errors import AppError
 from beeyard.secret import Secret
 from beeyard.swarm import in_words
 from beeyard.swarm.objects import relabel
+from beeyard.swarm.services import raise_for
 
 Section = Literal["secrets", "configs"]
 SECTIONS: tuple[Section, Section] = ("secrets", "configs")
@@ -237,7 +238,7 @@ def _create(client: DockerClient, application: str, content: Content) -> None:
             made["Templating"] = {"Name": content.template_driver}
         # The SDK's call for secrets knows of no template driver; this is the same for both.
         url = f"{api.base_url}/v{api.api_version}/{content.section}/create"
-        api.post(url, json=made, timeout=api.timeout).raise_for_status()
+        raise_for(api.post(url, json=made, timeout=api.timeout))
 
 
 def _secret_hash(application: str, name: str, data: bytes) -> str:

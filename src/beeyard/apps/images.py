@@ -7,14 +7,13 @@ from typing import Any, cast
 from docker import DockerClient
 
 from beeyard.apps.build import app_error, follow
+from beeyard.apps.places import takers
 from beeyard.apps.registry import Credentials, remote_digest
 from beeyard.apps.release import Release
 from beeyard.apps.site import Site
-from beeyard.config.interpolation import interpolate
 from beeyard.errors import AppError, BeeyardError
 from beeyard.process import Command
 from beeyard.swarm import Snapshot
-from beeyard.swarm.placement import allows
 
 _AT_ONCE = 8
 
@@ -57,22 +56,16 @@ def pinned(client: DockerClient, reference: str, credentials: Credentials | None
 def images_by_node(release: Release, snapshot: Snapshot) -> dict[str, set[str]]:
     """The images that each node may have to run. Raises AppError for what is no constraint."""
     wanted: dict[str, set[str]] = {}
-    able = [n for n in snapshot.nodes if n.state == "ready" and n.availability == "active"]
     for name, entry in release.bundle.services.items():
-        placement = (entry.get("deploy") or {}).get("placement") or {}
-        constraints = [
-            interpolate(str(one), release.bundle.environment)
-            for one in placement.get("constraints") or ()
-        ]
         try:
-            takers = [node.name for node in able if allows(constraints, node.described)]
+            nodes = takers(entry, release.bundle.environment, snapshot)
         except ValueError as error:
             raise AppError(
                 f"the service `{name}` can't be placed",
                 why=str(error),
                 fix="write its `placement.constraints` like `node.role == worker`",
             ) from error
-        for node in takers:
+        for node in nodes:
             wanted.setdefault(node, set()).add(release.images[name])
     return wanted
 

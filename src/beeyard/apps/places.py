@@ -1,4 +1,4 @@
-"""Which services fill every place that the nodes have for them."""
+"""Which nodes may get a service's tasks, and which services fill every place that they have."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,6 +7,22 @@ from beeyard.apps.stack import Stack
 from beeyard.config.interpolation import interpolate
 from beeyard.swarm import Snapshot
 from beeyard.swarm.placement import allows
+
+
+def takers(
+    entry: Mapping[str, Any], environment: Mapping[str, str], snapshot: Snapshot
+) -> list[str]:
+    """The nodes that may get a task of a service's entry now. Raises ValueError for what is no
+    constraint."""
+    placement = (entry.get("deploy") or {}).get("placement") or {}
+    constraints = [interpolate(str(one), environment) for one in placement.get("constraints") or ()]
+    return [
+        node.name
+        for node in snapshot.nodes
+        if node.state == "ready"
+        and node.availability == "active"
+        and allows(constraints, node.described)
+    ]
 
 
 def without_place(
@@ -30,19 +46,13 @@ def _is_full(
     most = _number(placement.get("max_replicas_per_node"), environment)
     if not most:
         return False
-    constraints = [interpolate(str(one), environment) for one in placement.get("constraints") or ()]
     try:
-        takers = sum(
-            node.state == "ready"
-            and node.availability == "active"
-            and allows(constraints, node.described)
-            for node in snapshot.nodes
-        )
+        places = len(takers(entry, environment, snapshot)) * most
     except ValueError:
         # What is no constraint is refused where images are spread, with its place.
         return False
     wanted = _number(deploy.get("replicas", 1), environment)
-    return max(wanted, running) >= takers * most
+    return max(wanted, running) >= places
 
 
 def _number(value: object, environment: Mapping[str, str]) -> int:

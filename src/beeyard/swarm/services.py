@@ -41,7 +41,7 @@ def change_service(manager: Manager, service: str, change: Change) -> bool:
             json=spec,
             timeout=api.timeout,
         )
-        _raise_for(answer)
+        raise_for(answer)
 
     with in_words(f"the service {service} could not be changed"):
         return _changed(lambda: api.inspect_service(service), write, change)
@@ -156,7 +156,8 @@ def _changed(
     )
 
 
-def _raise_for(answer: requests.Response) -> None:
+def raise_for(answer: requests.Response) -> None:
+    """Raise APIError, with the engine's own words, where it refused what was posted to it."""
     try:
         answer.raise_for_status()
     except requests.HTTPError as error:

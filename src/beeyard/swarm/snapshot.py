@@ -87,7 +87,7 @@ def _node(raw: Json) -> Node:
 
 def _service(
     raw: Json,
-    tasks: Iterable[Json],
+    tasks: Collection[Json],
     nodes: Sequence[Json],
     networks: Mapping[str, Json],
 ) -> Service:
@@ -125,7 +125,7 @@ def _service(
     )
 
 
-def _mode(spec: Json, nodes: Sequence[Json], tasks: Iterable[Json]) -> tuple[Mode, int]:
+def _mode(spec: Json, nodes: Sequence[Json], tasks: Collection[Json]) -> tuple[Mode, int]:
     key, settings = next(iter(spec["Mode"].items()))
     if key == "Replicated":
         return "replicated", settings.get("Replicas", 1)

@@ -283,7 +283,8 @@ class Deployer:
         settings = self._application.rollout
         limit = settings.max_failed if request.max_failed is None else request.max_failed
         terms = Terms(settings.deadline, settings.settle, max_failed=limit)
-        entrance = self._entrance(release, before.release) if before else None
+        addresses = self._addresses(release)
+        entrance = self._entrance(addresses, before.release) if before else None
         self._say_what_is_not_probed(entrance, limit)
         trial = self._trial(request, entrance)
         with entrance.prober() if entrance else nullcontext() as prober:
@@ -301,7 +302,7 @@ class Deployer:
                 calm=lambda snapshot: require_calm(snapshot, self.name),
             )
             verdict = rollout.run()
-        self._ask_new(release, entrance)
+        self._ask_new(addresses, entrance)
         with self._phase("collect") as say:
             collect(self.site, self.store, settings.keep, say)
         return Outcome(release, plan, verdict)
@@ -317,10 +318,10 @@ class Deployer:
             )
         return Trial(request.canary, request.watched, entrance)
 
-    def _entrance(self, new: Release, old: Release) -> Entrance | None:
+    def _entrance(self, new: Sequence[AppUrl], old: Release) -> Entrance | None:
         """Where both releases are asked: the addresses that they share and that answer now."""
         ingress = self.hosts.outputs.ingress
-        kept = {url.url for url in self._addresses(new)}
+        kept = {url.url for url in new}
         urls = [url for url in self._addresses(old) if url.url in kept]
         ca = ingress.acme.root_certificate
         for address in ingress.addresses:
@@ -348,13 +349,13 @@ class Deployer:
             with self._phase("probe") as say:
                 say("warning: no address answers now, so no failed request will undo the release")
 
-    def _ask_new(self, release: Release, entrance: Entrance | None) -> None:
+    def _ask_new(self, addresses: Sequence[AppUrl], entrance: Entrance | None) -> None:
         """See whether the addresses answer that were not asked all the while: those of a first
         release, and those that did not answer before. If not, that is said: what runs is what was
         asked for, and a certificate may take its time."""
         ingress = self.hosts.outputs.ingress
         asked = {url.url for url in entrance.urls} if entrance else set()
-        new = [url for url in self._addresses(release) if url.url not in asked]
+        new = [url for url in addresses if url.url not in asked]
         if not new:
             return
         with self._phase("addresses") as say:
