@@ -74,6 +74,7 @@ class Observations:
     snapshots: list[Snapshot]
     log: list[str] = field(default_factory=list)
     log_error: SwarmError | None = None
+    tidied: list[str] = field(default_factory=list)
 
     def snapshot(self) -> Snapshot:
         return self.snapshots.pop(0) if len(self.snapshots) > 1 else self.snapshots[0]
@@ -82,6 +83,9 @@ class Observations:
         if self.log_error:
             raise self.log_error
         return self.log[-lines:]
+
+    def tidy(self, service: str) -> None:
+        self.tidied.append(service)
 
 
 def test_all_replicas_of_the_current_definition_run() -> None:
@@ -251,6 +255,22 @@ def test_a_log_that_cannot_be_had_is_said_and_hides_nothing() -> None:
             clock=FakeClock(),
         )
     assert "non-zero exit (1)\nits log can't be had: node is down" in str(caught.value.why)
+
+
+def test_tasks_too_many_are_tidied_away_where_swarm_has_forgotten_them() -> None:
+    three = [task(name) for name in ("web.1", "web.1", "web.2")]
+    left, there = service(*three, wanted=2), service(*three[1:], wanted=2)
+    watching = Observations([*[seen(left)] * 8, seen(there)])
+    clock = FakeClock()
+    await_converged(watching, clock=clock)
+    assert watching.tidied == ["web"]
+    assert clock.monotonic() == 4
+    # While an update goes on, Swarm itself sees to them; and what is not waited for is let be.
+    busy = service(*three, wanted=2, update="updating")
+    other = service(*three, wanted=2, name="other")
+    watching = Observations([*[seen(busy, other)] * 20, seen(there, other)])
+    await_converged(watching, ["web"], clock=FakeClock())
+    assert watching.tidied == []
 
 
 @dataclass

@@ -45,6 +45,15 @@ def test_a_change_keeps_every_other_field_and_every_task(real_swarm: Any, manage
             assert ids(manager, "changed") == tasks
 
 
+def test_tidying_changes_nothing_that_is_as_it_should_be(real_swarm: Any, manager: Manager) -> None:
+    with service(real_swarm, manager, "tidy", "--replicas=2", "--update-order=start-first"):
+        before, tasks = find(manager.snapshot(), "tidy"), ids(manager, "tidy")
+        manager.tidy("tidy")
+        after = find(await_converged(manager, ["tidy"], patience=QUICK), "tidy")
+        assert after.version > before.version
+        assert (after.definition, ids(manager, "tidy")) == (before.definition, tasks)
+
+
 def test_changes_at_the_same_time_are_all_kept(real_swarm: Any, manager: Manager) -> None:
     def add(number: int) -> None:
         with real_swarm.tunnel() as tunnel:

@@ -22,8 +22,8 @@ from beeyard.config.interpolation import interpolate
 from beeyard.errors import AppError
 from beeyard.secret import Secret
 from beeyard.swarm import in_words
+from beeyard.swarm.manager import raise_for
 from beeyard.swarm.objects import relabel
-from beeyard.swarm.services import raise_for
 
 Section = Literal["secrets", "configs"]
 SECTIONS: tuple[Section, Section] = ("secrets", "configs")

@@ -5,7 +5,7 @@ A rollback by Swarm looks converged, and `docker stack deploy` ends with 0 befor
 """
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -16,6 +16,8 @@ from beeyard.swarm.model import Service, Snapshot, Task
 from beeyard.waiting import Clock, SystemClock
 
 _POLL = 0.5
+# For how long more tasks may run than are wanted, though Swarm updates nothing (seconds).
+_SURPLUS = 3.0
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ def await_converged(
     snapshot = _observed(observer, clock, patience.away)
     before = _failures(snapshot)
     homeless: dict[str, float] = {}
+    surplus: dict[str, float] = {}
     while True:
         states = observe(snapshot, services, patience.settle)
         for state in states:
@@ -106,6 +109,7 @@ def await_converged(
         if clock.monotonic() >= end:
             reason = f"not there after {patience.deadline:g} s"
             raise failure(observer, snapshot, missing[0], reason, missing)
+        surplus = _tidied(observer, snapshot, missing, surplus, clock.monotonic())
         clock.sleep(_POLL)
         snapshot = _observed(observer, clock, patience.away)
 
@@ -174,6 +178,26 @@ def _without_node(snapshot: Snapshot) -> list[str]:
             for task in service.tasks
         )
     ]
+
+
+def _tidied(
+    observer: Observer,
+    snapshot: Snapshot,
+    missing: Collection[Progress],
+    since: Mapping[str, float],
+    now: float,
+) -> dict[str, float]:
+    """Have services tidied that keep more tasks than they should; give since when which do so."""
+    waited = {one.service for one in missing}
+    found = {}
+    for service in snapshot.services:
+        updating = service.update is not None and service.update.state == "updating"
+        if service.name in waited and len(service.running) > service.wanted and not updating:
+            found[service.name] = since.get(service.name, now)
+            if now - found[service.name] >= _SURPLUS:
+                observer.tidy(service.name)
+                found[service.name] = now
+    return found
 
 
 def _nowhere(now: float, since: float | None, patience: Patience) -> str:

@@ -52,6 +52,9 @@ class Leaving:
     def task_log(self, task_id: str, lines: int = 12) -> list[str]:
         return self.manager.task_log(task_id, lines)
 
+    def tidy(self, service: str) -> None:
+        self.manager.tidy(service)
+
     def _without(self, service: Service) -> Service:
         return replace(
             service,

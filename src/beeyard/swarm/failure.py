@@ -23,6 +23,8 @@ class Observer(Protocol):
 
     def task_log(self, task_id: str, lines: int = 12) -> list[str]: ...
 
+    def tidy(self, service: str) -> None: ...
+
 
 @dataclass(frozen=True)
 class Progress:

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import requests
 from docker import DockerClient
-from docker.errors import APIError, DockerException
+from docker.errors import APIError, DockerException, create_api_error_from_http_exception
 
 from beeyard.errors import SwarmError, causes
 from beeyard.swarm.model import Snapshot
@@ -51,6 +52,35 @@ class Manager:
             )
             answer.raise_for_status()
             return _lines(answer.content)[-lines:]
+
+    def tidy(self, service: str) -> None:
+        """Let the Swarm look anew at what a service runs, by handing back its own definition.
+
+        Where a start-first update is replaced by another at the moment in which it starts a task,
+        two tasks stay in one slot, and nothing but an update looks at slots again (swarmkit,
+        `manager/orchestrator/update/updater.go`: the slots are read before the old updater ends).
+        No task that is as it should be is replaced. Raises SwarmError if the Swarm refuses.
+        """
+        api: Any = self.client.api
+        with in_words(f"the service {service} could not be handed back"):
+            raw = api.inspect_service(service)
+            answer = api.post(
+                f"{api.base_url}/v{api.api_version}/services/{raw['ID']}/update",
+                params={"version": raw["Version"]["Index"], "registryAuthFrom": "spec"},
+                json=raw["Spec"],
+                timeout=api.timeout,
+            )
+            # Somebody was faster: then theirs is the update that looks at the slots.
+            if "out of sequence" not in answer.text:
+                raise_for(answer)
+
+
+def raise_for(answer: requests.Response) -> None:
+    """Raise APIError, with the engine's own words, where it refused what was posted to it."""
+    try:
+        answer.raise_for_status()
+    except requests.HTTPError as error:
+        create_api_error_from_http_exception(error)
 
 
 @contextmanager

@@ -9,11 +9,10 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any, cast
 
-import requests
-from docker.errors import APIError, create_api_error_from_http_exception
+from docker.errors import APIError
 
 from beeyard.errors import SwarmError
-from beeyard.swarm.manager import LEADERLESS, Manager, in_words
+from beeyard.swarm.manager import LEADERLESS, Manager, in_words, raise_for
 
 Spec = dict[str, Any]
 #: From a specification to what it should be; pure, for it may be applied more than once.
@@ -154,11 +153,3 @@ def _changed(
         "somebody else changes it at the same time, again and again",
         fix="see who else works on this Swarm, then run the command again",
     )
-
-
-def raise_for(answer: requests.Response) -> None:
-    """Raise APIError, with the engine's own words, where it refused what was posted to it."""
-    try:
-        answer.raise_for_status()
-    except requests.HTTPError as error:
-        create_api_error_from_http_exception(error)
