@@ -1,0 +1,1 @@
+"""The controller: pipelines, their API and the git remote, as a service of the cluster."""

@@ -1,0 +1,1 @@
+"""Pipelines in the `.drone.yml` format: read, decided, run."""
