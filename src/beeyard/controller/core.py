@@ -1,0 +1,235 @@
+"""The controller's heart: it takes in what happens, writes it down, and tells who waits for it.
+
+All of it runs on one event loop. A record is applied only once it is on disk, one after another.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol
+
+from beeyard.controller.assignment import Poll
+from beeyard.controller.records import (
+    ENDED,
+    DeployEnded,
+    DeployStarted,
+    RunCancelled,
+    RunCreated,
+    RunRecord,
+    RunSuperseded,
+    StageAssigned,
+    StageEnded,
+    Status,
+    StepChanged,
+)
+from beeyard.controller.runs import Run, Runs, Stage
+from beeyard.controller.schedule import RunnerFacts, next_stage, settled, superseded
+from beeyard.errors import PipelineError
+
+#: Seconds without a word from a runner after which what it ran counts as lost.
+LOST = 60.0
+
+
+class Written(Protocol):
+    """Where records are kept."""
+
+    def append(self, records: Sequence[RunRecord]) -> None:
+        """Returns once they are on disk. Raises where they can't be, or this is no longer the
+        active copy."""
+        ...
+
+
+@dataclass
+class Seen:
+    """A runner as it last spoke. `at` is of the event loop's clock."""
+
+    facts: RunnerFacts
+    at: float
+    running: tuple[str, ...] = ()
+
+
+@dataclass
+class Core:
+    """Runs and runners. `tell` is called with each run that changed."""
+
+    runs: Runs
+    written: Written
+    tell: Callable[[Run], None] = lambda _: None
+    runners: dict[str, Seen] = field(default_factory=dict)
+    _order: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def create(self, made: Callable[[int], RunCreated]) -> Run:
+        """A new run; `made` gives its record from its number. Older runs that still wait for the
+        same branch are superseded."""
+        async with self._order:
+            number = self.runs.last + 1
+            await self._write(made(number))
+            run = self.run(number)
+            for older in superseded(self.runs, run):
+                await self._write(RunSuperseded(at=now(), run=older.number, by_run=number))
+            await self._settle()
+            return run
+
+    async def cancel(self, number: int, by: str) -> Run:
+        """Nothing more of a run begins; what runs is stopped. Raises PipelineError if it ended."""
+        async with self._order:
+            run = self.run(number)
+            if run.ended:
+                raise PipelineError(f"run {number} has ended already ({run.status})")
+            if not run.cancelled_by:
+                await self._write(RunCancelled(at=now(), run=number, by=by))
+                await self._settle()
+            return run
+
+    async def take(self, poll: Poll) -> tuple[Run, Stage] | None:
+        """The next stage for a runner, assigned to it. None: there is none now."""
+        async with self._order:
+            self._hear(poll)
+            found = next_stage(self.runs, _facts(poll))
+            if found is None:
+                return None
+            run, stage = found
+            attempt = secrets.token_urlsafe(18)
+            await self._write(
+                StageAssigned(
+                    at=now(), run=run.number, stage=stage.name, runner=poll.runner, attempt=attempt
+                )
+            )
+            return run, stage
+
+    def to_stop(self, attempts: Sequence[str]) -> tuple[str, ...]:
+        """Of the attempts that a runner is at, those that it should stop: cancelled, or none of
+        ours any more."""
+        return tuple(one for one in attempts if (at := self._at(one)) is None or at[0].cancelled_by)
+
+    async def step(self, attempt: str, step: str, change: StepChanged) -> None:
+        """A step of an attempt began or ended. What was said already is taken as said."""
+        async with self._order:
+            run, stage = self.attempt(attempt)
+            known = stage.steps.get(step)
+            if known is None:
+                raise PipelineError(f"{stage.name} has no step {step}", where=f"run {run.number}")
+            if known.status in ENDED or known.status == change.status:
+                return
+            await self._write(change)
+
+    async def end_stage(self, attempt: str, status: Status, reason: str = "") -> None:
+        """An attempt came to its end. Said again, it changes nothing."""
+        async with self._order:
+            found = self._at(attempt, ended=True)
+            if found is None or found[1].ended:
+                return
+            run, stage = found
+            await self._end(run.number, stage.name, status, reason)
+            await self._settle()
+
+    async def begin_deploy(self, attempt: str, step: str) -> bool:
+        """Note that a step deploys. False: it was noted before, and must not be done again."""
+        async with self._order:
+            run, stage = self.attempt(attempt)
+            if (stage.name, step) in run.deploys:
+                return False
+            await self._write(
+                DeployStarted(
+                    at=now(), run=run.number, stage=stage.name, step=step, attempt=attempt
+                )
+            )
+            return True
+
+    async def end_deploy(self, ended: DeployEnded) -> None:
+        """Note what became of a deploy."""
+        async with self._order:
+            await self._write(ended)
+
+    async def lose(self, clock: float) -> list[str]:
+        """End what ran on runners that have not spoken for `LOST` seconds; give their names."""
+        async with self._order:
+            silent = [name for name, seen in self.runners.items() if clock - seen.at > LOST]
+            for name in silent:
+                del self.runners[name]
+            for run in self.runs.open():
+                for stage in run.stages.values():
+                    if stage.status == "running" and stage.runner in silent:
+                        reason = f"its runner on {stage.runner} does not answer any more"
+                        await self._end(run.number, stage.name, "error", reason)
+            await self._settle()
+            return silent
+
+    def expect(self, clock: float) -> None:
+        """Count runners that had work when this copy began as seen now: they have their time, too,
+        to speak to it."""
+        for run in self.runs.open():
+            for stage in run.stages.values():
+                if stage.status == "running":
+                    self.runners.setdefault(
+                        stage.runner, Seen(RunnerFacts(stage.runner, free=0), clock)
+                    )
+
+    def run(self, number: int) -> Run:
+        """Raises PipelineError where there is none of that number."""
+        run = self.runs.get(number)
+        if run is None:
+            raise PipelineError(f"there is no run {number}", fix="see `beeyard pipeline ls`")
+        return run
+
+    def attempt(self, attempt: str) -> tuple[Run, Stage]:
+        """The stage that is run by this word. Raises PipelineError where none is."""
+        found = self._at(attempt)
+        if found is None:
+            raise PipelineError("this attempt is over, or was never known")
+        return found
+
+    async def changed(self, wait: float) -> bool:
+        """Wait until something changes, `wait` seconds at most. Gives whether it did."""
+        try:
+            async with asyncio.timeout(wait), self._changed:
+                await self._changed.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def ring(self) -> None:
+        """Wake all who wait for a change: a log has grown, such as."""
+        async with self._changed:
+            self._changed.notify_all()
+
+    def _hear(self, poll: Poll) -> None:
+        loop = asyncio.get_running_loop()
+        self.runners[poll.runner] = Seen(_facts(poll), loop.time(), poll.running)
+
+    def _at(self, attempt: str, *, ended: bool = False) -> tuple[Run, Stage] | None:
+        runs = list(self.runs) if ended else self.runs.open()
+        for run in runs:
+            for stage in run.stages.values():
+                if attempt and stage.attempt == attempt and (ended or not stage.ended):
+                    return run, stage
+        return None
+
+    async def _settle(self) -> None:
+        """Say of stages that wait in vain that they do, until none is left."""
+        while found := list(settled(self.runs.open())):
+            for one in found:
+                await self._end(one.run, one.stage, one.status, one.reason)
+
+    async def _end(self, run: int, stage: str, status: Status, reason: str) -> None:
+        await self._write(StageEnded(at=now(), run=run, stage=stage, status=status, reason=reason))
+
+    async def _write(self, record: RunRecord) -> None:
+        await asyncio.to_thread(self.written.append, [record])
+        self.runs.apply(record)
+        run = self.runs.get(record.run)
+        if run is not None:
+            self.tell(run)
+        await self.ring()
+
+
+def now() -> datetime:
+    """The time of a record."""
+    return datetime.now(UTC)
+
+
+def _facts(poll: Poll) -> RunnerFacts:
+    return RunnerFacts(poll.runner, poll.free, dict(poll.labels))
