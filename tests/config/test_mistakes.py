@@ -378,7 +378,10 @@ ADDED = [
         "applications: {traefik: {path: .}}",
         "8:16",
         "applications.traefik: `traefik` is a name that beeyard uses itself",
-        "Call the application something else than beeyard, portainer, registry, traefik.",
+        (
+            "Call the application something else than beeyard, ci, drone, git, portainer, registry, "
+            "traefik."
+        ),
     ),
     (
         "applications: {My_App: {path: .}}",

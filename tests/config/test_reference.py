@@ -28,9 +28,11 @@ SECTIONS: tuple[tuple[str, ...], ...] = (
     ("registry",),
     ("ingress",),
     ("ingress", "acme"),
+    ("pipelines",),
     ("applications", "timeoff"),
     ("applications", "timeoff", "rollout"),
     ("applications", "timeoff", "rollout", "pre_deploy"),
+    ("applications", "timeoff", "forge"),
 )
 
 
@@ -102,7 +104,7 @@ def test_every_field_is_described(loc: tuple[str, ...], model: type[BaseModel], 
 def test_the_sections_are_all_there() -> None:
     reached = {model for loc in SECTIONS for model in models_at(loc)}
     assert reached >= {ClusterSpec}
-    assert len(reached) == 15
+    assert len(reached) == 17
 
 
 def test_the_schema_is_one_and_accepts_what_loads() -> None:

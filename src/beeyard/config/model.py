@@ -23,13 +23,14 @@ from beeyard.config.sections import (
     Image,
     Ingress,
     Managers,
+    Pipelines,
     Registry,
     Section,
     Ssh,
     Workers,
 )
 
-InfrastructureService = Literal["registry", "portainer"]
+InfrastructureService = Literal["registry", "portainer", "ci"]
 
 # What S3 takes as the name of a bucket.
 _LONGEST_BUCKET = 63
@@ -91,7 +92,11 @@ class ClusterSpec(Section):
     infrastructure: tuple[InfrastructureService, ...] = Field(
         ("registry", "portainer"),
         strict=False,
-        description="Which of the optional services run: registry, portainer. Traefik always does.",
+        description="Which of the optional services run: registry, portainer, ci (pipelines and "
+        "the git remote). Traefik always does.",
+    )
+    pipelines: Pipelines = Field(
+        default=Pipelines(), description="Where pipelines run, and with how much."
     )
     applications: Mapping[ApplicationName, Application] = Field(
         default={}, description="The applications by name."
@@ -198,6 +203,42 @@ class ClusterSpec(Section):
     ) -> tuple[InfrastructureService, ...]:
         refuse_all(_repeated(services))
         return services
+
+    @field_validator("pipelines")
+    @classmethod
+    def _check_pipeline_nodes(cls, pipelines: Pipelines, info: ValidationInfo) -> Pipelines:
+        managers, workers = info.data.get("managers"), info.data.get("workers")
+        if managers is None or workers is None:
+            return pipelines
+        known = node_names(managers.count, workers.count)
+        refuse_all(
+            [
+                *(
+                    Wrong(
+                        f"there is no node `{name}`",
+                        f"Name some of {', '.join(known)}.",
+                        at=("nodes", index),
+                    )
+                    for index, name in enumerate(pipelines.nodes)
+                    if name not in known
+                ),
+            ]
+        )
+        return pipelines
+
+    @property
+    def pipeline_nodes(self) -> tuple[str, ...]:
+        """The nodes that pipelines run on: those that are named, else the last one."""
+        known = node_names(self.managers.count, self.workers.count)
+        return self.pipelines.nodes or known[-1:]
+
+
+def node_names(managers: int, workers: int) -> tuple[str, ...]:
+    """The names of a cluster's nodes: managers, then workers."""
+    return (
+        *(f"manager-{number}" for number in range(1, managers + 1)),
+        *(f"worker-{number}" for number in range(1, workers + 1)),
+    )
 
 
 def _repeated(values: tuple[str, ...]) -> list[Wrong]:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, WithJsonSchema
 from beeyard.config.refusal import Wrong, refusal
 
 # Each becomes the name of a stack or a host below the domain that beeyard itself uses.
-RESERVED_APPLICATIONS = ("beeyard", "portainer", "registry", "traefik")
+RESERVED_APPLICATIONS = ("beeyard", "ci", "drone", "git", "portainer", "registry", "traefik")
 
 # A DNS name has 253 characters at most; beeyard's longest name in front is `portainer.`.
 LONGEST_DOMAIN = 253 - len("portainer.")

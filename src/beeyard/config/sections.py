@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from cronsim import CronSim, CronSimError
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -411,6 +413,61 @@ class Rollout(Section):
     )
 
 
+class Pipelines(Section):
+    """Where pipelines run, and with how much."""
+
+    nodes: tuple[str, ...] = Field(
+        default=(),
+        strict=False,
+        description="Names of the nodes that pipelines run on; left out: the last worker, or where "
+        "there is none, the last manager.",
+        examples=[["worker-2"]],
+    )
+    parallel: int = Field(
+        default=2, ge=1, le=64, description="How many pipelines a node runs at once."
+    )
+    cpus: float = Field(
+        default=1.0, gt=0, le=256, description="Processors that one step may use at most."
+    )
+    memory_mib: int = Field(
+        default=1024, ge=16, description="Memory that one step may use at most, in MiB."
+    )
+    timeout: int = Field(
+        default=3600, ge=1, description="Seconds after which a pipeline is stopped."
+    )
+
+
+class Forge(Section):
+    """Where an application's code is kept, besides the cluster's own git remote."""
+
+    kind: Literal["github", "gitea", "gitlab"] = Field(
+        description="github, gitea (Forgejo, too) or gitlab.", examples=["github"]
+    )
+    repository: str = Field(
+        pattern=r"^https://[A-Za-z0-9._~:/@%+-]+$",
+        description="The URL that it is cloned from.",
+        examples=["https://github.com/example/timeoff.git"],
+    )
+    api: str | None = Field(
+        default=None,
+        pattern=r"^https://[A-Za-z0-9._~:/%+-]+$",
+        description="URL of its API; null: as it is usual for its kind and host.",
+    )
+
+
+def _check_schedule(value: str) -> str:
+    try:
+        CronSim(value, datetime(2000, 1, 1, tzinfo=UTC))
+    except CronSimError as error:
+        raise refusal(
+            Wrong(f"`{value}` is no schedule: {error}", 'Five fields of crontab(5): "0 3 * * *".')
+        ) from None
+    return value
+
+
+Schedule = Annotated[str, AfterValidator(_check_schedule)]
+
+
 class Application(Section):
     """One application: a folder with a stack file."""
 
@@ -434,6 +491,21 @@ class Application(Section):
         "database-url, generate, env:NAME or file:PATH.",
     )
     rollout: Rollout = Field(default=Rollout(), description="How its releases are rolled out.")
+    trusted: bool = Field(
+        default=False,
+        description="Whether its pipelines may mount paths of their node, and have privileged "
+        "steps. Who can push then owns that node.",
+    )
+    forge: Forge | None = Field(
+        default=None,
+        description="Where its code is kept, besides the cluster's git remote; null: nowhere.",
+    )
+    crons: Mapping[str, Schedule] = Field(
+        default={},
+        description="Schedules by name, for pipelines with a `cron` trigger: five fields of "
+        "crontab(5), in UTC.",
+        examples=[{"nightly": "0 3 * * *"}],
+    )
 
     def folder(self, base: Path) -> Path:
         """The application's folder; `base` is the folder of beeyard.yml."""

@@ -11,7 +11,7 @@ from beeyard.config.check.wiring import TRAEFIK_NETWORK, external_name
 from beeyard.config.rule import Alternative, Rule, Unreadable, parse
 
 _ROUTER = re.compile(r"traefik\.http\.routers\.([^.]+)\.(\w+)", re.IGNORECASE)
-_OWN = ("traefik", "registry", "portainer")
+_OWN = ("traefik", "registry", "portainer", "ci", "drone", "git")
 
 
 @dataclass(frozen=True)
