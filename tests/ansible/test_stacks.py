@@ -35,8 +35,14 @@ _PLAY = """
         - registry/stack.yml
         - registry/config.yml
         - portainer/stack.yml
+        - ci/stack.yml
 """
-_NAMES = ("dashboard_users", "registry_htpasswd", "registry_http_secret", "portainer_password")
+_NAMES = (
+    *("dashboard_users", "registry_htpasswd", "registry_http_secret", "portainer_password"),
+    *("registry_password", "ci_cluster", "ci_admin_token", "ci_runner_token", "ci_vault_key"),
+    "ci_ssh_key",
+)
+_CI = {"image": "registry.cluster.test/beeyard/controller:1", "parallel": 2, "cpus": 1.5}
 
 
 #: The two worlds: AWS as it usually is, and one without IPVS, on other ports, with a CA of its own.
@@ -61,6 +67,7 @@ def _render(tool: Tool, folder: Path, ipvs: tuple[str, ...], variables: dict[str
         "efs_path": "/mnt/efs",
         "infra_stack_domain": "cluster.test",
         "infra_stack_secrets": {"digests": dict.fromkeys(_NAMES, "0123456789ab")},
+        "infra_stack_ci": {**_CI, "memory_mib": 512, "timeout": 60},
         "infra_stack_swarm": {"nodes": nodes, "services": []},
         **variables,
     }
@@ -86,7 +93,7 @@ def _named(service: dict[str, Any], kind: str) -> set[str]:
 
 
 def test_each_stack_declares_what_its_services_use(usual: Stacks, other: Stacks) -> None:
-    assert len(usual) == len(other) == 3
+    assert len(usual) == len(other) == 4
     for stack in (*usual.values(), *other.values()):
         assert stack["version"] == "3.8"
         for service in stack["services"].values():
@@ -131,6 +138,26 @@ def test_only_the_socket_proxy_has_the_engines_socket(usual: Stacks) -> None:
     assert not any("docker.sock" in volume for volume in stack["services"]["traefik"]["volumes"])
     assert _named(stack["services"]["socket-proxy"], "networks") == {"socket"}
     assert stack["networks"]["socket"]["internal"] is True
+
+
+def test_of_the_pipelines_only_the_runner_has_the_engines_socket(usual: Stacks) -> None:
+    services = usual["ci-stack.yml"]["services"]
+    with_socket = [
+        name
+        for name, service in services.items()
+        if any("docker.sock" in str(volume) for volume in service["volumes"])
+    ]
+    assert with_socket == ["runner"]
+    assert services["controller"]["cap_drop"] == ["ALL"]
+    assert services["runner"]["environment"]["BEEYARD_NODE"] == "{{.Node.Hostname}}"
+    assert set(services["runner"]["secrets"]) == {"runner_token"}
+
+
+def test_the_controller_trusts_an_authority_of_its_own(usual: Stacks, other: Stacks) -> None:
+    for name in ("controller", "runner"):
+        assert usual["ci-stack.yml"]["services"][name]["configs"] == []
+        (one,) = other["ci-stack.yml"]["services"][name]["configs"]
+        assert one["target"] == "/etc/beeyard/acme-ca.pem"
 
 
 @pytest.mark.parametrize(

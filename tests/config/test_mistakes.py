@@ -379,8 +379,8 @@ ADDED = [
         "8:16",
         "applications.traefik: `traefik` is a name that beeyard uses itself",
         (
-            "Call the application something else than beeyard, ci, drone, git, portainer, registry, "
-            "traefik."
+            "Call the application something else than beeyard, ci, drone, git, portainer, "
+            "registry, traefik."
         ),
     ),
     (

@@ -9,7 +9,16 @@ from typing import Any, ClassVar
 import pytest
 
 from beeyard.cloud import Acme, EngineSource, Outputs
-from beeyard.inventory import DATABASE_PASSWORD, Host, Inventory, SshAccess, build, secret_variable
+from beeyard.config import ClusterSpec
+from beeyard.inventory import (
+    DATABASE_PASSWORD,
+    Controller,
+    Host,
+    Inventory,
+    SshAccess,
+    build,
+    secret_variable,
+)
 from cloud.example import MANAGER, WORKERS, ZONES, node, outputs, spec
 
 SSH = SshAccess("admin", Path("/k/id"), Path("/k/known_hosts"), Path("/run/s"))
@@ -108,6 +117,30 @@ class TestServices:
 
     def test_only_services_that_are_wanted(self) -> None:
         assert variables(infrastructure=["registry"])["infra_stack_services"] == ["registry"]
+
+
+class TestPipelines:
+    def made(self, **sections: Any) -> dict[str, Any]:
+        controller = Controller("registry.test/beeyard/controller:1", ("one", "two"))
+        asked = spec(infrastructure=["ci"], **sections)
+        return dict(build(asked, outputs(), SSH, controller).variables)
+
+    def test_the_controller_is_told_of_the_cluster_as_it_is(self) -> None:
+        made = self.made(applications={"shop": {"path": "shop", "secrets": {"key": "generate"}}})
+        told = json.loads(json.dumps(made["infra_stack_ci"]["cluster"]))
+        assert ClusterSpec.model_validate(told["spec"]).applications["shop"].path == "shop"
+        assert told["outputs"]["nodes"][0]["name"] == "manager-1"
+        assert told["known_hosts"] == ["one", "two"]
+
+    def test_pipelines_run_where_it_is_said_or_on_the_last_node(self) -> None:
+        assert self.made()["swarm_ci_nodes"] == ["worker-1"]
+        assert self.made(workers={"count": 0})["swarm_ci_nodes"] == ["manager-3"]
+        named = self.made(pipelines={"nodes": ["manager-2", "worker-1"]})
+        assert named["swarm_ci_nodes"] == ["manager-2", "worker-1"]
+
+    def test_where_they_are_not_wanted_nobody_is_told_anything(self) -> None:
+        made = variables()
+        assert (made["infra_stack_ci"], made["swarm_ci_nodes"]) == ({}, [])
 
 
 class TestFiles:

@@ -1,12 +1,13 @@
 """`Outputs` to `Inventory`. Pure."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from ipaddress import IPv4Network
 from typing import Any
 
 from beeyard.cloud.outputs import Node, Outputs
 from beeyard.config import Application, ClusterSpec, SecretSource
-from beeyard.inventory.model import Host, Inventory, SshAccess
+from beeyard.inventory.model import Controller, Host, Inventory, SshAccess
 
 #: How the playbooks are handed the database administrator's password: in no file, in no argv.
 DATABASE_PASSWORD = "BEEYARD_DATABASE_PASSWORD"  # noqa: S105
@@ -15,11 +16,17 @@ _OVERLAY_POOLS = ("10.192.0.0/12", "10.128.0.0/12", "10.64.0.0/12")
 _BRIDGE_POOLS = ("172.30.0.0/16", "172.29.0.0/16")
 
 
-def build(spec: ClusterSpec, outputs: Outputs, ssh: SshAccess) -> Inventory:
-    """Hosts in the order managers, workers; workers are reached through the first manager."""
+def build(
+    spec: ClusterSpec, outputs: Outputs, ssh: SshAccess, controller: Controller | None = None
+) -> Inventory:
+    """Hosts in the order managers, workers; workers are reached through the first manager.
+
+    `controller`: what the service that runs pipelines is made of, where it is wanted.
+    """
     gate = outputs.managers[0].name
     hosts = tuple(_host(node, gate) for node in (*outputs.managers, *outputs.workers))
-    return Inventory(outputs.name, hosts, ssh, _variables(spec, outputs))
+    variables = {**_variables(spec, outputs), **_pipelines(spec, outputs, controller)}
+    return Inventory(outputs.name, hosts, ssh, variables)
 
 
 def _host(node: Node, gate: str) -> Host:
@@ -78,6 +85,30 @@ def _infrastructure(spec: ClusterSpec, outputs: Outputs) -> dict[str, Any]:
         "infra_stack_acme_ca_certificate": acme.root_certificate,
         "infra_stack_https_port": outputs.ingress.https_port,
         "infra_stack_dashboard_users": dict(spec.ingress.dashboard_users),
+    }
+
+
+def _pipelines(
+    spec: ClusterSpec, outputs: Outputs, controller: Controller | None
+) -> dict[str, Any]:
+    if "ci" not in spec.infrastructure or controller is None:
+        return {"swarm_ci_nodes": [], "infra_stack_ci": {}}
+    settings = spec.pipelines
+    return {
+        "swarm_ci_nodes": list(spec.pipeline_nodes),
+        "infra_stack_ci": {
+            "image": controller.image,
+            "network": outputs.vpc_cidr,
+            "cluster": {
+                "spec": spec.model_dump(mode="json", by_alias=True),
+                "outputs": asdict(outputs),
+                "known_hosts": list(controller.known_hosts),
+            },
+            "parallel": settings.parallel,
+            "cpus": settings.cpus,
+            "memory_mib": settings.memory_mib,
+            "timeout": settings.timeout,
+        },
     }
 
 

@@ -33,6 +33,15 @@ class SshAccess:
 
 
 @dataclass(frozen=True)
+class Controller:
+    """What the service that runs pipelines is made of: its image, and the lines of `known_hosts`
+    by which it knows the nodes, sorted."""
+
+    image: str
+    known_hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Inventory:
     """All that `provision` needs. `variables` are the roles' variables, the same for every host."""
 
