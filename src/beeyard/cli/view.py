@@ -15,7 +15,7 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from beeyard.errors import Refused
-from beeyard.workflows.progress import Event, Listener
+from beeyard.workflows.progress import Event, Listener, in_a_line
 
 
 def out() -> Console:
@@ -67,14 +67,8 @@ class _Lines:
 
     def __call__(self, event: Event) -> None:
         clock = f"{time.monotonic() - self.started:6.1f}s"
-        text = {
-            "started": f"{event.phase} …",
-            "said": f"  {event.text}",
-            "done": f"{event.phase}: {event.text or 'done'} ({event.seconds or 0:.1f} s)",
-            "failed": f"{event.phase}: failed after {event.seconds or 0:.1f} s",
-        }[event.state]
         with self.lock:
-            self.console.print(f"[dim]{clock}[/dim]  {escape(text)}")
+            self.console.print(f"[dim]{clock}[/dim]  {escape(in_a_line(event))}")
             sys.stderr.flush()
 
 

@@ -68,6 +68,8 @@ class Request:
     max_failed  instead of what beeyard.yml says
     canary      the share of the requests that the new release gets first, for `watched` seconds;
                 None: it is switched at once
+    commit, author, cause   what is noted of where the release is from; None: the folder's commit,
+                and who runs this where
     """
 
     where: Where = "manager"
@@ -75,6 +77,9 @@ class Request:
     max_failed: int | None = None
     canary: float | None = None
     watched: float = 60.0
+    commit: str | None = None
+    author: str | None = None
+    cause: str = "deploy"
 
 
 @dataclass(frozen=True)
@@ -260,7 +265,7 @@ class Deployer:
             images=pinned,
             secrets=secrets,
             configs=configs,
-            origin=self._origin("deploy", self._commit()),
+            origin=self._origin(request.cause, request.commit or self._commit(), request.author),
             adaptations=rendered.adaptations,
             pre_deploy=_hook(settings.pre_deploy),
             post_deploy=_hook(settings.post_deploy),
@@ -373,9 +378,8 @@ class Deployer:
                 except UnverifiedError as error:
                     say(f"warning: {error.what}: {error.why}")
 
-    def _origin(self, cause: str, commit: str | None) -> Origin:
-        author = f"{user()}@{platform.node()}"
-        return Origin(author, datetime.now(UTC), commit, cause)
+    def _origin(self, cause: str, commit: str | None, author: str | None = None) -> Origin:
+        return Origin(author or f"{user()}@{platform.node()}", datetime.now(UTC), commit, cause)
 
     def _commit(self) -> str | None:
         """The commit that the application's folder is at, with `+` if it holds changes; None where

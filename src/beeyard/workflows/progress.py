@@ -22,6 +22,16 @@ class Event:
 Listener = Callable[[Event], None]
 
 
+def in_a_line(event: Event) -> str:
+    """An event as a line of text, for where nothing can be drawn."""
+    return {
+        "started": f"{event.phase} …",
+        "said": f"  {event.text}",
+        "done": f"{event.phase}: {event.text or 'done'} ({event.seconds or 0:.1f} s)",
+        "failed": f"{event.phase}: failed after {event.seconds or 0:.1f} s",
+    }[event.state]
+
+
 @dataclass
 class Phase:
     """One phase at work: `say` tells what it is doing, `result` is the word at its end."""
