@@ -42,9 +42,7 @@ class Deploys:
 
         def settle(deployer: Deployer) -> Deployed:
             with deployer.locked(f"look after {cause}") as (_, entries):
-                found = next(
-                    (e for e in reversed(entries) if e.release.origin.cause == cause), None
-                )
+                of_it = [entry for entry in entries if entry.release.origin.cause == cause]
                 now = current(entries)
             serves = now.number if now else None
             if not of_it:
