@@ -77,11 +77,11 @@ def test_a_push_runs_to_its_end() -> None:
         taken = await core.take(poll())
         assert taken is not None
         attempt = taken[1].attempt
-        assert await core.take(poll()) is None
+        assert await core.take(poll(running=(attempt,))) is None
         await core.step(attempt, "unit", change(1))
         await core.step(attempt, "unit", change(1, "success"))
         await core.end_stage(attempt, "success")
-        second = await core.take(poll())
+        second = await core.take(poll(running=(attempt,)))
         assert second is not None
         assert second[1].name == "ship"
         await core.end_stage(second[1].attempt, "failure", "its step deploy failed")
@@ -135,6 +135,35 @@ def test_a_runner_is_told_to_stop_what_was_cancelled_and_what_nobody_knows() -> 
             await core.cancel(1, "somebody")
         with pytest.raises(PipelineError, match="no run 9"):
             await core.cancel(9, "somebody")
+
+    played(scene)
+
+
+def test_what_a_runner_never_heard_of_waits_again() -> None:
+    async def scene(core: Core, _: Paper) -> None:
+        await core.create(push)
+        first = await core.take(poll())
+        assert first is not None
+        lost = first[1].attempt
+        second = await core.take(poll())
+        assert second is not None
+        assert second[1].attempt != lost
+        assert core.to_stop((lost,)) == (lost,)
+
+    played(scene)
+
+
+def test_what_a_runner_was_at_before_it_started_anew_is_not_run_twice() -> None:
+    async def scene(core: Core, _: Paper) -> None:
+        await core.create(lambda number: push(number, PLAN, SHIP))
+        taken = await core.take(poll())
+        assert taken is not None
+        await core.step(taken[1].attempt, "unit", change(1))
+        assert await core.take(poll(running=(taken[1].attempt,))) is None
+        assert core.run(1).status == "running"
+        assert await core.take(poll()) is None
+        assert core.run(1).status == "error"
+        assert "started anew" in core.run(1).stages["test"].reason
 
     played(scene)
 

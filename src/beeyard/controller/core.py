@@ -21,6 +21,7 @@ from beeyard.controller.records import (
     RunSuperseded,
     StageAssigned,
     StageEnded,
+    StageReturned,
     Status,
     StepChanged,
 )
@@ -88,6 +89,7 @@ class Core:
         """The next stage for a runner, assigned to it. None: there is none now."""
         async with self._order:
             self._hear(poll)
+            await self._miss(poll)
             found = next_stage(self.runs, _facts(poll))
             if found is None:
                 return None
@@ -199,6 +201,22 @@ class Core:
     def _hear(self, poll: Poll) -> None:
         loop = asyncio.get_running_loop()
         self.runners[poll.runner] = Seen(_facts(poll), loop.time(), poll.running)
+
+    async def _miss(self, poll: Poll) -> None:
+        """Take back what this runner was handed and is not at: it never heard of it, or it has
+        started anew since."""
+        for run in self.runs.open():
+            for stage in run.stages.values():
+                if stage.runner != poll.runner or stage.status != "running":
+                    continue
+                if stage.attempt in poll.running:
+                    continue
+                if any(step.started for step in stage.steps.values()):
+                    reason = f"its runner on {poll.runner} was started anew"
+                    await self._end(run.number, stage.name, "error", reason)
+                else:
+                    await self._write(StageReturned(at=now(), run=run.number, stage=stage.name))
+        await self._settle()
 
     def _at(self, attempt: str, *, ended: bool = False) -> tuple[Run, Stage] | None:
         runs = list(self.runs) if ended else self.runs.open()

@@ -86,6 +86,14 @@ class StageAssigned(Record):
     attempt: str
 
 
+class StageReturned(Record):
+    """A runner was handed a stage and knows nothing of it: it waits again, as if never taken."""
+
+    kind: Literal["stage.returned"] = "stage.returned"
+    run: int
+    stage: str
+
+
 class StageEnded(Record):
     """A stage came to its end, or never began (`skipped`, `killed`)."""
 
@@ -149,6 +157,7 @@ class DeployEnded(Record):
 RunRecord = (
     RunCreated
     | StageAssigned
+    | StageReturned
     | StageEnded
     | StepChanged
     | RunCancelled

@@ -16,6 +16,7 @@ from beeyard.controller.records import (
     StageAssigned,
     StageEnded,
     StagePlan,
+    StageReturned,
     Status,
     StepChanged,
     StepPlan,
@@ -235,6 +236,9 @@ def _change(run: Run, record: RunRecord) -> None:
             stage = run.stages[record.stage]
             stage.status, stage.started = "running", record.at
             stage.runner, stage.attempt = record.runner, record.attempt
+        case StageReturned():
+            stage = run.stages[record.stage]
+            stage.status, stage.started, stage.runner, stage.attempt = "pending", None, "", ""
         case StageEnded():
             _end(run.stages[record.stage], record)
         case StepChanged():
