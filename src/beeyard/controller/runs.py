@@ -232,21 +232,27 @@ def _change(run: Run, record: RunRecord) -> None:
             run.cancelled_by = record.by
         case RunSuperseded():
             run.superseded_by = record.by_run
-        case StageAssigned():
-            stage = run.stages[record.stage]
-            stage.status, stage.started = "running", record.at
-            stage.runner, stage.attempt = record.runner, record.attempt
-        case StageReturned():
-            stage = run.stages[record.stage]
-            stage.status, stage.started, stage.runner, stage.attempt = "pending", None, "", ""
-        case StageEnded():
-            _end(run.stages[record.stage], record)
-        case StepChanged():
-            _step(run.stages[record.stage].steps[record.step], record)
         case DeployStarted():
             run.deploys[record.stage, record.step] = Deploy(record.attempt)
         case DeployEnded():
             run.deploys[record.stage, record.step].ended = record
+        case StageAssigned() | StageReturned() | StageEnded() | StepChanged():
+            _advance(run.stages[record.stage], record)
+
+
+def _advance(
+    stage: Stage, record: StageAssigned | StageReturned | StageEnded | StepChanged
+) -> None:
+    match record:
+        case StageAssigned():
+            stage.status, stage.started = "running", record.at
+            stage.runner, stage.attempt = record.runner, record.attempt
+        case StageReturned():
+            stage.status, stage.started, stage.runner, stage.attempt = "pending", None, "", ""
+        case StageEnded():
+            _end(stage, record)
+        case StepChanged():
+            _step(stage.steps[record.step], record)
 
 
 def _end(stage: Stage, record: StageEnded) -> None:
