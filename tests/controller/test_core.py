@@ -224,10 +224,13 @@ def test_what_can_not_be_written_down_has_not_happened() -> None:
 
 def test_who_waits_is_woken() -> None:
     async def scene(core: Core, _: Paper) -> None:
-        assert not await core.changed(0.01)
-        waiting = asyncio.create_task(core.changed(5))
+        since = core.version
+        assert not await core.changed(since, 0.01)
+        waiting = asyncio.create_task(core.changed(since, 5))
         await asyncio.sleep(0)
         await core.create(push)
         assert await waiting
+        # Also who looked before, and waits only now.
+        assert await core.changed(since, 0.01)
 
     played(scene)

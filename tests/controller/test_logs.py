@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from beeyard.controller import logs
 from beeyard.controller.logs import Ahead, Logs
 from beeyard.controller.records import RunCreated, StagePlan, StepPlan
 from beeyard.controller.runs import Run, Runs
@@ -52,11 +51,8 @@ def test_what_people_write_names_no_path(tmp_path: Path, run: Run) -> None:
         kept.path(run, "../../etc", "passwd")
 
 
-def test_a_log_is_kept_up_to_a_size(
-    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(logs, "MOST", 10)
-    kept = Logs(tmp_path)
+def test_a_log_is_kept_up_to_a_size(tmp_path: Path, run: Run) -> None:
+    kept = Logs(tmp_path, most=10)
     path = kept.path(run, "../../etc", "a/b")
     assert kept.append(path, 0, b"0123456789abc") == 10
     assert kept.append(path, 10, b"more") == 10

@@ -53,12 +53,14 @@ class Seen:
 
 @dataclass
 class Core:
-    """Runs and runners. `tell` is called with each run that changed."""
+    """Runs and runners. `tell` is called with each run that changed; `version` grows with every
+    change, of logs as well."""
 
     runs: Runs
     written: Written
     tell: Callable[[Run], None] = lambda _: None
     runners: dict[str, Seen] = field(default_factory=dict)
+    version: int = 0
     _order: asyncio.Lock = field(default_factory=asyncio.Lock)
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -184,11 +186,12 @@ class Core:
             raise PipelineError("this attempt is over, or was never known")
         return found
 
-    async def changed(self, wait: float) -> bool:
-        """Wait until something changes, `wait` seconds at most. Gives whether it did."""
+    async def changed(self, since: int, wait: float) -> bool:
+        """Wait until there is something newer than `version` was when it was `since`, `wait`
+        seconds at most. Gives whether there is."""
         try:
             async with asyncio.timeout(wait), self._changed:
-                await self._changed.wait()
+                await self._changed.wait_for(lambda: self.version != since)
         except TimeoutError:
             return False
         return True
@@ -196,6 +199,7 @@ class Core:
     async def ring(self) -> None:
         """Wake all who wait for a change: a log has grown, such as."""
         async with self._changed:
+            self.version += 1
             self._changed.notify_all()
 
     def _hear(self, poll: Poll) -> None:

@@ -30,6 +30,7 @@ class Logs:
     """All logs, below one folder. Files are named by numbers: what people write names no path."""
 
     folder: Path
+    most: int = MOST
 
     def path(self, run: Run, stage: str, step: str) -> Path:
         """Raises PipelineError where the run has no such step."""
@@ -44,7 +45,7 @@ class Logs:
         size = self.size(path)
         if offset > size:
             raise Ahead(size)
-        fresh = data[size - offset :][: max(0, MOST - size)]
+        fresh = data[size - offset :][: max(0, self.most - size)]
         if not fresh:
             return size
         path.parent.mkdir(parents=True, exist_ok=True)
