@@ -112,7 +112,7 @@ async def events(request: Request, caller: Viewer, number: int) -> EventSourceRe
     return EventSourceResponse(changes(), ping=int(_ALIVE))
 
 
-@router.get("/{number}/logs/{stage}/{step}")
+@router.get("/{number}/log")
 async def log(
     request: Request,
     caller: Viewer,
