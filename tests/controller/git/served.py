@@ -3,7 +3,7 @@
 import contextlib
 import os
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -114,7 +114,7 @@ class Work:
     folder: Path
 
     @property
-    def environment(self) -> dict[str, str]:
+    def environment(self) -> Mapping[str, str]:
         who = {
             f"GIT_{role}_{what}": value
             for role in ("AUTHOR", "COMMITTER")
@@ -128,12 +128,22 @@ class Work:
             "GIT_ASKPASS": "true",
         }
 
-    def git(self, *arguments: str, check: bool = True) -> Completed:
-        command = Command(["git", *arguments], env=self.environment, cwd=self.folder, timeout=60)
+    def git(self, *arguments: str, check: bool = True, data: bytes | None = None) -> Completed:
+        argv = ["git", *arguments]
+        command = Command(argv, data, env=self.environment, cwd=self.folder, timeout=60)
         return LocalRunner().run(command, check=check)
 
     def head(self, name: str = "HEAD") -> str:
         return self.git("rev-parse", "--verify", "--end-of-options", name).stdout.strip()
+
+    def command(self, *arguments: str) -> Command:
+        """For one that goes on in the background."""
+        return Command(["git", *arguments], env=self.environment, cwd=self.folder)
+
+    def commits(self, count: int, branch: str) -> None:
+        """That many empty commits on a new branch, at once."""
+        one = f"commit refs/heads/{branch}\ncommitter S <s@example.com> 1 +0000\ndata 0\n"
+        self.git("fast-import", "--quiet", data=(one * count).encode())
 
     def commit(self, message: str = "change", **files: str) -> str:
         """Commit files (`a__b` is `a/b`, `a_b` is `a.b`), or nothing; the commit's id."""

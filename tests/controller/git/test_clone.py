@@ -1,10 +1,12 @@
 """Clones and fetches with Git's own client, in every version of the protocol."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from controller.git.served import VIEWER, Served, Work
+from beeyard.process import LocalRunner
+from controller.git.served import VIEWER, Served, Work, new_work
 
 
 @pytest.fixture
@@ -54,28 +56,17 @@ def test_a_commit_that_no_branch_has_any_more_can_be_fetched(
 
 @pytest.mark.parametrize("version", ["0", "2"])
 def test_a_long_negotiation_comes_compressed(
-    served: Served, work: Work, application: str, history: list[str], version: str
+    served: Served, application: str, history: list[str], tmp_path: Path, version: str
 ) -> None:
     """A client that has much which we do not have says so at length, and compresses it."""
-    work.git("checkout", "--quiet", "--orphan", "elsewhere")
-    for _ in range(60):
-        work.commit("own")
-    trace = work.folder.parent / "trace"
-    url = served.url(application)
-    traced = Work(work.folder)
-    traced.git(
-        "-c",
-        f"protocol.version={version}",
-        "-c",
-        "fetch.negotiationAlgorithm=consecutive",
-        "-c",
-        f"trace2.eventTarget={trace}",
-        "fetch",
-        "--quiet",
-        url,
-        "main",
-    )
-    assert work.head("FETCH_HEAD") == history[-1]
+    stranger = new_work(tmp_path / "stranger")
+    stranger.commits(80, "elsewhere")
+    protocol = ("-c", f"protocol.version={version}", "-c", "fetch.negotiationAlgorithm=consecutive")
+    command = stranger.command(*protocol, "fetch", served.url(application), "main:fetched")
+    traced = {"GIT_TRACE_CURL": "1", "GIT_TRACE_CURL_NO_DATA": "1"}
+    said = LocalRunner().run(replace(command, env={**command.env, **traced})).stderr
+    assert "Content-Encoding: gzip" in said
+    assert stranger.head("fetched") == history[-1]
 
 
 def test_nothing_to_clone_is_said_in_words(served: Served, work: Work, application: str) -> None:

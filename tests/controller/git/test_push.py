@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from beeyard.controller.git import NOTHING
-from beeyard.process import Command, LocalRunner
+from beeyard.process import LocalRunner
 from controller.git.served import Served, Work, until
 
 
@@ -164,8 +164,7 @@ def test_of_two_pushes_at_once_one_wins_and_the_other_is_told(
         (each.folder / ".git/hooks/pre-push").write_text(hook)
         (each.folder / ".git/hooks/pre-push").chmod(0o755)
         commits.append(each.commit(file_txt=name))
-        command = Command(["git", "push", "origin", "main"], env=each.environment, cwd=each.folder)
-        running.append(starter.start(command))
+        running.append(starter.start(each.command("push", "origin", "main")))
     try:
         until(lambda: len(list(tmp_path.glob("gate.*"))) == 2)
         gate.touch()

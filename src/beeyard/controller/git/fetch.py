@@ -6,6 +6,7 @@ read on its way.
 """
 
 import re
+from typing import NoReturn
 
 from beeyard.controller.git.environment import git
 from beeyard.controller.git.errors import ClientGone, ProtocolError, Refusal
@@ -71,7 +72,7 @@ def _upload_pack(repository: Repository, header: bytes) -> Command:
     return git(path, *arguments, more=protocol(header))
 
 
-async def _feed(process: Stream, body: Body, limit: int) -> None:
+async def _feed(process: Stream, body: Body, limit: int) -> NoReturn:
     while data := await body.read():
         if body.size > limit:
             raise Refusal(413, f"a fetch may ask with {limit} bytes at most\n")

@@ -8,7 +8,7 @@ import logging
 
 from beeyard.controller.git.commands import Head, Report, read_report, refusal
 from beeyard.controller.git.environment import git
-from beeyard.controller.git.errors import GitError, ProtocolError, Refusal
+from beeyard.controller.git.errors import ClientGone, GitError, ProtocolError, Refusal
 from beeyard.controller.git.exchange import Answer, Body
 from beeyard.controller.git.names import BRANCHES, TAGS
 from beeyard.controller.git.pktline import DATA, Packets, packet, unpacked
@@ -51,8 +51,8 @@ class Receiving:
     async def run(self, head: Head, packets: Packets) -> Report | None:
         """Hand the push to Git, and Git's words to the pusher, all but the last packet.
 
-        None: it was refused whole, and answered. Raises ClientGone if the client hangs up before
-        all has come: then nothing was moved. Who hangs up later does not stop it.
+        None: it was refused whole, and answered. A client that hangs up ends what it sends, not
+        what Git makes of it: whatever was moved is in the report.
         """
         mistake = _mistake(head)
         if mistake:
@@ -71,9 +71,12 @@ class Receiving:
     async def _hand_over(self, head: Head, packets: Packets) -> Report:
         async with streaming(self._receive_pack(), inherit=False) as process:
             relay = _Relay(self._repository, process, self._body, self._answer, head)
-            report = await both(self._feed(process, head, packets), relay.run())
-            await relay.release()
+            fits, report = await both(self._feed(process, head, packets), relay.run())
+            # It tidies up after its last words.
             await process.end()
+        if not fits:
+            raise _TooLarge
+        await relay.release()
         return report
 
     def _receive_pack(self) -> Command:
@@ -84,18 +87,25 @@ class Receiving:
         size = [("receive.maxInputSize", str(self._limit))]
         return git(path, "receive-pack", "--stateless-rpc", str(path), settings=size, more=who)
 
-    async def _feed(self, process: Stream, head: Head, packets: Packets) -> None:
-        """Hand on all that comes; once Git reads no more, it is thrown away."""
+    async def _feed(self, process: Stream, head: Head, packets: Packets) -> bool:
+        """Hand on all that comes; once Git reads no more, it is thrown away. False: it is too much.
+
+        What is cut off ends with the end of its input: then Git tidies up, which it does not if it
+        gets a signal (release notes of Git 2.39).
+        """
         await process.write(head.encoded())
         count = 0
-        data = packets.rest() or await self._body.read()
-        while data:
-            count += len(data)
-            if count > self._limit:
-                raise _TooLarge
-            await process.write(data)
-            data = await self._body.read()
-        process.close_input()
+        try:
+            data = packets.rest() or await self._body.read()
+            while data and count + len(data) <= self._limit:
+                count += len(data)
+                await process.write(data)
+                data = await self._body.read()
+            return not data
+        except ClientGone:
+            return True
+        finally:
+            process.close_input()
 
     async def _refuse(self, head: Head, why: str, words: str) -> None:
         """Answer that nothing was taken, once the client listens: after it has sent all, or twice

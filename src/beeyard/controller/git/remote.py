@@ -23,7 +23,6 @@ from beeyard.controller.git.request import Request, read_request
 from beeyard.controller.git.settings import Settings
 from beeyard.errors import BeeyardError
 
-_CLOSE = (b"connection", b"close")
 # What some of Git's reasons for refusing a ref mean for the pusher.
 _MEANS = {
     "failed to update ref": "it was moved meanwhile: `git fetch`, then push again",
@@ -72,12 +71,12 @@ class GitRemote:
         except Refusal as refusal:
             await _say(answer, refusal.status, refusal.words, *refusal.headers)
         except ProtocolError as error:
-            await _say(answer, 400, f"{error}\n", _CLOSE)
+            await _say(answer, 400, f"{error}\n")
         except ClientGone:
-            await _say(answer, 408, "nothing came for too long\n", _CLOSE)
+            await _say(answer, 408, "nothing came for too long\n")
         except BeeyardError as error:
             _log.error("%s: %s", error.what, error.why)
-            await _say(answer, 500, f"{error.what}; the controller's log has more\n", _CLOSE)
+            await _say(answer, 500, f"{error.what}; the controller's log has more\n")
 
     async def _serve(self, scope: Scope, receive: Receive, answer: Answer) -> None:
         request = read_request(scope)
@@ -104,7 +103,6 @@ class GitRemote:
                 403,
                 f"{identity.name} may not {request.action} {request.application}: that takes the "
                 f"role of {role}\n",
-                _CLOSE,
             )
         return identity
 
@@ -117,12 +115,11 @@ class GitRemote:
                     404,
                     f"this cluster has no application `{application}`: add it to beeyard.yml, then "
                     "run `beeyard up`\n",
-                    _CLOSE,
                 )
             return await self._repositories.create(application)
         found = await self._repositories.find(application)
         if found is None:
-            raise Refusal(404, f"nothing has been pushed to {application} yet\n", _CLOSE)
+            raise Refusal(404, f"nothing has been pushed to {application} yet\n")
         return found
 
     async def _take(

@@ -18,7 +18,6 @@ Service = Literal["git-upload-pack", "git-receive-pack"]
 _ROUTE = re.compile(rb"/([a-z0-9-]+)\.git/(info/refs|git-upload-pack|git-receive-pack)")
 _ACTIONS: Mapping[Service, Action] = {"git-upload-pack": "read", "git-receive-pack": "push"}
 _GZIP = {b"gzip": True, b"x-gzip": True, b"": False, b"identity": False}
-_CLOSE = (b"connection", b"close")
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class Request:
         try:
             return _GZIP[self.headers.get(b"content-encoding", b"").lower()]
         except KeyError:
-            raise Refusal(415, "a body is sent as it is, or as gzip\n", _CLOSE) from None
+            raise Refusal(415, "a body is sent as it is, or as gzip\n") from None
 
 
 def read_request(scope: Scope) -> Request:
@@ -59,14 +58,14 @@ def read_request(scope: Scope) -> Request:
         not advertise
         and headers.get(b"content-type") != f"application/x-{service}-request".encode()
     ):
-        raise Refusal(415, "this is for Git clients\n", _CLOSE)
+        raise Refusal(415, "this is for Git clients\n")
     client = scope.get("client")
     return Request(application, service, advertise, headers, client[0] if client else "")
 
 
 def _check_method(method: str, wanted: str) -> None:
     if method != wanted:
-        raise Refusal(405, f"{wanted} it is\n", (b"allow", wanted.encode()), _CLOSE)
+        raise Refusal(405, f"{wanted} it is\n", (b"allow", wanted.encode()))
 
 
 def _service(query: str) -> Service:
