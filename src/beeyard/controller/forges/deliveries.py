@@ -82,7 +82,7 @@ def advance(move: Move, known: Known | None, verdict: Verdict) -> Known:
     if known is None:
         before = move.before
         begun = not before or is_nothing(before)
-        return Known(move.after, gaps=() if begun else (Gap("", before),))
+        return Known(move.after, _with((), before), () if begun else (Gap("", before),))
     if verdict == "same":
         return known
     if verdict == "older":

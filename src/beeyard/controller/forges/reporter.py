@@ -107,7 +107,10 @@ class _Lane:
             return
         self._said[key] = report
         self._said.move_to_end(key)
-        self.waiting[key] = _Waiting(report, settings, due=_now())
+        before = self.waiting.get(key)
+        # News keeps its place, but does not share in the wait for what failed.
+        due = min(before.due, _now()) if before else _now()
+        self.waiting[key] = _Waiting(report, settings, due)
         self._bound()
         self._news.set()
         if self._task is None or self._task.done():

@@ -148,9 +148,10 @@ def hooks_router(
     seen: Seen,
     ancestry: Ancestry,
     intake: Intake | None = None,
+    now: Callable[[], float] = time.time,
 ) -> APIRouter:
     """The router. It asks for no sign-in: a delivery's signature is what is checked."""
-    hooks = Hooks(settings, starts, Deliveries(seen, ancestry), intake or Intake())
+    hooks = Hooks(settings, starts, Deliveries(seen, ancestry), intake or Intake(), now)
     router = APIRouter(tags=["webhooks"])
 
     @router.post("/hooks/{application}", status_code=202, responses=_ANSWERS)
