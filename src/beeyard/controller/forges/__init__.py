@@ -1,0 +1,1 @@
+"""Forges (GitHub, Gitea, Forgejo, GitLab): their webhooks in, and commit statuses out."""
