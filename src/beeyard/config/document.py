@@ -83,10 +83,8 @@ class Document:
             root, copy = reader.compose(text), reader.compose(text)
             # Making values of nodes puts what `<<` merges in front of a mapping's own keys.
             data = None if copy is None else reader.constructor.construct_document(copy)
-        except MarkedYAMLError as error:
-            raise _syntax_error(error, text, path) from None
         except (YAMLError, ValueError) as error:
-            raise _broken(path, text, str(error)) from None
+            raise _syntax_error(error, text, path) from None
         found = tuple(_duplicates(root, path, (), set())) if root is not None else ()
         return cls(path, data, root, found)
 
@@ -212,13 +210,18 @@ def _not_yaml(path: Path, mistakes: list[BeeyardError]) -> ConfigError:
     )
 
 
-def _syntax_error(error: MarkedYAMLError, text: str, path: Path) -> ConfigError:
+def faults(error: Exception, text: str) -> list[tuple[Position, BeeyardError]]:
+    """What is wrong with `text`, of which ruamel.yaml raised `error`. `where` is left empty, for
+    whoever knows the file.
+    """
+    if not isinstance(error, MarkedYAMLError):
+        return [_broken(text, str(error))]
     mark = error.problem_mark or error.context_mark
     place = Position(mark.line + 1, mark.column + 1) if mark else Position(1, 1)
     problem = str(error.problem or error.context or "it can't be read")
-    tabs = list(_tabs(text, path)) if "'\\t'" in problem else []
+    tabs = list(_tabs(text)) if "'\\t'" in problem else []
     if tabs:
-        return _not_yaml(path, tabs)
+        return tabs
     context = (
         f"{error.context}, which began on line {error.context_mark.line + 1}"
         if (error.context and error.context_mark)
@@ -227,36 +230,36 @@ def _syntax_error(error: MarkedYAMLError, text: str, path: Path) -> ConfigError:
     fix = next((fix for part, fix in _SYNTAX_FIXES if part in problem), "Correct the line.")
     mistake = BeeyardError(
         f"the YAML is broken here: {problem}",
-        where=at(path, place),
         why=f"It came up {context}." if context and context.startswith("while") else None,
         fix=fix,
     )
-    return _not_yaml(path, [mistake])
+    return [(place, mistake)]
 
 
-def _tabs(text: str, path: Path) -> Iterator[BeeyardError]:
+def _syntax_error(error: Exception, text: str, path: Path) -> ConfigError:
+    found = faults(error, text)
+    for place, mistake in found:
+        mistake.where = at(path, place)
+    return _not_yaml(path, [mistake for _, mistake in found])
+
+
+def _tabs(text: str) -> Iterator[tuple[Position, BeeyardError]]:
     for number, line in enumerate(text.splitlines(), 1):
         indent = re.match(r"[ \t]*", line)
         if indent and "\t" in indent.group():
-            yield BeeyardError(
+            mistake = BeeyardError(
                 "a tab is used to indent this line",
-                where=at(path, Position(number, line.index("\t") + 1)),
                 fix="Indent with spaces: YAML doesn't allow tabs.",
             )
+            yield Position(number, line.index("\t") + 1), mistake
 
 
-def _broken(path: Path, text: str, problem: str) -> ConfigError:
+def _broken(text: str, problem: str) -> tuple[Position, BeeyardError]:
     """For faults that ruamel.yaml gives no place for: characters that YAML doesn't allow."""
     for number, line in enumerate(text.split("\n"), 1):
         bad = re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]", line)
         if bad:
-            mistake = BeeyardError(
-                f"the character U+{ord(bad.group()):04X} is not allowed in YAML",
-                where=at(path, Position(number, bad.start() + 1)),
-                fix="Remove it.",
-            )
-            return _not_yaml(path, [mistake])
+            what = f"the character U+{ord(bad.group()):04X} is not allowed in YAML"
+            return Position(number, bad.start() + 1), BeeyardError(what, fix="Remove it.")
     first = problem.splitlines()[0] if problem else "it can't be read"
-    return _not_yaml(
-        path, [BeeyardError(f"the YAML is broken: {first}", where=at(path, Position(1, 1)))]
-    )
+    return Position(1, 1), BeeyardError(f"the YAML is broken: {first}")

@@ -27,6 +27,7 @@ class Repository:
     namespace: str
     name: str
     clone_url: str = ""
+    ssh_url: str = ""
     link: str = ""
     default_branch: str = "main"
     private: bool = True
