@@ -111,6 +111,12 @@ class Refused(BeeyardError):
     exit_code = 11
 
 
+class PipelineError(BeeyardError):
+    """A pipeline failed, or could not be run."""
+
+    exit_code = 12
+
+
 class Interrupted(BeeyardError):
     """Ctrl-C or SIGTERM; what was started has been stopped."""
 
