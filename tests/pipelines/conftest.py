@@ -4,6 +4,7 @@ import contextlib
 import os
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 
 import docker
 import pytest
@@ -33,9 +34,8 @@ def tiny(docker_client: DockerClient) -> Iterator[str]:
     name = f"beeyard-tests/tiny-{os.getpid()}:1"
     had_carrier = _has(docker_client, CARRIER)
     run = LocalRunner().run
-    paths = " ".join(
-        run(Command(["sh", "-c", f"command -v {one}"])).stdout.strip() for one in _PROGRAMS
-    )
+    places = [Path(folder, one) for one in _PROGRAMS for folder in ("/bin", "/usr/bin")]
+    paths = " ".join(str(place) for place in places if place.exists())
     pack = f"tar -ch {paths} $(ldd {paths} | grep -o '/lib[^: ]*' | sort -u)"
     run(Command(["sh", "-c", f"{pack} | docker import - {shlex.quote(name)}"]))
     try:

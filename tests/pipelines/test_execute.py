@@ -195,9 +195,7 @@ def test_a_pipeline_that_takes_too_long_is_stopped() -> None:
 
 def test_a_wish_to_stop_stops_what_runs_and_begins_nothing_more() -> None:
     cancel, heard = Cancel(), Heard()
-    heard.when = lambda event: (
-        event.state == "running" and in_thread(lambda: cancel.set("a newer push came"))
-    )
+    heard.when = lambda event: event.state == "running" and cancel.set("a newer push came")
     engine = FakeEngine({"a": Act(hangs=True)})
     always = step("tell", depends_on=("a",), runs_on="always")
     result = heard.run(engine, job(*A_THEN_B, always), cancel=cancel)

@@ -29,6 +29,12 @@ def test_a_command_may_end_the_pipeline_early() -> None:
     assert run("exit 78", "echo never").code == 78
 
 
+def test_errors_keep_their_place_among_the_rest_of_the_output() -> None:
+    done = run("echo one >&2", "echo two", "echo three >&2")
+    assert done.stderr == ""
+    assert [line for line in done.stdout.splitlines() if line[0] != "+"] == ["one", "two", "three"]
+
+
 def test_what_a_variable_holds_is_not_shown() -> None:
     done = run("test -n $PASSWORD", PASSWORD="hunter2")
     assert (done.code, done.stdout) == (0, "+ test -n $PASSWORD\n")

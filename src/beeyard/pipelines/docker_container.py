@@ -6,7 +6,7 @@ from typing import Any
 import requests
 from urllib3.exceptions import HTTPError
 
-from beeyard.pipelines.docker_words import ANSWER, CONNECT, in_words, is_absent
+from beeyard.pipelines.docker_words import ANSWER, CONNECT, check, check_unless_absent, in_words
 from beeyard.pipelines.engine import Ended, Write
 
 _HEADER = 8
@@ -36,7 +36,7 @@ class DockerContainer:
                 stream=True,
                 timeout=(CONNECT, None),
             )
-            output.raise_for_status()
+            check(output)
             self._reader = threading.Thread(
                 target=self._read, args=(output,), name=f"output of {self._name}", daemon=True
             )
@@ -56,7 +56,7 @@ class DockerContainer:
             answer = self._api.post(
                 self._url("stop"), params={"t": round(grace)}, timeout=(CONNECT, grace + ANSWER)
             )
-            self._unless_absent(answer)
+            check_unless_absent(answer)
 
     def remove(self) -> None:
         with in_words("its container could not be removed", self._name):
@@ -65,15 +65,7 @@ class DockerContainer:
                 params={"force": "1", "v": "1"},
                 timeout=(CONNECT, ANSWER),
             )
-            self._unless_absent(answer)
-
-    @staticmethod
-    def _unless_absent(answer: requests.Response) -> None:
-        try:
-            answer.raise_for_status()
-        except requests.HTTPError as error:
-            if not is_absent(error):
-                raise
+            check_unless_absent(answer)
 
     def _url(self, action: str) -> str:
         api = self._api

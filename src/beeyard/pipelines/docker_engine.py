@@ -14,7 +14,7 @@ from beeyard.pipelines.docker_body import carrier_body, create_body
 from beeyard.pipelines.docker_container import DockerContainer
 from beeyard.pipelines.docker_images import Images
 from beeyard.pipelines.docker_leftovers import remove_all
-from beeyard.pipelines.docker_words import ANSWER, CONNECT, in_words
+from beeyard.pipelines.docker_words import ANSWER, CONNECT, check, in_words
 from beeyard.pipelines.engine import EngineGone, StepError, Usage, Write
 from beeyard.pipelines.plan import LABEL, STEP_LABEL, Job, JobStep
 
@@ -118,7 +118,7 @@ class DockerEngine:
             data=iter(archive),
             timeout=(CONNECT, None),
         )
-        answer.raise_for_status()
+        check(answer)
 
     def _disk_usage(self) -> dict[str, Any]:
         api = self._api
@@ -128,7 +128,7 @@ class DockerEngine:
             params={"type": ["container", "volume"]} if version >= _BY_KIND else {},
             timeout=(CONNECT, ANSWER),
         )
-        answer.raise_for_status()
+        check(answer)
         said: dict[str, Any] = answer.json()
         return said
 

@@ -14,7 +14,7 @@ from docker.utils import parse_repository_tag
 from urllib3.exceptions import HTTPError
 
 from beeyard.pipelines.cancel import Cancel
-from beeyard.pipelines.docker_words import CONNECT, explanation, in_words
+from beeyard.pipelines.docker_words import CONNECT, check, explanation, in_words
 from beeyard.pipelines.engine import StepError
 from beeyard.pipelines.model import Pull
 from beeyard.pipelines.plan import Job, JobStep
@@ -120,7 +120,7 @@ class Images:
                     stream=True,
                     timeout=(CONNECT, _SILENCE),
                 ) as answer:
-                    answer.raise_for_status()
+                    check(answer)
                     _read(answer, cancel)
             except requests.HTTPError as error:
                 raise PullFailed(explanation(error)) from error

@@ -4,9 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import requests
-
-from beeyard.pipelines.docker_words import ANSWER, CONNECT, in_words, is_absent
+from beeyard.pipelines.docker_words import ANSWER, CONNECT, check_unless_absent, in_words
 from beeyard.pipelines.engine import StepError
 from beeyard.pipelines.plan import LABEL
 from beeyard.waiting import SystemClock, Timeout, wait_until
@@ -86,9 +84,6 @@ def _remove(api: Any, thing: _Thing) -> None:
         params={"force": "1", "v": "1"},
         timeout=(CONNECT, ANSWER),
     )
-    try:
-        answer.raise_for_status()
-    except requests.HTTPError as error:
-        # A network with endpoints is a 403.
-        if not is_absent(error) and answer.status_code != 403:
-            raise
+    # A network that a container is still in is a 403.
+    if answer.status_code != 403:
+        check_unless_absent(answer)

@@ -29,6 +29,19 @@ def in_words(what: str, where: str | None = None) -> Iterator[None]:
         ) from error
 
 
+def check(answer: requests.Response) -> None:
+    """Raise requests.HTTPError for a refusal, with the engine's words read."""
+    if not answer.ok:
+        _ = answer.content
+    answer.raise_for_status()
+
+
+def check_unless_absent(answer: requests.Response) -> None:
+    """The same, unless the thing is not there, or is just going or gone."""
+    if answer.status_code not in {404, 409}:
+        check(answer)
+
+
 def explanation(error: requests.HTTPError) -> str:
     """The engine's own words for a refusal."""
     if isinstance(error, APIError):
@@ -37,8 +50,3 @@ def explanation(error: requests.HTTPError) -> str:
         return str(error.response.json()["message"])
     except (ValueError, KeyError, TypeError, AttributeError):
         return str(error)
-
-
-def is_absent(error: requests.HTTPError) -> bool:
-    """Whether it is refused because the thing is not there, or is just going or gone."""
-    return error.response is not None and error.response.status_code in {304, 404, 409}

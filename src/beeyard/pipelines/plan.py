@@ -192,10 +192,11 @@ def script(commands: Sequence[str]) -> str:
     """The shell script that runs commands in order, until one fails.
 
     Each is shown as it stands in the file, after `+ `. Drone's documents have `set -x` there,
-    "roughly": that would show what variables hold, secrets among them.
+    "roughly": that would show what variables hold, secrets among them. Errors go where the rest of
+    the output goes: as two streams, they would not keep their order.
     Source: docs.drone.io, "Steps", "Commands".
     """
-    lines = [f"unset {_SCRIPT}", "set -e"]
+    lines = [f"unset {_SCRIPT}", "exec 2>&1", "set -e"]
     for command in commands:
         lines += [f"printf '%s\\n' {shlex.quote(f'+ {command}')}", command]
     return "\n".join(lines) + "\n"

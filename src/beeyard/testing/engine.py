@@ -46,12 +46,17 @@ class FakeStarted:
         self._write = write
         self._stopped = threading.Event()
         self._code = self._act.code
+        self._writer = threading.Thread(target=self._speak, daemon=True)
+        self._writer.start()
+
+    def _speak(self) -> None:
+        if self._act.output:
+            self._write(self._act.output)
 
     def wait(self) -> Ended:
         if self._act.gone:
             raise EngineGone("the engine does not answer")
-        if self._act.output:
-            self._write(self._act.output)
+        self._writer.join()
         if self._act.hangs:
             self._stopped.wait()
         elif self._act.until is not None:
