@@ -17,7 +17,7 @@ def step(name: str, *commands: str, image: str = "tiny", **options: Any) -> JobS
     """A step that runs commands."""
     sh = shell(commands)
     environment = {**sh.environment, **options.pop("environment", {})}
-    options.setdefault("working_dir", "/drone/src")
+    options = {"working_dir": "/drone/src", "init": True, **options}
     return JobStep(
         name,
         image,

@@ -3,7 +3,7 @@
 import pytest
 
 from beeyard.pipelines.model import Volume
-from beeyard.pipelines.plan import Job, JobStep, Shell, script, shell, slug
+from beeyard.pipelines.plan import Job, JobStep, script, shell, slug
 from beeyard.process import Command, Completed, LocalRunner
 
 
@@ -63,12 +63,20 @@ def test_commands_do_not_see_the_script_neither_as_a_variable_nor_as_their_input
 
 
 def test_no_argument_has_the_commands() -> None:
-    sh = shell(["curl -u admin:s3cret https://example.com"], "/bin/bash")
-    assert sh == Shell(
-        ("/bin/bash", "-c"),
-        ('eval "$BEEYARD_SCRIPT"',),
-        {"BEEYARD_SCRIPT": script(["curl -u admin:s3cret https://example.com"])},
-    )
+    command = "curl -u admin:s3cret https://example.com"
+    sh = shell([command], "/bin/bash")
+    assert sh.entrypoint == ("/bin/bash", "-c")
+    assert sh.command == ('eval "unset BEEYARD_SCRIPT_0\n${BEEYARD_SCRIPT_0}"',)
+    assert sh.environment == {"BEEYARD_SCRIPT_0": script([command])}
+
+
+def test_a_long_script_is_whole() -> None:
+    """One variable takes 128 KiB. Source: execve(2), "Limits on size of arguments"."""
+    words = "\N{SNOWMAN}" * 100_000
+    done = run(f"echo {words} | wc -m", "env", "echo end")
+    assert done.code == 0
+    assert done.stdout.startswith(f"+ echo {words} | wc -m\n")
+    assert "BEEYARD" not in done.stdout.partition("+ env\n")[2]
 
 
 def test_a_mistake_in_the_shell_s_language_fails_the_step() -> None:

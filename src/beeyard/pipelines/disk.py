@@ -14,8 +14,8 @@ from beeyard.pipelines.engine import Engine, Usage
 from beeyard.pipelines.log import in_units
 from beeyard.pipelines.plan import MEBIBYTE, Job
 
-# Seconds between two looks: at least, and in shares of what a look takes.
-_INTERVAL, _SHARE = 1.0, 20.0
+# Seconds between two looks: at least, at most, and in between so many times what a look takes.
+_LEAST, _MOST, _TIMES = 1.0, 10.0, 4.0
 # What steps that run after the limit was passed may add: they are to tell of the failure.
 _MORE = 64 * MEBIBYTE
 
@@ -48,7 +48,7 @@ class DiskWatch:
         self._ended.set()
 
     def _watch(self) -> None:
-        pause = _INTERVAL
+        pause = _LEAST
         while not self._ended.wait(pause):
             began = time.monotonic()
             try:
@@ -56,7 +56,7 @@ class DiskWatch:
             except BeeyardError:
                 # Steps find out for themselves.
                 continue
-            pause = max(_INTERVAL, (time.monotonic() - began) * _SHARE)
+            pause = min(_MOST, max(_LEAST, (time.monotonic() - began) * _TIMES))
             if usage is not None:
                 self._judge(usage)
 

@@ -52,6 +52,7 @@ def _host_config(job: Job, step: JobStep) -> dict[str, Any]:
         "Mounts": [_workspace(job), *_volumes(job, step)],
         "Binds": [*_host_paths(job, step), *(_bind(one) for one in step.binds)],
         "LogConfig": _LOG,
+        "Init": step.init,
         "Privileged": step.privileged,
         # A privileged container has all that it could gain.
         "SecurityOpt": [] if step.privileged else ["no-new-privileges"],

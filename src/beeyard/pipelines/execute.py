@@ -248,11 +248,8 @@ class _Execution:
 
     def _stop(self, name: str, state: State, reason: str, grace: float | None = None) -> None:
         run = self._runs[name]
-        if grace is None:
-            run.stop(state, reason)
-        else:
-            run.stop(state, reason, grace)
-        self._deadlines.expect_end(name, time.monotonic() + _PATIENCE)
+        run.stop(state, reason, grace)
+        self._deadlines.expect_end(name, time.monotonic() + run.step.grace + _PATIENCE)
 
     def _skip_all(self, reason: str) -> None:
         for name, event in tuple(self._events.items()):

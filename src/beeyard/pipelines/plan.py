@@ -21,6 +21,8 @@ STEP_LABEL = "beeyard.step"
 MEBIBYTE = 2**20
 
 _SCRIPT = "BEEYARD_SCRIPT"
+# Characters, of which one may be four bytes.
+_PIECE = 30_000
 _ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,99}")
 
 
@@ -65,6 +67,9 @@ class JobStep:
     detach      goes on beside the steps that follow, and its end is nobody's failure
     runs_on     `reason` says why it is `never`
     timeout     seconds from the start of its container; 0: what the pipeline has left
+    grace       seconds that it has to end by itself when it is told to
+    init        the engine's own init runs what it runs: a shell of ours would not hear that it is
+                to end. Images that bring an init have to be the first process themselves
     working_dir  empty: the image's own
     """
 
@@ -84,6 +89,8 @@ class JobStep:
     pull: Pull = "default"
     limits: StepLimits = StepLimits()
     timeout: float = 0.0
+    grace: float = 5.0
+    init: bool = False
     user: str = ""
     privileged: bool = False
     working_dir: str = ""
@@ -181,11 +188,16 @@ class Shell:
 def shell(commands: Sequence[str], program: str = "/bin/sh") -> Shell:
     """A shell for a step's commands, that gets them by its environment.
 
-    No argument list has them, and their standard input is not the script. Commands see the variable
-    no more: the script removes it first.
+    No argument list has them, and their standard input is not the script. What the shell starts
+    does not see these variables. There are several of a long script: Linux takes 128 KiB in each.
     Source: docs.drone.io, "Steps", "Commands": they replace the image's entry point.
     """
-    return Shell((program or "/bin/sh", "-c"), (f'eval "${_SCRIPT}"',), {_SCRIPT: script(commands)})
+    text = script(commands)
+    pieces = [text[at : at + _PIECE] for at in range(0, len(text), _PIECE)]
+    variables = {f"{_SCRIPT}_{index}": piece for index, piece in enumerate(pieces)}
+    whole = "".join(f"${{{name}}}" for name in variables)
+    start = f'eval "unset {" ".join(variables)}\n{whole}"'
+    return Shell((program or "/bin/sh", "-c"), (start,), variables)
 
 
 def script(commands: Sequence[str]) -> str:
@@ -196,7 +208,7 @@ def script(commands: Sequence[str]) -> str:
     the output goes: as two streams, they would not keep their order.
     Source: docs.drone.io, "Steps", "Commands".
     """
-    lines = [f"unset {_SCRIPT}", "exec 2>&1", "set -e"]
+    lines = ["exec 2>&1", "set -e"]
     for command in commands:
         lines += [f"printf '%s\\n' {shlex.quote(f'+ {command}')}", command]
     return "\n".join(lines) + "\n"

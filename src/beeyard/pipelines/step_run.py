@@ -14,8 +14,6 @@ from beeyard.pipelines.plan import EARLY_END, Job, JobStep
 
 _KILLED = 128 + 9
 _FILE_TOO_LARGE = 128 + 25
-#: Seconds that a container has to end by itself when it is to stop.
-GRACE = 5.0
 
 
 @dataclass(frozen=True)
@@ -69,10 +67,11 @@ class StepRun:
     def begin(self) -> None:
         self._thread.start()
 
-    def stop(self, state: State, reason: str, grace: float = GRACE) -> None:
-        """See that it ends, in that state and for that reason. Only the first wish counts."""
+    def stop(self, state: State, reason: str, grace: float | None = None) -> None:
+        """See that it ends, in that state and for that reason, within `grace` seconds; None: as long
+        as the step gives itself. Only the first wish counts."""
         if self._stop is None:
-            self._stop = _Stop(state, reason, grace)
+            self._stop = _Stop(state, reason, self.step.grace if grace is None else grace)
             # In a thread: it takes until the container has ended.
             threading.Thread(
                 target=self._cancel.set, name=f"stop of {self.step.name}", daemon=True
