@@ -1,0 +1,190 @@
+"""How runs begin: from a push, a webhook, a schedule, or somebody's wish."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from beeyard.controller.core import Core, now
+from beeyard.controller.git import (
+    NOTHING,
+    GitError,
+    Push,
+    Repositories,
+    Repository,
+    commit,
+    default_branch,
+    file_at,
+    resolve,
+)
+from beeyard.controller.git.names import BRANCHES, TAGS
+from beeyard.controller.planning import Planned, as_json, from_json, planned
+from beeyard.controller.records import RunCreated
+from beeyard.controller.runs import Run
+from beeyard.errors import ConfigError, PipelineError, render
+from beeyard.pipelines.environment import Build, System
+from beeyard.pipelines.event import Author, Event, EventKind
+from beeyard.pipelines.event import Repository as Source
+from beeyard.pipelines.parse import FILE_NAME, decode
+from beeyard.pipelines.secrets import SecretPolicy
+
+#: The largest `.drone.yml` that is read (bytes).
+MOST = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where this is: the cluster's name, and the hosts of API and git remote, with their ports
+    where they are not the usual ones."""
+
+    cluster: str
+    api: str
+    git: str
+
+
+@dataclass(frozen=True)
+class Starts:
+    """Begins runs. `policies` gives what is known of an application's secrets."""
+
+    core: Core
+    repositories: Repositories
+    place: Place
+    policies: Callable[[str], Iterable[SecretPolicy]]
+    version: str = ""
+
+    async def start(
+        self, event: Event, application: str, by: str, again: Run | None = None
+    ) -> Run | str:
+        """Create the run of an event whose commit is in the application's repository.
+
+        Gives why there is none, where no pipeline wants it. A file with mistakes makes a run that
+        says so.
+        """
+        text, problem = await self._config(application, event)
+
+        def made(number: int) -> RunCreated:
+            plan = self._planned(application, event, text, problem, self._build(number, by, again))
+            return RunCreated(
+                at=now(),
+                run=number,
+                application=application,
+                event=as_json(event),
+                config=text,
+                stages=() if plan.problem else plan.stages,
+                problem=plan.problem,
+                by=by,
+                retry_of=again.number if again else None,
+            )
+
+        seen = self._planned(application, event, text, problem, self._build(0, by, again))
+        if not seen.problem and not seen.runs:
+            return seen.why_not or f"{FILE_NAME} has no pipeline"
+        return await self.core.create(made)
+
+    async def retry(self, run: Run, by: str) -> Run:
+        """The same event again. Raises PipelineError where nothing of it would run now."""
+        return self._run(await self.start(from_json(run.event), run.application, by, run))
+
+    async def wish(
+        self,
+        application: str,
+        branch: str,
+        by: str,
+        kind: EventKind = "custom",
+        **more: object,
+    ) -> Run:
+        """A run for the head of a branch (empty: the usual one), because somebody wants it.
+
+        Raises PipelineError, GitError.
+        """
+        repository = await self.repository(application)
+        name = branch or await default_branch(repository)
+        found = await resolve(repository, f"{BRANCHES}{name}")
+        if found is None:
+            raise PipelineError(f"{application} has no branch {name}")
+        event = await self.event(repository, kind, f"{BRANCHES}{name}", found, sender=by)
+        return self._run(await self.start(replace(event, **more), application, by))  # type: ignore[arg-type]
+
+    async def pushed(self, push: Push) -> Run | str:
+        """The run of a push, or why there is none."""
+        if push.deleted:
+            return "it was deleted"
+        if push.skip:
+            return "you asked for none (-o ci.skip)"
+        repository = await self.repository(push.application)
+        kind: EventKind = "tag" if push.ref.startswith(TAGS) else "push"
+        found = await resolve(repository, push.ref) if kind == "tag" else push.after
+        if found is None:
+            return "it leads to no commit"
+        event = await self.event(repository, kind, push.ref, found, sender=push.pusher)
+        before = "" if push.before == NOTHING else push.before
+        event = replace(event, before=before, action="created" if push.created else "")
+        return await self.start(event, push.application, push.pusher)
+
+    async def event(
+        self, repository: Repository, kind: EventKind, ref: str, found: str, sender: str
+    ) -> Event:
+        """An event of the cluster's own remote. Raises GitError where there is no such commit."""
+        facts = await commit(repository, found)
+        usual = await default_branch(repository)
+        return Event(
+            kind=kind,
+            repository=Source(
+                namespace=self.place.cluster,
+                name=repository.application,
+                clone_url=f"https://{self.place.git}/{repository.application}.git",
+                link=f"https://{self.place.api}/applications/{repository.application}",
+                default_branch=usual,
+            ),
+            ref=ref,
+            commit=facts.id,
+            branch=ref.removeprefix(BRANCHES) if ref.startswith(BRANCHES) else usual,
+            message=facts.message,
+            title=facts.title,
+            link=f"https://{self.place.api}/applications/{repository.application}",
+            author=Author(sender, facts.author.name, facts.author.email),
+            sender=sender,
+            at=facts.author.at,
+        )
+
+    async def repository(self, application: str) -> Repository:
+        """Raises PipelineError where nothing was pushed yet."""
+        found = await self.repositories.find(application)
+        if found is None:
+            raise PipelineError(
+                f"nothing has been pushed to {application} yet",
+                fix=f"git push https://{self.place.git}/{application}.git main",
+            )
+        return found
+
+    async def _config(self, application: str, event: Event) -> tuple[str, str]:
+        """The text of `.drone.yml`, and what is wrong with it."""
+        repository = await self.repository(application)
+        try:
+            data = await file_at(repository, event.commit, FILE_NAME, MOST)
+            if data is None:
+                return "", f"there is no {FILE_NAME} in commit {event.commit[:12]}"
+            return decode(data), ""
+        except (GitError, ConfigError) as error:
+            return "", render(error).removeprefix("error: ")
+
+    def _planned(
+        self, application: str, event: Event, text: str, problem: str, build: Build
+    ) -> Planned:
+        if problem:
+            return Planned(problem=problem)
+        return planned(event, text, build, self.policies(application))
+
+    def _build(self, number: int, by: str, again: Run | None) -> Build:
+        moment = int(now().timestamp())
+        return Build(
+            number=number,
+            system=System(self.place.api, version=self.version),
+            created=moment,
+            started=moment,
+            parent=again.number if again else 0,
+            trigger=by or "@hook",
+        )
+
+    def _run(self, started: Run | str) -> Run:
+        if isinstance(started, str):
+            raise PipelineError("nothing runs for it", why=started)
+        return started
