@@ -5,7 +5,8 @@ All of it runs on one event loop. A record is applied only once it is on disk, o
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
@@ -185,6 +186,16 @@ class Core:
         if found is None:
             raise PipelineError("this attempt is over, or was never known")
         return found
+
+    def find(self, attempt: str) -> tuple[Run, Stage] | None:
+        """The stage that is run by this word; None where none is."""
+        return self._at(attempt)
+
+    @asynccontextmanager
+    async def still(self) -> AsyncIterator[None]:
+        """Within it, nothing changes."""
+        async with self._order:
+            yield
 
     async def changed(self, since: int, wait: float) -> bool:
         """Wait until there is something newer than `version` was when it was `since`, `wait`

@@ -23,7 +23,7 @@ from beeyard.controller.records import (
 )
 
 #: How many runs are kept in memory; older ones are only in the journal's past.
-KEPT = 1000
+KEPT = 500
 
 
 @dataclass
@@ -111,6 +111,7 @@ class Run:
     cancelled_by: str = ""
     superseded_by: int | None = None
     deploys: dict[tuple[str, str], Deploy] = field(default_factory=dict)
+    history: list[RunRecord] = field(default_factory=list)
 
     @property
     def status(self) -> Status:
@@ -188,6 +189,11 @@ class Runs:
         """Those that have not come to an end, the oldest first."""
         return [run for run in self if not run.ended]
 
+    def records(self) -> Iterator[RunRecord]:
+        """What gives the same runs again."""
+        for run in self:
+            yield from run.history
+
     def apply(self, record: RunRecord) -> None:
         """Take in what happened. What concerns a run that is no longer known changes nothing."""
         if isinstance(record, RunCreated):
@@ -195,6 +201,7 @@ class Runs:
             return
         run = self.by_number.get(record.run)
         if run is not None:
+            run.history.append(record)
             _change(run, record)
 
     def _create(self, record: RunCreated) -> None:
@@ -208,6 +215,7 @@ class Runs:
             stages={plan.name: _stage(plan) for plan in record.stages},
             problem=record.problem,
             retry_of=record.retry_of,
+            history=[record],
         )
         self.last = max(self.last, record.run)
         while len(self.by_number) > KEPT:

@@ -1,0 +1,148 @@
+"""Deploys that steps ask for: each once, whoever asks how often, whatever is killed meanwhile."""
+
+import asyncio
+import logging
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from beeyard.apps.canary import parse_share
+from beeyard.controller.core import Core, now
+from beeyard.controller.deploys import Deployed, Deploys, Say
+from beeyard.controller.git import archive
+from beeyard.controller.logs import Logs
+from beeyard.controller.planning import from_json
+from beeyard.controller.records import DeployEnded
+from beeyard.controller.runs import Run
+from beeyard.controller.starts import Starts
+from beeyard.errors import BeeyardError, PipelineError, render
+from beeyard.workflows.deploy import Request
+
+_log = logging.getLogger(__name__)
+_SETTINGS = {"image", "max_failed", "canary", "watch"}
+
+
+@dataclass
+class Deploying:
+    """Deploys for steps, each in a thread of its own."""
+
+    core: Core
+    deploys: Deploys
+    starts: Starts
+    logs: Logs
+    _tasks: dict[tuple[int, str, str], asyncio.Task[None]] = field(default_factory=dict)
+
+    async def begin(self, attempt: str, step: str, settings: Mapping[str, Any]) -> None:
+        """Begin, unless it was begun before. Raises PipelineError for settings that are none."""
+        run, stage = self.core.attempt(attempt)
+        request = _request(run, stage.name, step, settings)
+        if await self.core.begin_deploy(attempt, step):
+            self._go(run, stage.name, step, partial(self._deploy, request=request))
+
+    def resume(self) -> None:
+        """Look after deploys that another copy had begun, and did not see to their end."""
+        for run in self.core.runs:
+            for (stage, step), deploy in run.deploys.items():
+                if deploy.ended is None:
+                    self._go(run, stage, step, self._look)
+
+    async def wait(self) -> None:
+        """Wait until none goes on: before the controller ends, as long as it may."""
+        if self._tasks:
+            await asyncio.wait(list(self._tasks.values()))
+
+    def _go(self, run: Run, stage: str, step: str, act: Any) -> None:
+        key = (run.number, stage, step)
+        task = asyncio.create_task(self._see_to_it(run, stage, step, act))
+        self._tasks[key] = task
+        task.add_done_callback(lambda _: self._tasks.pop(key, None))
+
+    async def _see_to_it(self, run: Run, stage: str, step: str, act: Any) -> None:
+        path = self.logs.path(run, stage, step)
+        say = _Say(self.logs, path, self.core, asyncio.get_running_loop())
+        try:
+            with tempfile.TemporaryDirectory(prefix="deploy-") as folder:
+                done: Deployed = await act(run, stage, step, Path(folder), say)
+        except BeeyardError as error:
+            say(render(error))
+            done = Deployed(None, error.what)
+        except Exception as error:  # noqa: BLE001 (the step hears of it, and the log)
+            _log.exception("the deploy of run %s failed", run.number)
+            done = Deployed(None, f"the controller itself failed: {type(error).__name__}: {error}")
+        await self.core.end_deploy(
+            DeployEnded(
+                at=now(),
+                run=run.number,
+                stage=stage,
+                step=step,
+                release=done.release,
+                problem=done.problem,
+            )
+        )
+
+    async def _deploy(
+        self, run: Run, _stage: str, _step: str, folder: Path, say: Say, *, request: Request
+    ) -> Deployed:
+        await self._check_out(run, folder)
+        return await asyncio.to_thread(self.deploys.deploy, run.application, folder, request, say)
+
+    async def _look(self, run: Run, stage: str, step: str, folder: Path, say: Say) -> Deployed:
+        say("the controller was started anew in the midst of it: looking what became of it")
+        await self._check_out(run, folder)
+        cause = _cause(run, stage, step)
+        return await asyncio.to_thread(self.deploys.look, run.application, folder, cause, say)
+
+    async def _check_out(self, run: Run, folder: Path) -> None:
+        repository = await self.starts.repository(run.application)
+        await archive(repository, from_json(run.event).commit, folder)
+
+
+@dataclass(frozen=True)
+class _Say:
+    """Lines into a step's log, from a thread."""
+
+    logs: Logs
+    path: Path
+    core: Core
+    loop: asyncio.AbstractEventLoop
+
+    def __call__(self, line: str) -> None:
+        self.logs.append(self.path, self.logs.size(self.path), f"{line}\n".encode())
+        asyncio.run_coroutine_threadsafe(self.core.ring(), self.loop)
+
+
+def _cause(run: Run, stage: str, step: str) -> str:
+    return f"pipeline run {run.number}: {stage}/{step}"
+
+
+def _request(run: Run, stage: str, step: str, settings: Mapping[str, Any]) -> Request:
+    """What the settings of `beeyard/deploy` ask for. Raises PipelineError."""
+    event = from_json(run.event)
+    if event.kind == "pull_request":
+        raise PipelineError(
+            "a pull request deploys nothing",
+            fix="give the step `when: {event: [push]}`",
+        )
+    unknown = sorted(set(settings) - _SETTINGS)
+    if unknown:
+        raise PipelineError(
+            f"beeyard/deploy has no setting {', '.join(unknown)}",
+            fix=f"its settings are {', '.join(sorted(_SETTINGS))}",
+        )
+    try:
+        failed = settings.get("max_failed")
+        canary = settings.get("canary")
+        return Request(
+            image=settings.get("image"),
+            max_failed=None if failed is None else int(failed),
+            canary=None if canary is None else parse_share(str(canary)),
+            watched=float(settings.get("watch", 60)),
+            commit=event.commit,
+            author=run.by or event.sender or event.author.name,
+            cause=_cause(run, stage, step),
+        )
+    except (TypeError, ValueError) as error:
+        raise PipelineError("a setting of beeyard/deploy is wrong", why=str(error)) from error

@@ -1,0 +1,107 @@
+"""What is known of repositories: where their refs are, and which deliveries were taken."""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Literal
+
+from pydantic import TypeAdapter
+
+from beeyard.controller.core import now
+from beeyard.controller.forges.deliveries import Known, Remembered
+from beeyard.controller.git import NOTHING, Push
+from beeyard.controller.part import Part
+from beeyard.controller.records import Record
+
+
+class RefMoved(Record):
+    """A push to the cluster's own remote was dealt with: what runs for it is written down."""
+
+    kind: Literal["ref.moved"] = "ref.moved"
+    application: str
+    ref: str
+    after: str
+
+
+class DeliveryTaken(Record):
+    """A forge's delivery was taken; `known` is what it leaves of its ref (`deliveries.Known`)."""
+
+    kind: Literal["delivery.taken"] = "delivery.taken"
+    application: str
+    names: tuple[str, ...]
+    ref: str
+    known: Mapping[str, Any]
+
+
+KNOWN_RECORDS = (RefMoved, DeliveryTaken)
+_KNOWN = TypeAdapter(Known)
+
+
+class Refs(Part):
+    """The refs of each application's repository, as far as they were dealt with."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._refs: dict[str, dict[str, str]] = {}
+
+    def apply(self, record: Record) -> None:
+        if not isinstance(record, RefMoved):
+            return
+        refs = self._refs.setdefault(record.application, {})
+        if record.after == NOTHING:
+            refs.pop(record.ref, None)
+        else:
+            refs[record.ref] = record.after
+
+    def records(self) -> Iterator[Record]:
+        for application, refs in self._refs.items():
+            for ref, after in refs.items():
+                yield RefMoved(at=now(), application=application, ref=ref, after=after)
+
+    def of(self, application: str) -> Mapping[str, str]:
+        """What is known: refs, and what they named."""
+        return dict(self._refs.get(application, {}))
+
+    def dealt_with(self, push: Push) -> None:
+        """Note that a push was dealt with."""
+        with self.still():
+            self._write(
+                RefMoved(at=now(), application=push.application, ref=push.ref, after=push.after)
+            )
+
+
+class Deliveries(Part):
+    """Which deliveries were taken, as `forges.deliveries.Seen` wants it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen = Remembered()
+        self._last: dict[tuple[str, str], DeliveryTaken] = {}
+
+    def apply(self, record: Record) -> None:
+        if isinstance(record, DeliveryTaken):
+            self._last[record.application, record.ref] = record
+            known = _KNOWN.validate_python(dict(record.known))
+            self._seen.apply(record.application, record.names, record.ref, known)
+
+    def records(self) -> Iterator[Record]:
+        # Names that were forgotten still meet what is known of the ref.
+        yield from self._last.values()
+
+    def delivered(self, application: str, name: str) -> bool:
+        return self._seen.delivered(application, name)
+
+    def known(self, application: str, ref: str) -> Known | None:
+        return self._seen.known(application, ref)
+
+    async def remember(
+        self, application: str, names: Sequence[str], ref: str, known: Known
+    ) -> None:
+        record = DeliveryTaken(
+            at=now(), application=application, names=tuple(names), ref=ref, known=asdict(known)
+        )
+        await asyncio.to_thread(self._remember, record)
+
+    def _remember(self, record: DeliveryTaken) -> None:
+        with self.still():
+            self._write(record)

@@ -1,0 +1,200 @@
+"""The controller as it runs: its parts put together, and what goes on by itself."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import FastAPI
+
+import beeyard
+from beeyard.controller.accounts import Accounts
+from beeyard.controller.api.app import Asgi, make_app, with_git
+from beeyard.controller.api.runs import Wanted
+from beeyard.controller.assigning import Assigning
+from beeyard.controller.audit import Audit, Entry, Plain, Who
+from beeyard.controller.audit_inbox import Inbox
+from beeyard.controller.core import Core
+from beeyard.controller.deploying import Deploying
+from beeyard.controller.deploys import Deploys
+from beeyard.controller.doors import Doors, GitDoor
+from beeyard.controller.epochs import Lease
+from beeyard.controller.following import lines_of
+from beeyard.controller.git import GitRemote, Push, Repositories, unseen
+from beeyard.controller.inside import Inside
+from beeyard.controller.journal import Journal
+from beeyard.controller.known import Deliveries, Refs
+from beeyard.controller.logs import Logs
+from beeyard.controller.passwords import Passwords
+from beeyard.controller.records import Record
+from beeyard.controller.runs import Run, Runs
+from beeyard.controller.sessions import Sessions
+from beeyard.controller.starts import Place, Starts
+from beeyard.controller.state import State, kinds
+from beeyard.controller.throttle import Throttle
+from beeyard.controller.vault import Vault, read_keys
+from beeyard.pipelines.event import EventKind
+from beeyard.secret import Secret
+from beeyard.waiting import SystemClock
+
+_log = logging.getLogger(__name__)
+#: Seconds between two looks at what goes on by itself.
+_TICK = 5.0
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the controller is given to run with. `registry`: the password of the cluster's own."""
+
+    inside: Inside
+    data: Path
+    admin_token: Secret
+    runner_token: Secret
+    vault_key: Path
+    registry: Secret | None = None
+
+
+class Service:
+    """One active copy. `lease` is held already; what is written goes into its epoch."""
+
+    def __init__(self, given: Given, lease: Lease) -> None:
+        clock = SystemClock()
+        spec = given.inside.spec
+        accounts = Accounts(Passwords(), given.admin_token)
+        self.state = State(
+            Runs(), accounts, Vault(read_keys(given.vault_key)), Refs(), Deliveries()
+        )
+        self.journal: Journal[Record] = Journal.open(lease, kinds(), self.state.apply)
+        self.state.begin(self.journal)
+        self.audit = Audit.open(given.data / "audit", lease)
+        self.inbox = Inbox(given.data / "audit", self.audit)
+        self.logs = Logs(given.data / "logs")
+        self.core = Core(self.state.runs, self.journal)
+        self.repositories = Repositories(given.data / "repos")
+        self.place = Place(spec.name, f"ci.{spec.domain}", f"git.{spec.domain}")
+        self.assigning = Assigning(
+            spec, self.state.vault, self.place, given.registry, beeyard.__version__
+        )
+        self.starts = Starts(
+            self.core,
+            self.repositories,
+            self.place,
+            self.assigning.policies,
+            beeyard.__version__,
+        )
+        self.deploying = Deploying(self.core, Deploys(given.inside), self.starts, self.logs)
+        throttle = Throttle(clock)
+        sessions = Sessions(accounts, throttle, clock)
+        self.doors = Doors(accounts, sessions, throttle, self._application_of)
+        self.applications = tuple(sorted(spec.applications))
+        self.remote = GitRemote(
+            self.repositories, GitDoor(self.doors), self.applications.__contains__, self._on_push
+        )
+        self.api = self._api(given, sessions)
+
+    @property
+    def app(self) -> Asgi:
+        """What answers requests."""
+        return with_git(self.api, self.remote)
+
+    def _api(self, given: Given, sessions: Sessions) -> FastAPI:
+        app = make_app()
+        app.state.core = self.core
+        app.state.logs = self.logs
+        app.state.audit = self.audit
+        app.state.vault = self.state.vault
+        app.state.accounts = self.state.accounts
+        app.state.sessions = sessions
+        app.state.doorman = self.doors
+        app.state.runner_token = given.runner_token
+        app.state.applications = self.applications
+        app.state.assign = self.assigning.assignment
+        app.state.begin_deploy = self.deploying.begin
+        app.state.begin = self._wish
+        app.state.again = self.starts.retry
+        return app
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Take up what another copy left, and do what is due, until the end."""
+        self.core.expect(asyncio.get_running_loop().time())
+        self.deploying.resume()
+        await self._catch_up()
+        ticking = asyncio.create_task(self._tick())
+        try:
+            yield
+        finally:
+            self.remote.leave()
+            ticking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await ticking
+            await self.deploying.wait()
+            self.journal.close()
+            self.audit.close()
+
+    async def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(_TICK)
+            for name in await self.core.lose(loop.time()):
+                _log.warning("the runner on %s does not answer any more", name)
+            await asyncio.to_thread(self.inbox.take)
+            if self.journal.due:
+                await self._compact()
+
+    async def _compact(self) -> None:
+        async with self.core.still():
+            with contextlib.ExitStack() as held:
+                for part in self.state.parts:
+                    held.enter_context(part.still())
+                self.journal.compact(self.state.records())
+
+    async def _catch_up(self) -> None:
+        """Deal with pushes that nobody was told of, since a copy ended in the midst of them."""
+        for repository in await self.repositories.all():
+            for push in await unseen(repository, self.state.refs.of(repository.application)):
+                await self._deal_with(push)
+
+    async def _on_push(self, pushes: Sequence[Push]) -> AsyncGenerator[str, None]:
+        begun: list[Run] = []
+        for push in pushes:
+            made = await self._deal_with(push)
+            if isinstance(made, str):
+                yield f"{push.ref}: nothing runs: {made}"
+            else:
+                begun.append(made)
+        for run in begun:
+            link = f"https://{self.place.api}/runs/{run.number}"
+            async for line in lines_of(self.core, self.logs, run, link):
+                yield line
+
+    async def _deal_with(self, push: Push) -> Run | str:
+        made = await self.starts.pushed(push)
+        await asyncio.to_thread(self.state.refs.dealt_with, push)
+        who = Who(push.pusher, "operator", "api")
+        details: dict[str, Plain] = {"before": push.before, "after": push.after, "forced": push.forced}
+        on = f"{push.application} {push.ref}"
+        await asyncio.to_thread(self.audit.append, Entry(who, "git.push", on, details=details))
+        return made
+
+    async def _wish(self, wanted: Wanted, by: str) -> Run:
+        kinds_: dict[str, EventKind] = {
+            "custom": "custom",
+            "promote": "promote",
+            "rollback": "rollback",
+        }
+        return await self.starts.wish(
+            wanted.application,
+            wanted.branch,
+            by,
+            kinds_[wanted.event],
+            target=wanted.target,
+            parameters=dict(wanted.parameters),
+        )
+
+    def _application_of(self, attempt: str) -> str | None:
+        found = self.core.find(attempt)
+        return found[0].application if found else None
