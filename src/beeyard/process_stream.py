@@ -66,27 +66,34 @@ class Stream:
         """The last that it wrote to standard error."""
         return self._said.decode(errors="replace").strip()
 
-    async def stop(self, grace: float = _GRACE) -> None:
-        """End it and its group: asked first, so that it can clean up, killed after `grace` s."""
+    async def release(self, grace: float) -> None:
+        """End it and its group if it runs, asked first, so that it can tidy up, and killed after
+        `grace` seconds; then close its streams."""
+        # `wait` waits for the end of the streams as well (python/cpython#119710), so they are read.
+        reading = asyncio.create_task(self._discard())
         try:
             if self._process.returncode is None:
-                self._signal(signal.SIGTERM)
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._process.wait(), grace)
+                await self._stop(grace)
         finally:
-            self._signal(signal.SIGKILL)
-        await self._process.wait()
-
-    async def release(self) -> None:
-        """Stop it if it runs, and close what it was read by."""
-        try:
-            if self._process.returncode is None:
-                await self.stop()
-        finally:
+            reading.cancel()
             self._listening.cancel()
             # There is no public way to close the pipes of a process that was not read to its end.
             self._process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001
-        await asyncio.wait([self._listening])
+        await asyncio.wait([reading, self._listening])
+
+    async def _stop(self, grace: float) -> None:
+        try:
+            self._signal(signal.SIGTERM)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), grace)
+        finally:
+            self._signal(signal.SIGKILL)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._process.wait(), _GRACE)
+
+    async def _discard(self) -> None:
+        while await self.read():
+            pass
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -101,12 +108,13 @@ class Stream:
 
 @contextlib.asynccontextmanager
 async def streaming(
-    command: Command, *, inherit: bool = True, output: int | None = None
+    command: Command, *, inherit: bool = True, output: int | None = None, grace: float = _GRACE
 ) -> AsyncIterator[Stream]:
     """A process of this machine, for as long as the block runs: what is left of it then is ended.
 
     inherit  whether the command's environment adds to ours (as with `Runner`), or is all of it
     output   a file descriptor that gets its standard output instead of `read`
+    grace    seconds in which it may end by itself, after it was asked
 
     The command's input, timeout and tie are not for here. Raises ToolError if it can't be started.
     """
@@ -114,7 +122,7 @@ async def streaming(
     try:
         yield stream
     finally:
-        await stream.release()
+        await stream.release(grace)
 
 
 @dataclass(frozen=True)

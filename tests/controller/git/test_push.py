@@ -1,5 +1,7 @@
 """Pushes with Git's own client: what becomes of the refs, what is told of it, what is refused."""
 
+import os
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -178,3 +180,34 @@ def test_of_two_pushes_at_once_one_wins_and_the_other_is_told(
     second = served.pushed(application)[1:]
     assert [(one.before, one.forced) for one in second] == [(base, False)]
     assert second[0].after in commits
+
+
+def test_what_git_moved_before_it_died_is_told_of(
+    served: Served,
+    work: Work,
+    application: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else it would be there, pushed again to no effect, and never be deployed."""
+    commit = work.commit()
+    work.git("push", "--quiet", served.url(application), "main:refs/heads/base")
+    dies = tmp_path / "bin" / "git"
+    dies.parent.mkdir()
+    dies.write_text(
+        f"""#!/bin/sh
+        case "$*" in *http-backend*) ;; *receive-pack*)
+          {shutil.which("git")} "$@" > /dev/null; echo dead >&2; kill -9 $$ ;;
+        esac
+        exec {shutil.which("git")} "$@"
+        """
+    )
+    dies.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{dies.parent}:{os.environ['PATH']}")
+    pushed = work.git("push", served.url(application), "main", "main:refs/notes/x", check=False)
+    assert pushed.code == 1
+    assert "remote: `git receive-pack` failed" in pushed.stderr
+    assert "[remote rejected] main -> refs/notes/x (Git failed)" in pushed.stderr
+    assert "[new branch]      main -> main" in pushed.stderr
+    assert "remote: taken" in pushed.stderr
+    assert facts(served, application)[1:] == [("refs/heads/main", NOTHING, commit, False)]

@@ -15,13 +15,14 @@ from beeyard.controller.git.history import (
     refs,
     resolve,
 )
-from beeyard.controller.git.maintain import maintain
-from beeyard.controller.git.missed import missed
 from beeyard.controller.git.names import NOTHING
 from beeyard.controller.git.push import Push
 from beeyard.controller.git.remote import GitRemote
 from beeyard.controller.git.repositories import Repositories, Repository
+from beeyard.controller.git.run import check_git
 from beeyard.controller.git.settings import Settings
+from beeyard.controller.git.unseen import missed
+from beeyard.controller.git.upkeep import maintain
 
 __all__ = [
     "NOTHING",
@@ -40,6 +41,7 @@ __all__ = [
     "Signature",
     "archive",
     "changed_paths",
+    "check_git",
     "commit",
     "default_branch",
     "file_at",

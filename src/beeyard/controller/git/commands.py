@@ -123,11 +123,13 @@ def read_report(lines: Sequence[bytes | None]) -> Report:
     return Report(unpacked, tuple(accepted), tuple(refused))
 
 
-def refusal(head: Head, why: str, words: str) -> bytes:
-    """The whole answer to a push of which nothing is taken: `why` for each ref, in a few words.
-    For a client that wants a report."""
-    lines = ["unpack ok\n", *(f"ng {one.ref} {why}\n" for one in head.changes)]
+def answered(head: Head, report: Report, words: str) -> bytes:
+    """What a client that wants a report gets where Git gave none: `words`, and what became of each
+    ref; all but the last packet."""
+    lines = ["unpack ok\n"]
+    lines += [f"ok {ref}\n" for ref in report.accepted]
+    lines += [f"ng {ref} {why}\n" for ref, why in report.refused]
     data = b"".join(packet(line.encode(errors="surrogateescape")) for line in lines) + FLUSH
     if not head.bands:
         return data
-    return on_band(WORDS, f"{words}\n".encode()) + on_band(DATA, data) + FLUSH
+    return on_band(WORDS, f"{words}\n".encode()) + on_band(DATA, data)

@@ -51,10 +51,10 @@ _SETTINGS = (
     ("uploadpack.allowFilter", "false"),
 )
 
-Settings = Iterable[tuple[str, str]]
+Pairs = Iterable[tuple[str, str]]
 
 
-def environment(settings: Settings = (), more: Mapping[str, str] | None = None) -> dict[str, str]:
+def environment(settings: Pairs = (), more: Mapping[str, str] | None = None) -> dict[str, str]:
     """The whole environment of a `git`, with further settings and variables."""
     every = (*_SETTINGS, *settings)
     variables = {
@@ -81,7 +81,7 @@ def environment(settings: Settings = (), more: Mapping[str, str] | None = None) 
 def git(
     path: Path,
     *arguments: str,
-    settings: Settings = (),
+    settings: Pairs = (),
     more: Mapping[str, str] | None = None,
     data: bytes | None = None,
     timeout: float | None = None,

@@ -5,12 +5,14 @@ is no hook: the report is what a hook would be told, and comes where the pusher'
 """
 
 import logging
+from collections.abc import Collection
 
-from beeyard.controller.git.commands import Head, Report, read_report, refusal
+from beeyard.controller.git.commands import Head, Report, answered, read_report
 from beeyard.controller.git.environment import git
 from beeyard.controller.git.errors import ClientGone, GitError, ProtocolError, Refusal
 from beeyard.controller.git.exchange import Answer, Body
-from beeyard.controller.git.names import BRANCHES, TAGS
+from beeyard.controller.git.history import refs
+from beeyard.controller.git.names import BRANCHES, NOTHING, TAGS
 from beeyard.controller.git.pktline import DATA, Packets, packet, unpacked
 from beeyard.controller.git.repositories import Repository
 from beeyard.controller.git.run import failed
@@ -48,25 +50,25 @@ class Receiving:
         self._answer = answer
         self._limit = limit
 
-    async def run(self, head: Head, packets: Packets) -> Report | None:
+    async def run(self, head: Head, packets: Packets) -> Report:
         """Hand the push to Git, and Git's words to the pusher, all but the last packet.
 
-        None: it was refused whole, and answered. A client that hangs up ends what it sends, not
-        what Git makes of it: whatever was moved is in the report.
+        A client that hangs up ends what it sends, not what Git makes of it: whatever was moved is
+        in the report. Raises Refusal for a client that wants no report, if nothing was taken.
         """
         mistake = _mistake(head)
         if mistake:
-            await self._refuse(head, *mistake)
-            return None
+            return await self._say(head, *mistake)
         try:
             return await self._hand_over(head, packets)
         except _TooLarge:
             words = f"this push has more than the {_size(self._limit)} that one may have"
-            await self._refuse(head, "too large", words)
+            return await self._say(head, "too large", words)
         except GitError as error:
             _log.error("%s: %s", error.what, error.why)
-            await self._refuse(head, "Git failed", f"{error.what}: {error.why}")
-        return None
+            there = await refs(self._repository)
+            moved = [one.ref for one in head.changes if there.get(one.ref, NOTHING) == one.after]
+            return await self._say(head, "Git failed", f"{error.what}: {error.why}", moved)
 
     async def _hand_over(self, head: Head, packets: Packets) -> Report:
         async with streaming(self._receive_pack(), inherit=False) as process:
@@ -107,17 +109,20 @@ class Receiving:
         finally:
             process.close_input()
 
-    async def _refuse(self, head: Head, why: str, words: str) -> None:
-        """Answer that nothing was taken, once the client listens: after it has sent all, or twice
-        of what it may."""
-        if not head.reports:
+    async def _say(self, head: Head, why: str, words: str, moved: Collection[str] = ()) -> Report:
+        """Answer that only these refs were moved, once the client listens: after it has sent all,
+        or twice of what it may."""
+        refused = tuple((one.ref, why) for one in head.changes if one.ref not in moved)
+        report = Report(why, tuple(moved), refused)
+        if not head.reports and not moved:
             raise Refusal(403, f"{words}\n")
         most = self._body.size + self._limit
         while await self._body.read() and self._body.size < most:
             pass
         if not self._answer.started:
             await self._answer.start(RESULT)
-        await self._answer.finish(refusal(head, why, words))
+        await self._answer.write(answered(head, report, words) if head.reports else b"")
+        return report
 
 
 class _Relay:

@@ -132,15 +132,14 @@ class GitRemote:
             # A client that has much to send asks first whether it may: see git-config(1),
             # `http.postBuffer`.
             await answer.start(RESULT)
-            return await answer.finish()
+            await answer.finish()
+            return
         receiving = Receiving(repository, identity.name, body, answer, self._settings.push)
         async with self._places:
             report = await receiving.run(head, packets)
-            if report is None:
-                return None
             pushed = await _pushed(repository, head, report, identity)
         await self._follow(head, report, pushed, body, answer)
-        return await answer.finish(FLUSH if head.bands else b"")
+        await answer.finish(FLUSH if head.bands else b"")
 
     async def _follow(
         self, head: Head, report: Report, pushed: Sequence[Push], body: Body, answer: Answer

@@ -57,7 +57,12 @@ class Repositories:
 
         Raises GitError if what is there is none of ours.
         """
-        return await asyncio.to_thread(self._find, application)
+        try:
+            return await asyncio.to_thread(self._find, application)
+        except OSError as error:
+            raise GitError(
+                f"the repository of {application} can't be opened", why=str(error)
+            ) from error
 
     async def create(self, application: str) -> Repository:
         """The repository of an application, made if it isn't there. Raises GitError."""
@@ -74,7 +79,10 @@ class Repositories:
 
     async def all(self) -> tuple[Repository, ...]:
         """Every repository, by the application's name. Raises GitError."""
-        names = await asyncio.to_thread(lambda: [entry.name for entry in self.folder.iterdir()])
+        try:
+            names = await asyncio.to_thread(os.listdir, self.folder)
+        except OSError as error:
+            raise GitError("the repositories can't be listed", why=str(error)) from error
         applications = sorted(name.removesuffix(".git") for name in names if name.endswith(".git"))
         found = [await self.find(application) for application in applications]
         return tuple(repository for repository in found if repository is not None)
@@ -110,6 +118,10 @@ class Repositories:
             if made.code != 0:
                 raise GitError(f"the repository of {application} can't be made", why=made.said)
             await asyncio.to_thread(self._place, beside, application)
+        except OSError as error:
+            raise GitError(
+                f"the repository of {application} can't be made", why=str(error)
+            ) from error
         finally:
             await asyncio.to_thread(shutil.rmtree, beside, ignore_errors=True)
 

@@ -23,8 +23,8 @@ KEPT = 30
 _PATIENCE = 1800.0
 
 
-async def maintain(repository: Repository) -> bool:
-    """Tidy a repository; gives whether it was packed anew.
+async def maintain(repository: Repository, most: int = PACKS) -> bool:
+    """Tidy a repository; gives whether it was packed anew, which is done from `most` packs on.
 
     Pushes and clones may go on beside it, and be cut short by its load only. Raises GitError.
     """
@@ -32,13 +32,13 @@ async def maintain(repository: Repository) -> bool:
     expiry = f"--expire-unreachable={KEPT}.days.ago"
     await ask(repository, "reflog", "expire", "--all", "--expire=90.days.ago", expiry)
     await ask(repository, "pack-refs", "--all", "--prune", timeout=_PATIENCE)
-    packs = await asyncio.to_thread(_packs, repository.path)
-    if packs >= PACKS:
+    many = await asyncio.to_thread(_packs, repository.path) >= most
+    if many:
         # What is not reachable goes into a pack of its own, not into a file for each object.
         cruft = ("--cruft", f"--cruft-expiration={KEPT}.days.ago")
         await ask(repository, "repack", "-a", "-d", "-l", "-q", *cruft, timeout=_PATIENCE)
     await ask(repository, "prune", f"--expire={PUSHES_GONE}.seconds.ago", timeout=_PATIENCE)
-    return packs >= PACKS
+    return many
 
 
 def _packs(path: Path) -> int:
