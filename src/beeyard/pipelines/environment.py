@@ -1,8 +1,8 @@
 """The variables that Drone gives to every step.
 
-Source: docs.drone.io, pipeline/environment/reference, one page for each. Those that only some events
-have (`DRONE_TAG`, `DRONE_PULL_REQUEST…`, `DRONE_SEMVER…`, `DRONE_CALVER…`) are not set for others;
-all others always are. Times are seconds since 1970.
+Source: docs.drone.io, pipeline/environment/reference, one page for each. Those that only some
+events have (`DRONE_TAG`, `DRONE_PULL_REQUEST…`, `DRONE_SEMVER…`, `DRONE_CALVER…`) are not set for
+others; all the rest always is. Times are seconds since 1970.
 """
 
 import re
@@ -15,7 +15,7 @@ from beeyard.pipelines.model import Pipeline
 from beeyard.pipelines.versions import calendar, semantic
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_RESERVED = ("DRONE", "PLUGIN_", "CI")
+_RESERVED = ("DRONE", "PLUGIN_", "CI_")
 
 
 @dataclass(frozen=True)
@@ -187,5 +187,5 @@ def _parameters(parameters: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in parameters.items()
-        if _VARIABLE.fullmatch(name) and not name.startswith(_RESERVED)
+        if _VARIABLE.fullmatch(name) and not name.startswith(_RESERVED) and name != "CI"
     }
