@@ -16,15 +16,17 @@ from beeyard.pipelines.plan import MEBIBYTE, Job
 
 # Seconds between two looks: at least, at most, and in between so many times what a look takes.
 _LEAST, _MOST, _TIMES = 1.0, 10.0, 4.0
-# What steps that run after the limit was passed may add: they are to tell of the failure.
-_MORE = 64 * MEBIBYTE
+#: What steps may add to volumes that run after these were too large: they tell of the failure.
+MORE = 64 * MEBIBYTE
 
 
 @dataclass(frozen=True)
 class TooMuch:
-    """The limit was passed, by a step, or (empty) by volumes, which any step may fill."""
+    """The limit was passed, by a step, or (empty) by volumes, which any step may fill; and to how
+    many bytes. Said at every look."""
 
     step: str
+    size: int
     reason: str
 
 
@@ -36,7 +38,6 @@ class DiskWatch:
         self._engine = engine
         self._post = post
         self._ended = threading.Event()
-        self._volumes = job.disk
         self._thread = threading.Thread(target=self._watch, name="disk watch", daemon=True)
 
     def start(self) -> None:
@@ -65,9 +66,8 @@ class DiskWatch:
         for step, size in usage.steps.items():
             if size > self._job.disk:
                 said = f"it has written {in_units(size)}, and may write {most}: it was stopped"
-                self._post(TooMuch(step, said))
-        if usage.volumes > self._volumes:
+                self._post(TooMuch(step, size, said))
+        if usage.volumes > self._job.disk:
             grown = in_units(usage.volumes)
             said = f"workspace and volumes have grown to {grown}, and may to {most}: it was stopped"
-            self._volumes = usage.volumes + _MORE
-            self._post(TooMuch("", said))
+            self._post(TooMuch("", usage.volumes, said))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from beeyard.errors import BeeyardError
 from beeyard.pipelines.cancel import Cancel
 from beeyard.pipelines.deadlines import Deadlines
-from beeyard.pipelines.disk import DiskWatch, TooMuch
+from beeyard.pipelines.disk import MORE, DiskWatch, TooMuch
 from beeyard.pipelines.engine import Engine, EngineGone, StepError
 from beeyard.pipelines.log import Log, Sink
 from beeyard.pipelines.outcome import FINAL, Result, State, StepEvent
@@ -78,6 +78,7 @@ class _Execution:
         self._runs: dict[str, StepRun] = {}
         self._course = Course({step.name: "pending" for step in job.all_steps})
         self._deadlines = Deadlines(time.monotonic() + job.timeout)
+        self._allowed = job.disk
         self._killed = False
         self._broken: Exception | None = None
         self._error = False
@@ -180,9 +181,8 @@ class _Execution:
                 self._is_over(event)
             case Broken(name, error):
                 self._is_broken(name, error)
-            case TooMuch(name, reason):
-                for one in [name] if name in self._running() else self._attached(name):
-                    self._stop(one, "failure", reason, grace=0.0)
+            case TooMuch():
+                self._is_too_much(message)
             case _Cancelled():
                 self._kill(self._cancel.reason)
 
@@ -214,6 +214,18 @@ class _Execution:
         self._deadlines.forget(name)
         self._broken = self._broken or error
         self._kill(what)
+
+    def _is_too_much(self, found: TooMuch) -> None:
+        """Stop the step that wrote it; and of volumes, all that may have."""
+        if found.step:
+            guilty = [found.step] if found.step in self._running() else []
+        elif found.size > self._allowed:
+            guilty = [one for one in self._running() if not self._is_detached(one)]
+            self._allowed = found.size + MORE if guilty else self._allowed
+        else:
+            guilty = []
+        for name in guilty:
+            self._stop(name, "failure", found.reason, grace=0.0)
 
     def _pass_deadlines(self) -> None:
         now = time.monotonic()
@@ -266,11 +278,8 @@ class _Execution:
     def _running(self) -> list[str]:
         return [name for name in self._runs if self._course.states[name] not in FINAL]
 
-    def _attached(self, name: str) -> list[str]:
-        """Steps that may have filled a volume; none, if a step of that name did, and has ended."""
-        if name:
-            return []
-        return [one for one in self._running() if not self._job.is_detached(self._runs[one].step)]
+    def _is_detached(self, name: str) -> bool:
+        return self._job.is_detached(self._runs[name].step)
 
     @contextmanager
     def _cleaned_up(self) -> Iterator[None]:

@@ -68,8 +68,8 @@ class StepRun:
         self._thread.start()
 
     def stop(self, state: State, reason: str, grace: float | None = None) -> None:
-        """See that it ends, in that state and for that reason, within `grace` seconds; None: as long
-        as the step gives itself. Only the first wish counts."""
+        """See that it ends, in that state and for that reason, within `grace` seconds; None: as
+        many as the step has. Only the first wish counts."""
         if self._stop is None:
             self._stop = _Stop(state, reason, self.step.grace if grace is None else grace)
             # In a thread: it takes until the container has ended.
