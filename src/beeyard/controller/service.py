@@ -23,7 +23,7 @@ from beeyard.controller.deploys import Deploys
 from beeyard.controller.doors import Doors, GitDoor
 from beeyard.controller.epochs import Lease
 from beeyard.controller.following import lines_of
-from beeyard.controller.git import GitRemote, Push, Repositories, unseen
+from beeyard.controller.git import GitRemote, Push, Repositories, missed
 from beeyard.controller.inside import Inside
 from beeyard.controller.journal import Journal
 from beeyard.controller.known import Deliveries, Refs
@@ -155,7 +155,7 @@ class Service:
     async def _catch_up(self) -> None:
         """Deal with pushes that nobody was told of, since a copy ended in the midst of them."""
         for repository in await self.repositories.all():
-            for push in await unseen(repository, self.state.refs.of(repository.application)):
+            for push in await missed(repository, self.state.refs.of(repository.application)):
                 await self._deal_with(push)
 
     async def _on_push(self, pushes: Sequence[Push]) -> AsyncGenerator[str, None]:
@@ -175,7 +175,11 @@ class Service:
         made = await self.starts.pushed(push)
         await asyncio.to_thread(self.state.refs.dealt_with, push)
         who = Who(push.pusher, "operator", "api")
-        details: dict[str, Plain] = {"before": push.before, "after": push.after, "forced": push.forced}
+        details: dict[str, Plain] = {
+            "before": push.before,
+            "after": push.after,
+            "forced": push.forced,
+        }
         on = f"{push.application} {push.ref}"
         await asyncio.to_thread(self.audit.append, Entry(who, "git.push", on, details=details))
         return made

@@ -28,4 +28,4 @@ async def newest(
     audit: Audit = request.app.state.audit
 
     found = await asyncio.to_thread(recent, audit.folder, limit)
-    return [dict(entry) for entry in reversed(found)]
+    return [dict(entry) for entry in found]

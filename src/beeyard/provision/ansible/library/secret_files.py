@@ -1,6 +1,7 @@
 #!/usr/bin/python
 """Ansible module: secrets as files that only root can read, generated where they are kept."""
 
+import base64
 import hashlib
 import os
 import secrets
@@ -44,6 +45,10 @@ options:
       content:
         description: What the file is to hold.
         type: str
+      fernet:
+        description: What is generated is to be a key of Fernet: 32 bytes as URL-safe base64.
+        type: bool
+        default: false
       htpasswd:
         description: The file is to let this user in (a line of htpasswd, bcrypt).
         type: dict
@@ -127,7 +132,11 @@ def wanted(directory: Path, entry: dict[str, Any], present: str | None) -> str:
         return str(entry["content"])
     if entry["htpasswd"] is not None:
         return htpasswd(directory, present, **entry["htpasswd"])
-    return present or secrets.token_urlsafe(GENERATED_BYTES)
+    if present:
+        return present
+    if entry["fernet"]:
+        return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+    return secrets.token_urlsafe(GENERATED_BYTES)
 
 
 def converge(module: AnsibleModule, directory: Path) -> tuple[bool, dict[str, str]]:
@@ -159,6 +168,7 @@ def main() -> None:
             "options": {
                 "name": {"type": "str", "required": True},
                 "content": {"type": "str", "no_log": True},
+                "fernet": {"type": "bool", "default": False},
                 "htpasswd": {
                     "type": "dict",
                     "no_log": False,
