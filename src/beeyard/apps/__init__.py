@@ -11,7 +11,7 @@ from beeyard.apps.build import (
 )
 from beeyard.apps.bundle import Bundle, fingerprints
 from beeyard.apps.canary_steps import Entrance
-from beeyard.apps.context import Context
+from beeyard.apps.context import BuildContext, Context, FilesContext
 from beeyard.apps.lock import Lock
 from beeyard.apps.oneoff import Ended, run_once
 from beeyard.apps.plan import Plan, planned
@@ -36,6 +36,7 @@ from beeyard.apps.urls import AppUrl, app_urls, label_urls
 
 __all__ = [
     "AppUrl",
+    "BuildContext",
     "BuildPlan",
     "Builder",
     "BuiltImage",
@@ -46,6 +47,7 @@ __all__ = [
     "Ended",
     "Entrance",
     "Entry",
+    "FilesContext",
     "Hook",
     "LocalBuilder",
     "Lock",

@@ -9,7 +9,7 @@ import requests
 from docker import DockerClient
 from docker.errors import APIError, DockerException, ImageNotFound
 
-from beeyard.apps.context import Context
+from beeyard.apps.context import BuildContext
 from beeyard.apps.registry import Credentials, remote_digest
 from beeyard.errors import AppError
 
@@ -22,12 +22,14 @@ _KEPT_LINES = 15
 class BuildPlan:
     """What is to be there: `context` built as `repository:tag`."""
 
-    context: Context
+    context: BuildContext
     repository: str
     tag: str
 
     @classmethod
-    def of(cls, context: Context, registry: str, name: str, tag: str | None = None) -> "BuildPlan":
+    def of(
+        cls, context: BuildContext, registry: str, name: str, tag: str | None = None
+    ) -> "BuildPlan":
         """The image of `context` in a registry, tagged with the context's hash (or `tag`)."""
         return cls(context, f"{registry}/{name}", tag or context.digest())
 
@@ -128,7 +130,7 @@ def _build(
     client: DockerClient, plan: BuildPlan, lines: Lines, platform: str | None = None
 ) -> None:
     build = plan.context.build
-    what = f"the image of {plan.context.folder.name} could not be built"
+    what = f"the image of {plan.context.name} could not be built"
     with plan.context.archive() as archive, app_error(what):
         stream = client.api.build(
             fileobj=archive,
@@ -142,7 +144,7 @@ def _build(
             forcerm=True,
             decode=True,
         )
-        follow(cast(Iterable[Mapping[str, Any]], stream), what, lines, str(plan.context.folder))
+        follow(cast(Iterable[Mapping[str, Any]], stream), what, lines, plan.context.place)
 
 
 def _push(

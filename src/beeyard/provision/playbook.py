@@ -9,8 +9,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import ansible_runner
-
 from beeyard.errors import HostError, ToolError
 from beeyard.private import private_folder
 from beeyard.provision.files import ProvisionFiles
@@ -53,6 +51,9 @@ def run(
     say: Callable[[str], None],
 ) -> Converged:
     """Run `playbook` (a name without `.yml`); raises HostError with the task and the host."""
+    # Not before it is needed: the controller deploys without it, and its image does not hold it.
+    import ansible_runner  # noqa: PLC0415
+
     watcher = _Watcher(say)
     with resources.as_file(resources.files("beeyard.provision") / "ansible") as project:
         runner = ansible_runner.interface.init_runner(

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib import resources
-from importlib.resources.abc import Traversable
 from typing import Literal
 
 import platformdirs
@@ -24,6 +22,7 @@ from beeyard.sandbox.images.catalogue import (
     ONLY_PULLED,
     SUITE,
     Image,
+    folder,
 )
 from beeyard.sandbox.images.engine_calls import build, has, read_file
 
@@ -111,7 +110,7 @@ class _Work:
         """On top of it, what this machine trusts."""
         bundle = read_file(self.client, plain, "/etc/ssl/certs/ca-certificates.crt")
         root = trust.files(self.runner, bundle)
-        context = _context("trust") | {f"root/{path}": (0o644, data) for path, data in root.items()}
+        context = folder("trust") | {f"root/{path}": (0o644, data) for path, data in root.items()}
         return self._make(DEBIAN, context, {"DEBIAN": plain})
 
     def _plain(self, reference: str, line: Callable[[str], None]) -> State:
@@ -129,7 +128,7 @@ class _Work:
             name.upper(): known[name] if name in known else futures[name].result()
             for name in image.parents
         }
-        return self._make(image.name, _context(image.name), parents)
+        return self._make(image.name, image.context(), parents)
 
     def _make(
         self, name: str, context: Mapping[str, tuple[int, bytes]], parents: Mapping[str, str]
@@ -164,14 +163,14 @@ class _Work:
         return reference
 
     def _genuine(self, stand_ins: Mapping[str, str], line: Callable[[str], None]) -> dict[str, str]:
-        """What can be pulled takes the place of what stands in for it. Debian and Python stay ours:
-        builds on the nodes need this machine's trust."""
+        """What can be pulled takes the place of what stands in for it, where the catalogue says so.
+        Debian stays ours, as Python does."""
         if not self.pulls():
             for name in ONLY_PULLED:
                 self.progress(name, "unavailable", 0.0, "no image registry can be reached")
             return {}
-        ours = next(image.stands_for for image in IMAGES if image.name == "python")
-        wanted = [name for name in (*stand_ins, *ONLY_PULLED) if name != ours]
+        ours = {image.stands_for for image in IMAGES if not image.genuine}
+        wanted = [name for name in (*stand_ins, *ONLY_PULLED) if name not in ours]
         found = [name for name in wanted if base.pull(self.client, name, line)]
         for name in wanted:
             self.progress(name, "pulled" if name in found else "unavailable", 0.0, "")
@@ -194,22 +193,6 @@ class _Work:
                     except APIError as error:
                         if error.status_code != 409:
                             raise
-
-
-def _context(name: str) -> dict[str, tuple[int, bytes]]:
-    """The files of a build context, by path, with their modes."""
-    return dict(_walk(resources.files(__package__) / "contexts" / name, ""))
-
-
-def _walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, tuple[int, bytes]]]:
-    for entry in sorted(folder.iterdir(), key=lambda each: each.name):
-        path = f"{prefix}{entry.name}"
-        if entry.is_dir():
-            yield from _walk(entry, f"{path}/")
-        else:
-            # What lies in a folder of programs is one: a wheel does not keep modes.
-            program = "bin/" in path or entry.read_bytes().startswith(b"#!")
-            yield path, (0o755 if program else 0o644, entry.read_bytes())
 
 
 def _hash(*parts: object) -> str:

@@ -1,0 +1,1 @@
+"""The image of the controller and its runners: a runtime that seldom changes, beeyard on top."""
