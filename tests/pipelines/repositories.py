@@ -84,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def served(root: Path) -> Iterator[str]:
-    """The URL below which the repositories in a folder are had over HTTP, with USER and PASSWORD."""
+    """The URL of the repositories in a folder over HTTP, which asks for USER and PASSWORD."""
     handler = type("Handler", (_Handler,), {"root": root})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
