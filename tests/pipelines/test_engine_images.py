@@ -1,0 +1,196 @@
+"""Where images come from: here already, or pulled from a registry that asks for a password."""
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import bcrypt
+import httpx
+import pytest
+from docker import DockerClient
+
+from beeyard.pipelines.cancel import Cancel
+from beeyard.pipelines.docker_engine import DockerEngine
+from beeyard.pipelines.docker_images import is_wanted
+from beeyard.pipelines.engine import StepError
+from beeyard.pipelines.model import Pull
+from beeyard.pipelines.plan import Credentials
+from beeyard.sandbox.images import Images
+from beeyard.secret import Secret
+from beeyard.waiting import SystemClock, wait_until
+from pipelines.conftest import MINE
+from pipelines.jobs import job, step
+
+PASSWORD = secrets.token_hex(8)
+real = pytest.mark.real
+
+
+@pytest.mark.parametrize(
+    ("pull", "image", "present", "wanted"),
+    [
+        ("default", "golang", True, True),
+        ("default", "golang:latest", True, True),
+        ("default", "registry.example.com:5000/golang", True, True),
+        ("default", "golang:1.24", True, False),
+        ("default", "golang:1.24", False, True),
+        ("default", f"golang@sha256:{'0' * 64}", True, False),
+        ("always", "golang:1.24", True, True),
+        ("if-not-exists", "golang", True, False),
+        ("if-not-exists", "golang", False, True),
+        ("never", "golang", False, False),
+    ],
+)
+def test_when_an_image_is_pulled(pull: Pull, image: str, present: bool, wanted: bool) -> None:
+    """docs.drone.io, "Images", "Pulling Images"."""
+    assert is_wanted(pull, image, present=present) is wanted
+
+
+@dataclass(frozen=True)
+class Registry:
+    """A registry of this machine's, with an image in it that the engine does not have."""
+
+    host: str
+    image: str
+
+
+@pytest.fixture(scope="module")
+def registry(
+    docker_client: DockerClient, images: Images, tiny: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Registry]:
+    folder = tmp_path_factory.mktemp("registry")
+    hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+    (folder / "htpasswd").write_text(f"ci:{hashed}\n")
+    (folder / "registry.yml").write_text(
+        "version: 0.1\nstorage: {filesystem: {rootdirectory: /tmp/registry}}\n"
+        "http: {addr: ':5000'}\nlog: {level: warn}\n"
+        "auth: {htpasswd: {realm: tests, path: /files/htpasswd}}\n"
+    )
+    containers: Any = docker_client.containers
+    container = containers.run(
+        images.hub,
+        entrypoint=["docker-registry"],
+        command=["serve", "/files/registry.yml"],
+        volumes={str(folder): {"bind": "/files", "mode": "ro"}},
+        ports={"5000/tcp": ("127.0.0.1", None)},
+        labels=MINE,
+        detach=True,
+    )
+    try:
+        yield _with_image(docker_client, _host(container), tiny)
+    finally:
+        container.remove(force=True, v=True)
+
+
+def _host(container: Any) -> str:
+    container.reload()
+    host = f"127.0.0.1:{container.ports['5000/tcp'][0]['HostPort']}"
+
+    def answers() -> bool:
+        try:
+            return httpx.get(f"http://{host}/v2/", timeout=5).status_code == 401
+        except httpx.TransportError:
+            return False
+
+    wait_until(answers, clock=SystemClock(), deadline=30, interval=0.1)
+    return host
+
+
+def _with_image(client: DockerClient, host: str, tiny: str) -> Registry:
+    reference = f"{host}/tiny:1"
+    client.images.get(tiny).tag(reference)
+    try:
+        said = client.images.push(
+            reference,
+            auth_config={"username": "ci", "password": PASSWORD},
+            decode=True,
+            stream=True,
+        )
+        assert not [line for line in said if "error" in line]
+    finally:
+        client.images.remove(reference)
+    return Registry(host, reference)
+
+
+@pytest.fixture
+def clean(docker_client: DockerClient, registry: Registry) -> Iterator[Registry]:
+    """The registry's image is not on the engine, before and after."""
+    yield registry
+    if docker_client.images.list(registry.image):
+        docker_client.images.remove(registry.image, force=True)
+
+
+def fetch(
+    engine: DockerEngine, image: str, pull: Pull = "default", password: str = "", host: str = ""
+) -> list[str]:
+    """What is said of pulling."""
+    known = {host: Credentials("ci", Secret(password))} if host else {}
+    one = job(step("a", image=image, pull=pull), credentials=known)
+    said: list[str] = []
+    engine.fetch(one, one.steps[0], said.append, Cancel())
+    return said
+
+
+@real
+def test_an_image_is_pulled_with_the_sign_in_to_its_registry(
+    docker_engine: DockerEngine, docker_client: DockerClient, clean: Registry
+) -> None:
+    assert fetch(docker_engine, clean.image, password=PASSWORD, host=clean.host) == [
+        f"pulling {clean.image}"
+    ]
+    assert docker_client.images.list(clean.image)
+    assert fetch(docker_engine, clean.image) == [], "it is here now"
+
+
+@real
+@pytest.mark.parametrize(("password", "other"), [("wrong", False), (PASSWORD, True), ("", True)])
+def test_without_the_sign_in_to_its_registry_an_image_can_t_be_pulled(
+    docker_engine: DockerEngine, clean: Registry, password: str, other: bool
+) -> None:
+    """That to another registry is not handed to this one."""
+    with pytest.raises(StepError) as raised:
+        fetch(
+            docker_engine,
+            clean.image,
+            password=password,
+            host="registry.example.com" if other else clean.host,
+        )
+    assert raised.value.what == f"the image {clean.image} can't be pulled"
+    assert "no basic auth credentials" in str(raised.value.why) or "unauthorized" in str(
+        raised.value.why
+    )
+    assert PASSWORD not in str(raised.value.why)
+
+
+@real
+def test_an_image_that_the_registry_does_not_have(
+    docker_engine: DockerEngine, clean: Registry
+) -> None:
+    with pytest.raises(StepError) as raised:
+        fetch(docker_engine, f"{clean.host}/none:1", password=PASSWORD, host=clean.host)
+    assert "not found" in str(raised.value.why) or "unknown" in str(raised.value.why)
+
+
+@real
+def test_an_image_that_is_here_and_can_t_be_pulled(
+    docker_engine: DockerEngine, docker_client: DockerClient, tiny: str
+) -> None:
+    latest = "registry.invalid/beeyard-tests:latest"
+    docker_client.images.get(tiny).tag(latest)
+    try:
+        assert fetch(docker_engine, latest, "if-not-exists") == []
+        assert fetch(docker_engine, latest, "never") == []
+        said = fetch(docker_engine, latest)
+        assert said[0] == f"pulling {latest}"
+        assert said[1].startswith("it can't be pulled, so the one that is here is used: ")
+        with pytest.raises(StepError, match="can't be pulled"):
+            fetch(docker_engine, latest, "always")
+    finally:
+        docker_client.images.remove(latest)
+
+
+@real
+def test_an_image_that_may_not_be_pulled_and_is_not_here(docker_engine: DockerEngine) -> None:
+    with pytest.raises(StepError) as raised:
+        fetch(docker_engine, "registry.invalid/none:1", "never")
+    assert raised.value.what == "the image registry.invalid/none:1 is not here"
