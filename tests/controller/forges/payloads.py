@@ -11,10 +11,15 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+import hypothesis
+
 from beeyard.controller.forges.hook import Hook
 from beeyard.controller.forges.receive import receive
 from beeyard.controller.forges.settings import Kind, Settings
 from beeyard.secret import Secret
+
+#: For tests of many examples: on a machine that does other things, too, one may take its time.
+UNHURRIED = hypothesis.settings(deadline=None, database=None)
 
 NOW = 1_700_000_000.0
 NOTHING = "0" * 40

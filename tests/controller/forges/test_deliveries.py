@@ -26,7 +26,7 @@ from beeyard.controller.forges.hook import Move
 from beeyard.controller.forges.refusal import Replayed
 from beeyard.errors import PipelineError
 from beeyard.pipelines.event import Event
-from controller.forges.payloads import NOTHING, Delivery, pull, push
+from controller.forges.payloads import NOTHING, UNHURRIED, Delivery, pull, push
 
 A, B, C, D, E = (letter * 40 for letter in "abcde")
 MAIN = "refs/heads/main"
@@ -99,6 +99,8 @@ def told(
         ([(NOTHING, A), (A, NOTHING), (NOTHING, B)], "go go go"),
         # The same, of which the making came first.
         ([(A, B), (NOTHING, C), (B, NOTHING)], "go go older"),
+        # Deleted after moves that were lost.
+        ([(A, B), (B, C), (B, NOTHING), (NOTHING, D)], "go go go go"),
         # The making of the branch comes last.
         ([(A, B), (B, C), (NOTHING, A)], "go go older"),
         ([(NOTHING, A), (NOTHING, A)], "go same"),
@@ -161,11 +163,13 @@ def branches(draw: st.DrawFn, *, forced: bool) -> Branch:
     return Branch(list(itertools.pairwise([NOTHING, *commits])), Repository(parents))
 
 
+@UNHURRIED
 @given(branches(forced=True), st.booleans())
 def test_in_their_order_all_go(branch: Branch, fetched: bool) -> None:
     assert set(told(branch.moves, branch.repository if fetched else NONE)) == {"go"}
 
 
+@UNHURRIED
 @given(branches(forced=False), st.data())
 def test_in_any_order_and_any_number_the_newest_stays(branch: Branch, data: st.DataObject) -> None:
     """Nothing older runs after a newer one: verdicts `go` are in the order of the pushes."""
@@ -181,6 +185,7 @@ def test_in_any_order_and_any_number_the_newest_stays(branch: Branch, data: st.D
     assert went[-1] == len(branch.moves) - 1
 
 
+@UNHURRIED
 @given(branches(forced=True), st.data())
 def test_two_that_change_places_do_no_harm_whatever_was_rewritten(
     branch: Branch, data: st.DataObject
@@ -194,6 +199,7 @@ def test_two_that_change_places_do_no_harm_whatever_was_rewritten(
     assert all(verdict == "go" for at, verdict in enumerate(verdicts) if at != first + 1)
 
 
+@UNHURRIED
 @given(branches(forced=True), st.data())
 def test_one_that_was_lost_holds_up_nothing(branch: Branch, data: st.DataObject) -> None:
     lost = data.draw(st.integers(0, len(branch.moves) - 1))

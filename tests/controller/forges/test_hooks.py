@@ -16,6 +16,7 @@ from controller.forges.payloads import (
     FORMS,
     NOTHING,
     NOW,
+    UNHURRIED,
     A,
     B,
     C,
@@ -351,6 +352,7 @@ def _told_in_words(form: str, delivery: Delivery) -> None:
     assert problem is None or (problem.what and 400 <= problem.status < 500)
 
 
+@UNHURRIED
 @given(st.sampled_from(FORMS), st.sampled_from(EVENTS), st.binary(max_size=300))
 def test_any_bytes_are_refused_in_words(form: str, name: str, body: bytes) -> None:
     delivery = push(form)
@@ -358,6 +360,7 @@ def test_any_bytes_are_refused_in_words(form: str, name: str, body: bytes) -> No
     _told_in_words(form, delivery)
 
 
+@UNHURRIED
 @given(st.data())
 def test_any_value_at_any_place_is_read_or_refused_in_words(data: st.DataObject) -> None:
     form = data.draw(st.sampled_from(FORMS))
@@ -372,6 +375,7 @@ def test_any_value_at_any_place_is_read_or_refused_in_words(data: st.DataObject)
     _told_in_words(form, delivery)
 
 
+@UNHURRIED
 @given(
     st.sampled_from(FORMS),
     st.dictionaries(

@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from fastapi import FastAPI
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from beeyard.controller.forges.deliveries import Deliveries, Remembered
@@ -20,7 +19,19 @@ from beeyard.controller.forges.settings import Settings
 from beeyard.errors import PipelineError
 from beeyard.pipelines.event import Event
 from beeyard.secret import Secret
-from controller.forges.payloads import FORMS, SIGNING, A, B, C, D, Delivery, pull, push, settings
+from controller.forges.payloads import (
+    FORMS,
+    SIGNING,
+    UNHURRIED,
+    A,
+    B,
+    C,
+    D,
+    Delivery,
+    pull,
+    push,
+    settings,
+)
 from controller.forges.servers import Exchangeable, serving
 
 KEYS = {"error", "what", "where", "why", "fix"}
@@ -238,7 +249,7 @@ class _Request:
         yield self._body
 
 
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@UNHURRIED
 @given(
     st.text(max_size=30),
     st.dictionaries(st.text(max_size=20), st.text(max_size=40), max_size=4),

@@ -76,10 +76,11 @@ def test_whatever_is_not_as_it_was_signed_is_wrong(changed: dict[str, str], at: 
     assert not standard_signed(VECTOR | changed, VECTOR_BODY, VECTOR_KEY, at)
 
 
-def test_what_was_signed_can_not_be_parted_otherwise() -> None:
-    """The id's end and the moment's are where the full stops are: neither can be moved."""
-    shifted = VECTOR | {"webhook-id": f"{VECTOR['webhook-id']}.1614265330"}
-    assert not standard_signed(shifted, VECTOR_BODY, VECTOR_KEY, VECTOR_AT)
+def test_an_id_with_a_full_stop_is_not_believed() -> None:
+    """Else what was signed could be parted in more than one way."""
+    assert push("gitlab-signed", id="msg_1").received().event
+    with pytest.raises(NotGenuine):
+        push("gitlab-signed", id="msg_1.1700000000").received()
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -124,6 +125,14 @@ def test_the_older_signature_of_github_does_not_count() -> None:
     del headers["x-hub-signature-256"]
     with pytest.raises(NotGenuine):
         receive(settings("github"), headers, delivery.body, NOW)
+
+
+def test_a_signature_without_the_name_of_its_algorithm_does_not_count() -> None:
+    delivery = push("github")
+    bare = delivery.headers["x-hub-signature-256"].removeprefix("sha256=")
+    delivery.more = {"x-hub-signature-256": bare}
+    with pytest.raises(NotGenuine):
+        delivery.received()
 
 
 def test_a_signing_token_is_not_taken_as_a_secret_token() -> None:
