@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import bcrypt
 import docker
 import pytest
 from docker import DockerClient
 from docker.types import IPAMConfig, IPAMPool
 
+import registry
 from beeyard.process import Command, LocalRunner, SshRunner
 from beeyard.sandbox.container import Container, Mount, NodeForm, create_body
 from beeyard.sandbox.engine import node_form
@@ -29,7 +29,7 @@ from beeyard.waiting import SystemClock, wait_until
 NETWORK = os.environ.get("BEEYARD_TESTS_NETWORK", "10.78")
 REGISTRY = f"{NETWORK}.0.5:5000"
 NAMES = ("manager-1", "worker-1", "worker-2")
-PASSWORD = "registry-password"
+PASSWORD = registry.PASSWORD
 LOCAL = LocalRunner()
 
 
@@ -111,7 +111,9 @@ def _bring_up(
     form = node_form(engine, images.node)
     for index in range(len(NAMES)):
         _start(engine, prefix, label, _node(images.node, form, prefix, index, public))
-    _start(engine, prefix, label, _registry(images.hub, folder))
+    _start(
+        engine, prefix, label, registry.container(images.hub, folder, REGISTRY.partition(":")[0])
+    )
     swarm = RealSwarm(folder, _ssh_config(folder, key), REGISTRY, f"{REGISTRY}/tiny:1")
     for name in NAMES:
         _await_engine(swarm, name)
@@ -138,27 +140,6 @@ def _node(image: str, form: NodeForm, prefix: str, index: int, key: str) -> Cont
         },
         mounts=(Mount(f"{prefix}-{NAMES[index]}", "/var/lib/docker"),),
         node=form,
-    )
-
-
-def _registry(image: str, folder: Path) -> Container:
-    users = folder / "htpasswd"
-    users.write_text(f"ci:{bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()}\n")
-    config = folder / "registry.yml"
-    config.write_text(
-        "version: 0.1\n"
-        "storage: {filesystem: {rootdirectory: /tmp/registry}, delete: {enabled: true}}\n"
-        "http: {addr: ':5000'}\nlog: {level: warn}\n"
-        "auth: {htpasswd: {realm: tests, path: /htpasswd}}\n"
-    )
-    return Container(
-        thing="registry",
-        kind="service",
-        image=image,
-        address=REGISTRY.partition(":")[0],
-        argv=("docker-registry",),
-        arguments=("serve", "/registry.yml"),
-        mounts=(Mount.path(config, "/registry.yml"), Mount.path(users, "/htpasswd")),
     )
 
 

@@ -1,12 +1,8 @@
 """The catalogue of images as data: what it promises to the one who builds from it."""
 
-from importlib import resources
-
 import pytest
 
 from beeyard.sandbox.images.catalogue import DEBIAN, IMAGES, ONLY_PULLED, Image, on_hub
-
-CONTEXTS = resources.files("beeyard.sandbox.images") / "contexts"
 
 
 def test_a_parent_is_begun_before_its_children() -> None:
@@ -19,11 +15,19 @@ def test_a_parent_is_begun_before_its_children() -> None:
 
 @pytest.mark.parametrize("image", IMAGES, ids=lambda image: image.name)
 def test_a_context_takes_every_parent_and_brings_no_image_of_its_own(image: Image) -> None:
-    lines = (CONTEXTS / image.name / "Dockerfile").read_text().splitlines()
-    arguments = {line.split()[1] for line in lines if line.startswith("ARG ")}
+    _, dockerfile = image.context()["Dockerfile"]
+    lines = dockerfile.decode().splitlines()
+    arguments = {line[4:].partition("=")[0] for line in lines if line.startswith("ARG ")}
     origins = {line.split()[1] for line in lines if line.startswith("FROM ")}
     assert arguments == {parent.upper() for parent in image.parents}
     assert origins == {f"${{{argument}}}" for argument in arguments}
+
+
+@pytest.mark.parametrize("image", IMAGES, ids=lambda image: image.name)
+def test_what_lies_in_a_folder_of_programs_is_one(image: Image) -> None:
+    modes = {path: mode for path, (mode, _) in image.context().items()}
+    assert {mode for path, mode in modes.items() if "bin/" in path} <= {0o755}
+    assert not [path for path in modes if "__pycache__" in path]
 
 
 @pytest.mark.parametrize(

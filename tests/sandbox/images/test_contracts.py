@@ -1,91 +1,25 @@
 """What each image of the sandbox promises, asked of the real one."""
 
-import base64
-import json
-import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib.resources import files
-from typing import Any, cast
 
 import pytest
 from docker import DockerClient
 from docker.models.containers import Container
-from docker.types import IPAMConfig, IPAMPool
 
 from beeyard.process import LocalRunner
-from beeyard.sandbox.container import Container as Description
-from beeyard.sandbox.container import Mount, create_body
-from beeyard.sandbox.engine import node_form
 from beeyard.sandbox.images import Images, build_all
-from beeyard.waiting import SystemClock, wait_until
+from beeyard.waiting import wait_until
+from sandbox.images.parts import LABEL, ask, running, say, within
 
 pytestmark = pytest.mark.real
-
-LABEL = {"beeyard.tests.images": str(os.getpid())}
-NETWORK = "10.187.3"
-KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE9fbm90X2FfcmVhbF9rZXlfb2ZfYW55b25lXyEh employee"
-
-
-@pytest.fixture(scope="module")
-def network(engine: DockerClient) -> Iterator[str]:
-    pool = IPAMConfig(pool_configs=[IPAMPool(subnet=f"{NETWORK}.0/24")])
-    made = engine.networks.create(f"beeyard-tests-images-{os.getpid()}", ipam=pool, labels=LABEL)
-    try:
-        yield str(made.name)
-    finally:
-        made.remove()
-
-
-@pytest.fixture(scope="module")
-def mirror(engine: DockerClient, images: Images, network: str) -> Iterator[str]:
-    """The URL of a running `hub`."""
-    hub = Description("hub", "service", images.hub, f"{NETWORK}.5")
-    with described(engine, hub, network) as container:
-        wait_until(lambda: "listening on" in container.logs().decode(), **within(30))
-        yield f"http://{hub.address}:5000"
-
-
-@pytest.fixture(scope="module")
-def node(engine: DockerClient, images: Images, network: str, mirror: str) -> Iterator[Container]:
-    """A booted node whose user data has told its engine of the mirror."""
-    settings = json.dumps({"registry-mirrors": [mirror]})
-    user_data = (
-        f"#!/bin/sh\nset -e\necho once >> /root/runs\necho '{settings}' > /etc/docker/daemon.json\n"
-    )
-    volume = engine.volumes.create(labels=LABEL)
-    description = Description(
-        "node-1",
-        "instance",
-        images.node,
-        f"{NETWORK}.10",
-        hostname="node-1",
-        # As an instance is started: its cgroups are made writable, then its own entry script runs.
-        argv=("/bin/sh", "-c", (files("beeyard.sandbox") / "scripts/node.sh").read_text()),
-        environment={
-            "BEEYARD_SSH_USER": "keeper",
-            "BEEYARD_SSH_PUBLIC_KEY": KEY,
-            "BEEYARD_RESOLVER": "192.0.2.53",
-            "BEEYARD_USER_DATA": base64.b64encode(user_data.encode()).decode(),
-        },
-        mounts=(Mount(str(volume.name), "/var/lib/docker"),),
-        node=node_form(engine, images.node),
-    )
-    try:
-        with described(engine, description, network) as container:
-            wait_until(lambda: ask(container, "docker", "info")[0] == 0, **within(60))
-            yield container
-    finally:
-        volume.remove()
 
 
 def test_a_node_boots_whole(node: Container) -> None:
     assert ask(node, "systemctl", "is-system-running", "--wait") == (0, "running")
 
 
-def test_a_node_lets_its_user_in_by_key_alone(node: Container) -> None:
-    assert say(node, "cat", "/home/keeper/.ssh/authorized_keys") == KEY
+def test_a_node_lets_its_user_in_by_key_alone(node: Container, public_key: str) -> None:
+    assert say(node, "cat", "/home/keeper/.ssh/authorized_keys") == public_key
     assert say(node, "su", "keeper", "-c", "sudo -n id -u") == "0"
     assert say(node, "stat", "-c", "%a %U", "/home/keeper/.ssh/authorized_keys") == "600 keeper"
     daemon = say(node, "/usr/sbin/sshd", "-T")
@@ -195,42 +129,3 @@ def test_what_is_there_is_not_built_again(engine: DockerClient, images: Images) 
     assert again == images
     assert {state for _, state in states} == {"cached"}
     assert time.monotonic() - begun < 10
-
-
-@contextmanager
-def running(engine: DockerClient, image: str, **options: Any) -> Iterator[Container]:
-    container = engine.containers.run(image, detach=True, labels=LABEL, **options)
-    try:
-        yield container
-    finally:
-        container.remove(force=True, v=True)
-
-
-@contextmanager
-def described(engine: DockerClient, description: Description, network: str) -> Iterator[Container]:
-    """A container in the form that the sandbox gives it."""
-    body = create_body(description, LABEL, network)
-    made = cast(Any, engine.api).create_container_from_config(
-        body, f"{network}-{description.thing}"
-    )
-    container = engine.containers.get(made["Id"])
-    try:
-        container.start()
-        yield container
-    finally:
-        container.remove(force=True, v=True)
-
-
-def ask(container: Container, *argv: str) -> tuple[int, str]:
-    result: Any = container.exec_run(list(argv))
-    return result.exit_code, result.output.decode().strip()
-
-
-def say(container: Container, *argv: str) -> str:
-    code, output = ask(container, *argv)
-    assert code == 0, f"{argv}: {output}"
-    return output
-
-
-def within(seconds: float) -> dict[str, Any]:
-    return {"clock": SystemClock(), "deadline": seconds, "interval": 0.3}
