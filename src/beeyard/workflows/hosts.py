@@ -53,7 +53,10 @@ class Hosts:
         return done
 
 
-def open_hosts(cluster: Cluster, outputs: Outputs) -> Hosts:
-    """Write inventory and SSH configuration from what the cloud gave."""
-    inventory = inventories.build(cluster.spec, outputs, cluster.ssh)
+def open_hosts(
+    cluster: Cluster, outputs: Outputs, controller: inventories.Controller | None = None
+) -> Hosts:
+    """Write inventory and SSH configuration from what the cloud gave. `controller`: what playbooks
+    have to know of it; needed before one is run."""
+    inventory = inventories.build(cluster.spec, outputs, cluster.ssh, controller)
     return Hosts(cluster, outputs, inventory, provision.write(inventory, cluster.provision_folder))

@@ -19,6 +19,7 @@ from beeyard.secret import Secret
 from beeyard.workflows.applications import hand_over
 from beeyard.workflows.cloud import Cloud, summary
 from beeyard.workflows.cluster import Cluster
+from beeyard.workflows.controller import controller_of, have_image
 from beeyard.workflows.hosts import Hosts, open_hosts
 from beeyard.workflows.images import Images, Where
 
@@ -41,17 +42,18 @@ def make(cluster: Cluster, cloud: Cloud, where: Where) -> tuple[Hosts, int]:
         hosts = reach(cluster, cloud.outputs(nodes))
         fresh = not hosts.in_swarm()
         changes = swarm_of(cluster, hosts)
-        with _images(cluster, hosts, where, wanted=fresh) as images:
+        with _images(cluster, hosts, where, wanted=fresh) as images, _runtime(hosts) as runtime:
             plans |= rest.pop("efs").result()
-            changes += infrastructure_of(
-                cluster, open_hosts(cluster, cloud.outputs([*nodes, "efs"]))
-            )
+            outputs = cloud.outputs([*nodes, "efs"])
+            hosts = open_hosts(cluster, outputs, controller_of(cluster))
+            changes += infrastructure_of(cluster, hosts)
             for project in rest.values():
                 plans |= project.result()
-            hosts = open_hosts(cluster, cloud.outputs())
+            hosts = open_hosts(cluster, cloud.outputs(), controller_of(cluster))
             await_names(cluster, hosts.outputs)
             changes += secrets_of(cluster, hosts, throwaway=_is_new("database", plans))
             images.result()
+            runtime.result()
     return hosts, changes + sum(len(plan.changes) for plan in plans.values())
 
 
@@ -64,7 +66,7 @@ def _project(cluster: Cluster, cloud: Cloud, name: str) -> dict[str, Plan]:
 
 def reach(cluster: Cluster, outputs: Outputs, deadline: float = SSH_DEADLINE) -> Hosts:
     """Wait until every node lets us in, `deadline` seconds at most. Raises HostError."""
-    hosts = open_hosts(cluster, outputs)
+    hosts = open_hosts(cluster, outputs, controller_of(cluster))
     with cluster.progress.phase("nodes") as phase:
         await_ssh(
             hosts.inventory,
@@ -138,3 +140,22 @@ def _images(
 
     with ThreadPoolExecutor(1) as pool:
         yield pool.submit(build)
+
+
+@contextmanager
+def _runtime(hosts: Hosts) -> Iterator[Future[None]]:
+    """Have the controller's image on its nodes, beside the rest."""
+
+    def make() -> None:
+        if "ci" in hosts.cluster.spec.infrastructure:
+            controller_image(hosts)
+
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(make)
+
+
+def controller_image(hosts: Hosts) -> None:
+    """The same, where nothing else goes on."""
+    with hosts.cluster.progress.phase("image of the controller") as phase:
+        made = have_image(hosts, phase)
+        phase.result = f"made on {made} nodes" if made else "there"

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from beeyard.provision import Converged, Options, await_ssh
 from beeyard.workflows.applications import hand_over
 from beeyard.workflows.cluster import Cluster
+from beeyard.workflows.controller import controller_of
 from beeyard.workflows.status import hosts_of
 
 
@@ -13,7 +14,7 @@ def provision(
 ) -> Converged:
     """Run the playbook. Secrets that the Swarm lacks are gathered first, unless only checked."""
     with cluster.progress.phase("nodes") as phase:
-        hosts = hosts_of(cluster)
+        hosts = hosts_of(cluster, controller_of(cluster))
         await_ssh(hosts.inventory, cluster.runner, hosts.files.ssh_config, cluster.clock, phase.say)
         phase.result = f"{len(hosts.inventory.hosts)} answer"
     wants_apps = not tags or "provision_apps" in tags

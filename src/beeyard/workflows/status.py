@@ -7,6 +7,7 @@ from typing import Any
 from beeyard.apps import ProbeResult, answered
 from beeyard.cloud import Outputs
 from beeyard.errors import BeeyardError, HostError, SwarmError
+from beeyard.inventory import Controller
 from beeyard.process import CommandTimeout
 from beeyard.provision.facts import skipped
 from beeyard.swarm import Service, Snapshot
@@ -188,6 +189,7 @@ def _in_words(error: BeeyardError) -> str:
     return ": ".join([error.what, *(error.why or "").strip().splitlines()[-1:]])
 
 
-def hosts_of(cluster: Cluster) -> Hosts:
-    """The hosts of a cluster that exists, for `ssh` and `provision`."""
-    return open_hosts(cluster, read_outputs(cluster))
+def hosts_of(cluster: Cluster, controller: Controller | None = None) -> Hosts:
+    """The hosts of a cluster that exists. `controller`: what playbooks have to know of it; needed
+    before one is run."""
+    return open_hosts(cluster, read_outputs(cluster), controller)

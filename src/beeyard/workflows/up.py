@@ -21,6 +21,7 @@ from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.images import Where
 from beeyard.workflows.make import (
     await_names,
+    controller_image,
     infrastructure_of,
     make,
     reach,
@@ -138,6 +139,8 @@ def _hosts(
     if hosts.in_swarm():
         with hosts.swarm() as manager:
             missing = missing_secrets(cluster.spec, manager.snapshot())
+        if "ci" in cluster.spec.infrastructure:
+            controller_image(hosts)
         if not missing:
             with cluster.progress.phase("hosts") as phase:
                 return hosts, hosts.play(phase, "deploy", Options(mitogen=cluster.mitogen)).total

@@ -27,7 +27,7 @@ def urls(cluster: Cluster, outputs: Outputs, left_out: Mapping[str, str]) -> lis
 
 def dashboards(spec: ClusterSpec, port: int, left_out: Mapping[str, str]) -> list[AppUrl]:
     """The addresses of the infrastructure services that run."""
-    paths = {"traefik": "/dashboard/", "registry": "/v2/", "portainer": "/"}
+    paths = {"traefik": "/dashboard/", "registry": "/v2/", "portainer": "/", "ci": "/healthz"}
     running = [name for name in ("traefik", *spec.infrastructure) if name not in left_out]
     return [AppUrl(f"{name}.{spec.domain}", paths[name], port, name, name) for name in running]
 

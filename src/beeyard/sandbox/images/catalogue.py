@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 
-from beeyard.controller.image import runtime
+from beeyard.image import runtime
 from beeyard.packaged import Files, read
 
 #: The base, made by `base.py`; everything else has it for an ancestor.

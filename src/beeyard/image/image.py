@@ -15,8 +15,8 @@ from docker.errors import ImageNotFound
 from beeyard.apps import BuildPlan, FilesContext, ManagerBuilder
 from beeyard.apps.build import Lines, app_error, follow
 from beeyard.apps.stack import Build
-from beeyard.controller.image import runtime
 from beeyard.errors import AppError
+from beeyard.image import runtime
 from beeyard.packaged import Files, read
 
 NAME = "beeyard-controller"
