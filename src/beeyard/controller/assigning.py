@@ -61,6 +61,7 @@ class Assigning:
                 for name, value in held.items()
                 if name in wanted and name in allowed
             },
+            registry=None if is_pull else self._sign_in(),
             facts={
                 "number": build.number,
                 "host": self.place.api,
@@ -90,6 +91,17 @@ class Assigning:
             status="failure" if failed else "success",
             failed_stages=failed,
         )
+
+    def _sign_in(self) -> dict[str, str] | None:
+        found = self._built_in()
+        if not found:
+            return None
+        names = {
+            "host": "registry",
+            "username": "registry_username",
+            "password": "registry_password",
+        }
+        return {key: found[name].reveal() for key, name in names.items()}
 
     def _built_in(self) -> dict[str, Secret]:
         if self.registry is None:

@@ -13,6 +13,8 @@ class Assignment(BaseModel):
     attempt        the word by which controller and runner speak of it
     clone_url, clone_token  where its commit is fetched from, and as whom (for as long as it runs)
     secrets        by name, as far as its event may have them
+    registry       host, username and password of the cluster's own registry, for pulling images;
+                   None where the event may not have them
     facts          what its environment tells: numbers, hosts, times
     trusted        whether it may mount the node's paths and have privileged steps
     """
@@ -28,6 +30,7 @@ class Assignment(BaseModel):
     clone_url: str
     clone_token: str
     secrets: Mapping[str, str] = {}
+    registry: Mapping[str, str] | None = None
     facts: Mapping[str, Any] = {}
     trusted: bool = False
 

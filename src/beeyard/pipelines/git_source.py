@@ -42,6 +42,7 @@ class GitSource:
     depth      how many commits of history; 0: all
     retries    how often what fails is tried again
     timeout    seconds for each command
+    settings   of git's own, each `KEY=VALUE`: which authority to trust, where a host is
     """
 
     url: str
@@ -52,6 +53,7 @@ class GitSource:
     credentials: Credentials | None = None
     schemes: frozenset[str] = frozenset({"https", "http", "ssh"})
     timeout: float = 900.0
+    settings: tuple[str, ...] = ()
 
     @contextmanager
     def archive(self, say: Say, cancel: Cancel) -> Iterator[Iterable[bytes]]:
@@ -151,7 +153,8 @@ class _Clone:
     ) -> Completed:
         folder = self.folder
         place = (f"--git-dir={folder / '.git'}", f"--work-tree={folder}")
-        argv = ["git", *place, *_PLAIN, *arguments]
+        ours = [word for setting in self.source.settings for word in ("-c", setting)]
+        argv = ["git", *place, *_PLAIN, *ours, *arguments]
         command = Command(argv, env=self._environment(), cwd=folder, timeout=self.source.timeout)
         if self.cancel.is_set():
             raise SourceError("the repository was not cloned to the end", why="cancelled")
