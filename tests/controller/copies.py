@@ -19,7 +19,7 @@ from typing import Any
 
 from beeyard.controller import epochs
 from beeyard.controller.epochs import Lease, LeaseLost
-from beeyard.controller.journal import Journal
+from beeyard.controller.journal import Journal, replay
 from beeyard.testing.clock import FakeClock
 
 Said = Mapping[str, Any]
@@ -116,9 +116,9 @@ def _kill(pid: int, told: int, after: float) -> dict[str, int]:
     return {writer: int(number) for writer, number in (line.split() for line in lines[1:])}
 
 
-def race(folder: Path, copies: int, wins: int) -> None:
+def race(folders: list[Path], copies: int, wins: int) -> None:
     """Many copies claim as often as they can; tell in JSON which epochs each won, and what it was
-    sure of."""
+    sure of. They reach the same files by several folders, if those are mounts of one."""
     begin, all_begin = os.pipe()
     told, tells = os.pipe()
     pids = []
@@ -127,7 +127,11 @@ def race(folder: Path, copies: int, wins: int) -> None:
         if pid == 0:
             os.close(all_begin)
             os.read(begin, 1)
-            os.write(tells, json.dumps(_win(folder, f"copy-{number}", wins)).encode() + b"\n")
+            os.write(
+                tells,
+                json.dumps(_win(folders[number % len(folders)], f"copy-{number}", wins)).encode()
+                + b"\n",
+            )
             os._exit(0)
         pids.append(pid)
     os.close(tells)
@@ -157,7 +161,7 @@ def obey(folder: Path, name: str) -> None:
     """Hold the lease and append each line of standard input as a record, until it is lost."""
     lease = epochs.claim(folder, name)
     journal: Journal[Said] = Journal.open(lease, Json(), lambda _: None)
-    print("holds", lease.epoch, flush=True)  # noqa: T201
+    print("holds", lease.epoch, os.getpid(), flush=True)  # noqa: T201
     for number, line in enumerate(sys.stdin, 1):
         try:
             journal.append([{"writer": name, "n": number, "word": line.strip()}])
@@ -167,11 +171,23 @@ def obey(folder: Path, name: str) -> None:
         print("sure", flush=True)  # noqa: T201
 
 
-if __name__ == "__main__":
-    what, where, *more = sys.argv[1:]
+def follow(folder: Path, name: str) -> None:
+    """Take over, append one record, and tell in JSON all that is then read."""
+    journal: Journal[Said] = Journal.open(take(folder, name), Json(), lambda _: None)
+    journal.append([{"writer": name, "n": 1, "word": f"from {name}"}])
+    print(json.dumps(list(replay(folder, Json()))), flush=True)  # noqa: T201
+
+
+def main(what: str, where: str, *more: str) -> None:
     if what == "killed":
         killed(Path(where), int(more[0]), int(more[1]))
     elif what == "race":
-        race(Path(where), int(more[0]), int(more[1]))
+        race([Path(one) for one in where.split(",")], int(more[0]), int(more[1]))
+    elif what == "follow":
+        follow(Path(where), more[0])
     else:
         obey(Path(where), more[0])
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -70,14 +70,14 @@ def test_nothing_that_a_copy_was_sure_of_is_lost_when_it_is_killed(
     twice; some of them are killed in the middle of a compaction."""
     folder = tmp_path / "epochs"
     sure: dict[str, int] = {}
-    for line in copies("killed", folder, seed, 150):
+    for line in copies("killed", folder, seed, 110):
         sure |= json.loads(line)
 
     counts = Counts()
     for record in replay(folder, Json()):
         counts.apply(record)
 
-    assert len(sure) > 100
+    assert len(sure) > 80
     behind = {name for name, number in sure.items() if counts.by_writer.get(name, 0) < number}
     assert behind == set()
 
@@ -97,7 +97,7 @@ def test_of_many_that_claim_an_epoch_one_wins(tmp_path: Path) -> None:
 def test_a_holder_that_was_frozen_is_ignored_and_stops(tmp_path: Path) -> None:
     folder = tmp_path / "epochs"
     with holder(folder, "frozen") as process:
-        assert said(process) == "holds 1"
+        assert said(process) == f"holds 1 {process.pid}"
         tell(process, "before")
         assert said(process) == "sure"
         process.send_signal(signal.SIGSTOP)

@@ -81,6 +81,27 @@ def test_an_observer_that_slept_itself_looks_again_before_it_claims(folder: Path
     first.check()
 
 
+def test_one_that_slept_after_it_looked_counts_no_time_that_it_did_not_see(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, clock, looks = claim(folder, "one"), FakeClock(), []
+    real = files.content
+
+    def slow(path: Path) -> bytes | None:
+        said = real(path)
+        if path.name == "heartbeat":
+            looks.append(said)
+            clock.sleep(100 * GONE)
+            if len(looks) % 2 == 0:
+                first.renew()
+        return said
+
+    monkeypatch.setattr(files, "content", slow)
+    with pytest.raises(Held):
+        claim(folder, "two", clock=clock, patience=1000 * GONE)
+    assert len(looks) > 4
+
+
 def test_a_released_lease_is_taken_at_once(folder: Path) -> None:
     first = claim(folder, "one")
     first.release()

@@ -143,12 +143,14 @@ def test_damage_before_the_end_names_file_and_byte(folder: Path) -> None:
     whole = path(folder).read_bytes()
     second = whole.find(b"\n") + 1
     third = whole.find(b"\n", second) + 1
-    for at in range(second, third):
+    last = whole.find(b"\n", third) + 1
+    for at in range(second, last):
         path(folder).write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
         with pytest.raises(Damaged) as caught:
             words(folder)
-        assert (caught.value.path, caught.value.offset) == (path(folder), second)
-        assert caught.value.what == f"00000001/records is damaged at byte {second}"
+        offset = second if at < third else third
+        assert (caught.value.path, caught.value.offset) == (path(folder), offset)
+        assert caught.value.what == f"00000001/records is damaged at byte {offset}"
 
 
 def test_damage_to_what_is_pinned_is_never_taken_for_an_end(folder: Path) -> None:
@@ -187,7 +189,8 @@ def test_records_of_one_append_are_there_together_or_not_at_all(folder: Path) ->
 
 def test_appends_that_wait_together_share_a_line(folder: Path) -> None:
     written = opened(folder)
-    with written._writing:
+    written._take_turn()
+    with written._end_of_turn():
         threads = [
             threading.Thread(target=write, args=(written, f"{number}")) for number in range(20)
         ]
@@ -211,18 +214,19 @@ def test_a_failed_write_fails_all_that_waited_and_ever_after(
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    errors: list[BaseException] = []
+    errors: list[JournalBroken] = []
 
     def try_it() -> None:
         try:
             write(written, "two")
-        except OSError as error:
+        except JournalBroken as error:
             errors.append(error)
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
         threads = [threading.Thread(target=try_it) for _ in range(2)]
-        with written._writing:
+        written._take_turn()
+        with written._end_of_turn():
             for thread in threads:
                 thread.start()
             wait_until(
@@ -230,8 +234,8 @@ def test_a_failed_write_fails_all_that_waited_and_ever_after(
             )
         for thread in threads:
             thread.join()
-    assert len(errors) == 2
-    with pytest.raises(JournalBroken) as caught:
+    assert [error.what for error in errors] == ["the journal could not be written"] * 2
+    with pytest.raises(JournalBroken, match="takes no more records") as caught:
         write(written, "three")
     assert caught.value.why is not None
     assert "No space left" in caught.value.why
@@ -281,6 +285,18 @@ def test_compaction_keeps_the_state_and_lets_the_past_go(folder: Path) -> None:
     # Two were made by compaction, the second is the ninth; the last few before it are kept.
     assert kept == [6, 7, 8, 9, 10, 11]
     assert len(epochs.numbers(folder)) == 11, "claims stay"
+
+
+def test_of_many_compactions_the_last_may_be_cut_off(folder: Path) -> None:
+    written, counts = counted(folder, "one")
+    for _ in range(6):
+        note(written, counts, "shop")
+        written.compact(counts.records())
+    assert not path(folder, 1).exists()
+    lines = path(folder, 7).read_bytes().splitlines(keepends=True)
+    path(folder, 7).write_bytes(b"".join(lines[:2]))
+    _, counts = counted(folder, "next")
+    assert counts.by_writer == {"shop": 6}
 
 
 def test_a_snapshot_that_was_cut_off_at_any_byte_changes_nothing(folder: Path) -> None:

@@ -91,8 +91,8 @@ class Journal(Generic[R]):
     _seq: int = 0
     _broken: BaseException | None = None
     _queue: list[_Waiting] = field(default_factory=list)
-    _queueing: threading.Lock = field(default_factory=threading.Lock)
-    _writing: threading.Lock = field(default_factory=threading.Lock)
+    _turns: threading.Condition = field(default_factory=threading.Condition)
+    _writing: bool = False
     _snapshot: int = 0
 
     @classmethod
@@ -119,19 +119,19 @@ class Journal(Generic[R]):
         """Return once the records are on disk, all of them, and sure to be replayed.
 
         Raises ValueError for more than `MOST` bytes, LeaseLost, and JournalBroken. After the last
-        two, records may be there that nobody was told of, and every further append fails.
+        two, the records may be there though nobody was told so, and every further append fails.
         """
         if not records:
             return
         waiting = _Waiting(b",".join(self.codec.encode(record) for record in records))
         if len(waiting.body) > MOST:
             raise ValueError(f"records of {len(waiting.body)} bytes in one append; {MOST} at most")
-        with self._queueing:
+        with self._turns:
             self._queue.append(waiting)
-        with self._writing:
-            # Whoever came in before us may have written ours with its own.
-            while not waiting.done:
-                self._write(self._next_batch())
+        if self._take_turn(waiting):
+            with self._end_of_turn():
+                while not waiting.done:
+                    self._write(self._next_batch())
         if waiting.error is not None:
             raise waiting.error
 
@@ -141,7 +141,8 @@ class Journal(Generic[R]):
         Whoever appends must stand still meanwhile: what was appended has to be in `records`.
         Raises what `append` raises.
         """
-        with self._writing, self._breaking():
+        self._take_turn()
+        with self._end_of_turn(), self._breaking():
             self.lease.advance()
             self._pins = self._pins | {self.lease.epoch - 1: self._offset}
             os.close(self._handle)
@@ -157,12 +158,33 @@ class Journal(Generic[R]):
 
     def close(self) -> None:
         """Write no more."""
-        with self._writing:
+        self._take_turn()
+        with self._end_of_turn():
             if self._broken is None:
                 self._broken = JournalBroken("the journal is closed")
             if self._handle >= 0:
                 os.close(self._handle)
                 self._handle = -1
+
+    def _take_turn(self, waiting: _Waiting | None = None) -> bool:
+        """One at a time writes. False: what waits was written by another meanwhile."""
+
+        def done() -> bool:
+            return waiting is not None and waiting.done
+
+        with self._turns:
+            self._turns.wait_for(lambda: done() or not self._writing)
+            self._writing = self._writing or not done()
+            return not done()
+
+    @contextmanager
+    def _end_of_turn(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            with self._turns:
+                self._writing = False
+                self._turns.notify_all()
 
     def _write(self, batch: Sequence[_Waiting]) -> None:
         try:
@@ -179,7 +201,7 @@ class Journal(Generic[R]):
                 one.done = True
 
     def _next_batch(self) -> list[_Waiting]:
-        with self._queueing:
+        with self._turns:
             size = count = 0
             for one in self._queue:
                 size += len(one.body)
@@ -200,6 +222,9 @@ class Journal(Generic[R]):
             ) from self._broken
         try:
             yield
+        except OSError as error:
+            self._broken = error
+            raise JournalBroken("the journal could not be written", why=str(error)) from error
         except BaseException as error:
             self._broken = error
             raise
