@@ -4,7 +4,7 @@ ensure_image(plan(registry), builder=RuntimeFirst(client), manager=client, crede
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any, cast
@@ -58,29 +58,27 @@ class RuntimeFirst:
 
     manager: DockerClient
     mirrored: bool = False
+    runtime: BuildPlan = field(default_factory=runtime_plan)
 
     def build(self, plan: BuildPlan, lines: Lines) -> None:
         """Build it. Raises AppError with the last lines of what failed."""
-        self._have_runtime(lines)
+        try:
+            self.manager.images.get(self.runtime.reference)
+        except ImageNotFound:
+            if not (self.mirrored and self._pulled(lines)):
+                ManagerBuilder(self.manager).build(self.runtime, lines)
         ManagerBuilder(self.manager).build(plan, lines)
 
-    def _have_runtime(self, lines: Lines) -> None:
-        wanted = runtime_plan()
-        try:
-            self.manager.images.get(wanted.reference)
-        except ImageNotFound:
-            if not (self.mirrored and self._pulled(wanted, lines)):
-                ManagerBuilder(self.manager).build(wanted, lines)
-
-    def _pulled(self, wanted: BuildPlan, lines: Lines) -> bool:
-        what = f"{wanted.reference} could not be pulled"
+    def _pulled(self, lines: Lines) -> bool:
+        what = f"{self.runtime.reference} could not be pulled"
+        repository, tag = self.runtime.repository, self.runtime.tag
         try:
             with app_error(what):
+                # An empty sign-in keeps the SDK from handing this machine's own over.
                 stream = cast(Any, self.manager.api).pull(
-                    wanted.repository, tag=wanted.tag, auth_config={}, stream=True, decode=True
+                    repository, tag=tag, auth_config={}, stream=True, decode=True
                 )
-                events = cast(Iterable[Mapping[str, Any]], stream)
-                follow(events, what, lines, wanted.reference)
+                follow(cast(Iterable[Mapping[str, Any]], stream), what, lines, repository)
         except AppError as error:
             lines(f"{error.what}, so it is built: {error.why}")
             return False

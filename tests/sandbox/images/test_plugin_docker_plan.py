@@ -17,7 +17,7 @@ PUSHED = {
 
 
 def planned(
-    tags_file: str = "", environment: dict[str, str] | None = None, **settings: str
+    tags_file: str = "", environment: dict[str, str] | None = None, /, **settings: str
 ) -> Plan:
     given = {f"PLUGIN_{name.upper()}": value for name, value in settings.items()}
     made = plan({"PLUGIN_REPO": REPO, **(environment or {}), **given}, tags_file)

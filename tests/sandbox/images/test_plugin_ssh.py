@@ -80,7 +80,7 @@ def _server(container: Container, network: str) -> Server:
 
 
 def ssh(
-    node: Container, server: Server, environment: dict[str, str] | None = None, **settings: str
+    node: Container, server: Server, environment: dict[str, str] | None = None, /, **settings: str
 ) -> tuple[int, list[str]]:
     """A step on one server, by password where nothing else is said: its exit code and its lines."""
     given = {

@@ -11,7 +11,7 @@ from beeyard.sandbox.images.contexts.plugins.plugin.ssh_plan import UNSUPPORTED,
 LEAST = {"host": "foo.example.com", "password": "p", "script": "echo hello,echo world"}
 
 
-def planned(environment: dict[str, str] | None = None, **settings: str) -> Plan:
+def planned(environment: dict[str, str] | None = None, /, **settings: str) -> Plan:
     given = {f"PLUGIN_{name.upper()}": value for name, value in {**LEAST, **settings}.items()}
     return plan({**(environment or {}), **given})
 
