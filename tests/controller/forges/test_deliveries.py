@@ -234,13 +234,13 @@ class Controller:
     busy: Callable[[], None] = lambda: None
     repository: Repository = field(default_factory=Repository)
 
-    async def start(self, event: Event) -> int | None:
+    async def start(self, event: Event) -> int | str:
         self.busy()
         await asyncio.sleep(0)
         if self.broken:
             raise PipelineError("no space left")
         if not self.wants:
-            return None
+            return "no pipeline wants it"
         self.runs.append(event)
         return len(self.runs)
 
@@ -334,7 +334,7 @@ def test_what_could_not_be_started_may_come_again() -> None:
 
 def test_what_no_pipeline_wants_is_known_all_the_same() -> None:
     taking = Taking(Controller(wants=False))
-    assert taking.take(push("github")) == Taken(None, "no pipeline of .drone.yml wants this event")
+    assert taking.take(push("github")) == Taken(None, "no pipeline wants it")
     with pytest.raises(Replayed):
         taking.take(push("github"))
 
@@ -342,7 +342,7 @@ def test_what_no_pipeline_wants_is_known_all_the_same() -> None:
 def test_what_is_skipped_moves_the_branch() -> None:
     taking = Taking()
     taking.take(push("github", A, B, id="1"))
-    assert "skipped" in taking.take(push("github", C, D, id="3", message="[ci skip]")).why
+    assert "[ci skip]" in taking.take(push("github", C, D, id="3", message="[ci skip]")).why
     assert taking.take(push("github", B, C, id="2")).run is None, "it is older than the skipped one"
 
 

@@ -44,6 +44,7 @@ def test_a_push(form: str) -> None:
             "acme",
             "shop",
             clone_url=f"https://{host}.example.com/acme/shop.git",
+            ssh_url="git@forge.example.com:acme/shop.git",
             link=f"https://{'lab' if kind == 'gitlab' else 'forge'}.example.com/acme/shop",
             private=False,
             visibility="public",
@@ -52,6 +53,7 @@ def test_a_push(form: str) -> None:
         commit=B,
         branch="main",
         before=A,
+        title="Sell more",
         message="Sell more\n\nMuch more.",
         link=found.link,
         author=Author("ada", "Ada", "ada@example.com", found.author.avatar),
@@ -65,14 +67,15 @@ def test_a_push(form: str) -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_new_branch_is_created(form: str) -> None:
-    assert event(push(form, before=NOTHING)).action == "created"
+    found = event(push(form, before=NOTHING))
+    assert (found.action, found.before) == ("created", "")
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_of_an_annotated_tag_the_commit_is_what_runs(form: str) -> None:
     delivery = push(form, before=NOTHING, after=B, ref="refs/tags/v1.0")
     found = event(delivery)
-    assert (found.kind, found.tag, found.commit, found.branch) == ("tag", "v1.0", C, "")
+    assert (found.kind, found.tag, found.commit, found.branch) == ("tag", "v1.0", C, "main")
     assert delivery.received().move == Move("refs/tags/v1.0", NOTHING, B)
 
 
@@ -172,7 +175,7 @@ def test_nothing_runs_for_the_rest_and_the_answer_says_why(delivery: Delivery, w
 def test_words_that_skip(form: str, words: str) -> None:
     hook = push(form, message=f"Tidy up\n\n{words}").received()
     assert hook.event is None
-    assert "skipped" in hook.why
+    assert hook.why == f"the commit says {words.lower()}"
     assert hook.move == Move("refs/heads/main", A, B), "the branch has moved all the same"
     assert pull(form, title=f"Tidy {words}").received().event is None
     tag = push(form, before=NOTHING, ref="refs/tags/v1", message=words)
@@ -239,7 +242,9 @@ def test_names_that_people_use_are_taken(name: str) -> None:
     assert event(push("github", ref=f"refs/heads/{name}")).branch == name
 
 
-@pytest.mark.parametrize("commit", ["", "HEAD", "--help", "b" * 39, "B" * 40, "b" * 41, 7, None])
+@pytest.mark.parametrize(
+    "commit", ["", "HEAD", "--help", "b" * 39, "B" * 40, "b" * 41, "b" * 64, 7, None]
+)
 @pytest.mark.parametrize("form", FORMS)
 def test_commits_that_are_none_are_refused(form: str, commit: Any) -> None:
     delivery = push(form)
@@ -260,10 +265,12 @@ def test_what_is_only_shown_is_cut_and_cleaned() -> None:
     delivery.payload["head_commit"]["url"] = None
     delivery.payload["head_commit"]["timestamp"] = "yesterday"
     delivery.payload["sender"] = None
+    delivery.payload["repository"]["ssh_url"] = "ext::sh -c id"
     found = event(delivery)
     assert found.message.startswith("ab[31mxxx")
     assert len(found.message) <= LONGEST_TEXT
     assert (found.link, found.at, found.sender) == ("", None, "")
+    assert found.repository.ssh_url == ""
 
 
 def test_where_the_clone_comes_from_is_not_for_a_delivery_to_say() -> None:

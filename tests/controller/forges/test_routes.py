@@ -50,11 +50,11 @@ class Controller:
             return None
         return settings(push(application).kind, push(application).secret)
 
-    async def start(self, event: Event, application: str) -> int | None:
+    async def start(self, event: Event, application: str) -> int | str:
         if self.broken:
             raise PipelineError("the journal is full", fix="make room")
         if event.branch == "unwanted":
-            return None
+            return "test: the branch unwanted is not among main"
         self.started.append((application, event))
         return len(self.started)
 
@@ -148,7 +148,7 @@ def test_what_is_ignored_says_why(yard: Yard) -> None:
     ping = yard.post(Delivery("github", "ping", {}))
     assert (ping.status_code, ping.json()["ignored"]) == (200, "pong: the webhook works")
     unwanted = yard.post(push("github", ref="refs/heads/unwanted"))
-    assert "no pipeline" in unwanted.json()["ignored"]
+    assert unwanted.json()["ignored"] == "test: the branch unwanted is not among main"
 
 
 def test_who_does_not_know_the_secret_learns_nothing(yard: Yard) -> None:
