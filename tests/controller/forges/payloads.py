@@ -177,6 +177,7 @@ def _repository(name: str, number: int) -> dict[str, Any]:
         "id": number,
         "full_name": name,
         "clone_url": f"https://elsewhere.example.com/{name}.git",
+        "ssh_url": f"git@forge.example.com:{name}.git",
         "html_url": f"https://forge.example.com/{name}",
         "default_branch": "main",
         "private": False,
@@ -187,6 +188,7 @@ def _project(name: str) -> dict[str, Any]:
     return {
         "path_with_namespace": name,
         "git_http_url": f"https://elsewhere.example.com/{name}.git",
+        "git_ssh_url": f"git@forge.example.com:{name}.git",
         "web_url": f"https://lab.example.com/{name}",
         "default_branch": "main",
         "visibility_level": 20,

@@ -185,7 +185,8 @@ class Ancestry(Protocol):
         ...
 
 
-Start = Callable[[Event], Awaitable[int | None]]
+#: Gives the run's number, or why there is none.
+Start = Callable[[Event], Awaitable[int | str]]
 
 
 @dataclass(frozen=True)
@@ -244,5 +245,5 @@ async def _started(hook: Hook, move: Move, verdict: Verdict, start: Start) -> Ta
         return Taken(None, f"{move.ref} has gone on since it was at {move.after[:12]}")
     if hook.event is None:
         return Taken(None, hook.why)
-    run = await start(hook.event)
-    return Taken(run, "" if run is not None else "no pipeline of .drone.yml wants this event")
+    begun = await start(hook.event)
+    return Taken(None, begun) if isinstance(begun, str) else Taken(begun)

@@ -6,6 +6,7 @@ Sources: docs.gitlab.com "Webhooks", "Webhook events"; signing tokens: gitlab-or
 from typing import Literal
 
 from beeyard.controller.forges.hook import (
+    BRANCHES,
     TAGS,
     Hook,
     Move,
@@ -25,6 +26,7 @@ from beeyard.controller.forges.payload import (
     Ref,
     Sha,
     Slug,
+    SshUrl,
     Text,
     is_name,
     parsed,
@@ -55,6 +57,7 @@ class _Commit(Part):
 class _Project(Part):
     path_with_namespace: Slug
     git_http_url: Link = ""
+    git_ssh_url: SshUrl = ""
     web_url: Link = ""
     default_branch: Text = ""
     visibility_level: int = 0
@@ -137,15 +140,19 @@ def _pushed(push: _Push) -> Event:
     # Of an annotated tag, `after` is the tag's own id.
     commit = (push.checkout_sha if tag else None) or push.after
     head = next((one for one in push.commits if one.id == commit), None)
+    repository = _repository(push.project)
+    message = head.message if head else ""
+    created = is_nothing(push.before)
     return Event(
         kind="tag" if tag else "push",
-        repository=_repository(push.project),
+        repository=repository,
         ref=push.ref,
         commit=commit,
-        branch="" if tag else push.ref.removeprefix("refs/heads/"),
-        before=push.before,
-        action="created" if is_nothing(push.before) else "",
-        message=head.message if head else "",
+        branch=repository.default_branch if tag else push.ref.removeprefix(BRANCHES),
+        before="" if created else push.before,
+        action="created" if created else "",
+        title=message.partition("\n")[0],
+        message=message,
         link=head.url if head else "",
         author=_author(head, _User(username=push.user_username, avatar_url=push.user_avatar)),
         sender=push.user_username,
@@ -208,6 +215,7 @@ def _repository(project: _Project) -> Repository:
         namespace,
         name,
         clone_url=project.git_http_url,
+        ssh_url=project.git_ssh_url,
         link=project.web_url,
         default_branch=project.default_branch if is_name(project.default_branch) else "main",
         private=visibility != "public",

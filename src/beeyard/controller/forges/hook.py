@@ -1,17 +1,15 @@
 """What a genuine delivery says, whichever forge it is from."""
 
 import hashlib
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from beeyard.controller.forges.refusal import Unusable
 from beeyard.controller.forges.signature import Headers
+from beeyard.pipelines.conditions import skip_word
 from beeyard.pipelines.event import Event
 
 BRANCHES, TAGS = "refs/heads/", "refs/tags/"
-# Sources: docs.drone.io "Skipping"; docs.drone.io "Conditions" for the third.
-_SKIP = re.compile(r"\[ci skip\]|\[skip ci\]|\*\*\*no_ci\*\*\*", re.IGNORECASE)
 _LONGEST_ID = 100
 
 
@@ -70,11 +68,6 @@ def delivery_id(headers: Headers, *names: str) -> str:
     return found
 
 
-def skips(*texts: str) -> bool:
-    """Whether a commit's message, or a pull request's title, wants no pipeline."""
-    return any(_SKIP.search(text) for text in texts)
-
-
 def of_push(names: tuple[str, ...], slug: str, move: Move, event: Callable[[], Event]) -> Hook:
     """The hook of a push. `event` makes the event, and is asked only where there is one."""
     if not move.ref.startswith((BRANCHES, TAGS)):
@@ -84,16 +77,15 @@ def of_push(names: tuple[str, ...], slug: str, move: Move, event: Callable[[], E
     if move.gone:
         return Hook(names, why=f"{move.ref} was deleted", slug=slug, move=move)
     made = event()
-    # Source: docs.drone.io "Skipping": not for tags.
-    if made.kind == "push" and skips(made.message):
-        return Hook(names, why="the commit's message asks to be skipped", slug=slug, move=move)
+    if word := skip_word(made):
+        return Hook(names, why=f"the commit says {word}", slug=slug, move=move)
     return Hook(names, made, slug=slug, move=move)
 
 
 def of_pull(names: tuple[str, ...], before: str, event: Event) -> Hook:
     """The hook of a pull request that was opened, or has new commits."""
     move = Move(event.ref, before, event.commit)
-    if skips(event.title, event.message):
-        why = f"pull request {event.number} asks to be skipped"
+    if word := skip_word(event):
+        why = f"pull request {event.number} says {word}"
         return Hook(names, why=why, slug=event.repository.slug, move=move)
     return Hook(names, event, slug=event.repository.slug, move=move)

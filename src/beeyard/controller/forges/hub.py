@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import AliasChoices, Field
 
-from beeyard.controller.forges.hook import TAGS, Hook, Move, is_nothing, of_pull, of_push
+from beeyard.controller.forges.hook import BRANCHES, TAGS, Hook, Move, is_nothing, of_pull, of_push
 from beeyard.controller.forges.payload import (
     Id,
     Link,
@@ -19,6 +19,7 @@ from beeyard.controller.forges.payload import (
     Ref,
     Sha,
     Slug,
+    SshUrl,
     Text,
     is_name,
 )
@@ -48,6 +49,7 @@ class _Repository(Part):
     id: Id = 0
     full_name: Slug
     clone_url: Link = ""
+    ssh_url: SshUrl = ""
     html_url: Link = ""
     default_branch: Text = ""
     private: bool = True
@@ -141,16 +143,20 @@ def _pushed(push: Push) -> Event:
     head = push.head_commit or next((c for c in push.commits or () if c.id == push.after), None)
     person = (head.author if head else None) or _Person()
     sender = push.sender or _User()
+    repository = _repository(push.repository)
+    message = head.message if head else ""
+    created = is_nothing(push.before)
     return Event(
         kind="tag" if tag else "push",
-        repository=_repository(push.repository),
+        repository=repository,
         ref=push.ref,
         # Of an annotated tag, `after` is the tag's own id.
         commit=head.id if tag and head else push.after,
-        branch="" if tag else push.ref.removeprefix("refs/heads/"),
-        before=push.before,
-        action="created" if is_nothing(push.before) else "",
-        message=head.message if head else "",
+        branch=repository.default_branch if tag else push.ref.removeprefix(BRANCHES),
+        before="" if created else push.before,
+        action="created" if created else "",
+        title=message.partition("\n")[0],
+        message=message,
         link=push.compare or (head.url if head else ""),
         author=Author(person.username, person.name, person.email, sender.avatar_url),
         sender=sender.login,
@@ -171,6 +177,7 @@ def _repository(found: _Repository) -> Repository:
         namespace,
         name,
         clone_url=found.clone_url,
+        ssh_url=found.ssh_url,
         link=found.html_url,
         default_branch=found.default_branch if is_name(found.default_branch) else "main",
         private=found.private,

@@ -26,9 +26,10 @@ _MISTAKES = 5
 _NAME = re.compile(r"[\w.\-/+@#=,%]+")
 _NOT_IN_NAMES = re.compile(r"\.\.|//|@\{|(^|/)\.|\.lock(/|$)|[./]$|^[/\-]|^@$")
 _SLUG = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+")
-_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_SHA = re.compile(r"[0-9a-f]{40}")
 # Controls besides tab and newline, and what turns the direction of writing.
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_SSH = re.compile(r"(ssh://)?[\w.-]+@[\w.-]+[:/][\w./~+:-]{1,500}")
 _LINK = re.compile(r"https?://[^\s\x00-\x20\"<>\\^`{|}]{1,2000}")
 
 
@@ -58,7 +59,7 @@ def _ref(text: str) -> str:
 
 def _sha(text: str) -> str:
     if not _SHA.fullmatch(text):
-        raise PydanticCustomError("refused", "is not the id of a commit: 40 or 64 hex digits")
+        raise PydanticCustomError("refused", "is not the id of a commit: 40 hex digits")
     return text
 
 
@@ -75,6 +76,10 @@ def _clean(text: str) -> str:
 def _link(text: str) -> str:
     """A link is only shown: one that could do something else is left out."""
     return text if _LINK.fullmatch(text) else ""
+
+
+def _ssh(text: str) -> str:
+    return text if _SSH.fullmatch(text) else ""
 
 
 def _moment(value: Any) -> Any:
@@ -95,6 +100,7 @@ def _none_is_empty(value: Any) -> Any:
 
 Text = Annotated[str, BeforeValidator(_none_is_empty), AfterValidator(_clean)]
 Link = Annotated[str, BeforeValidator(_none_is_empty), AfterValidator(_link)]
+SshUrl = Annotated[str, BeforeValidator(_none_is_empty), AfterValidator(_ssh)]
 Name = Annotated[str, AfterValidator(_name)]
 Ref = Annotated[str, AfterValidator(_ref)]
 Sha = Annotated[str, AfterValidator(_sha)]

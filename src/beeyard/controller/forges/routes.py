@@ -27,8 +27,8 @@ _APPLICATION: TypeAdapter[str] = TypeAdapter(ApplicationName)
 class Starts(Protocol):
     """The rest of the controller, as far as deliveries need it."""
 
-    async def start(self, event: Event, application: str) -> int | None:
-        """Create the run for an event; its number, or None where no pipeline wants it.
+    async def start(self, event: Event, application: str) -> int | str:
+        """Create the run for an event; gives its number, or why no pipeline wants it.
 
         Raises BeeyardError where that can't be done now; the delivery may then come again. Forges
         wait for ten seconds for an answer, so what takes longer belongs into the run.
@@ -118,7 +118,7 @@ class Hooks:
         known = settings or nobody()
         hook = await asyncio.to_thread(receive, known, headers, body, self.now())
 
-        async def start(event: Event) -> int | None:
+        async def start(event: Event) -> int | str:
             return await self.starts.start(event, application)
 
         return hook, await self.deliveries.take(application, hook, start)
