@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -17,13 +18,18 @@ from beeyard.controller.api.runs import Wanted
 from beeyard.controller.assigning import Assigning
 from beeyard.controller.audit import Audit, Entry, Plain, Who
 from beeyard.controller.audit_inbox import Inbox
-from beeyard.controller.core import Core
+from beeyard.controller.core import Core, now
+from beeyard.controller.crons import due
 from beeyard.controller.deploying import Deploying
 from beeyard.controller.deploys import Deploys
 from beeyard.controller.doors import Doors, GitDoor
 from beeyard.controller.epochs import Lease
 from beeyard.controller.following import lines_of
+from beeyard.controller.forges.ancestry import GitAncestry
+from beeyard.controller.forges.reporter import Reporter
+from beeyard.controller.forges.routes import hooks_router
 from beeyard.controller.git import GitRemote, Push, Repositories, missed
+from beeyard.controller.hooked import Hooked
 from beeyard.controller.inside import Inside
 from beeyard.controller.journal import Journal
 from beeyard.controller.known import Deliveries, Refs
@@ -36,6 +42,7 @@ from beeyard.controller.starts import Place, Starts
 from beeyard.controller.state import State, kinds
 from beeyard.controller.throttle import Throttle
 from beeyard.controller.vault import Vault, read_keys
+from beeyard.errors import BeeyardError
 from beeyard.pipelines.event import EventKind
 from beeyard.secret import Secret
 from beeyard.waiting import SystemClock
@@ -93,6 +100,8 @@ class Service:
         self.remote = GitRemote(
             self.repositories, GitDoor(self.doors), self.applications.__contains__, self._on_push
         )
+        self.spec = spec
+        self.hooked = Hooked(spec, self.state.vault, self.repositories, self.starts, self.place)
         self.api = self._api(given, sessions)
 
     @property
@@ -115,6 +124,14 @@ class Service:
         app.state.begin_deploy = self.deploying.begin
         app.state.begin = self._wish
         app.state.again = self.starts.retry
+        app.include_router(
+            hooks_router(
+                self.hooked.settings,
+                self.hooked,
+                self.state.deliveries,
+                GitAncestry(self.repositories),
+            )
+        )
         return app
 
     @asynccontextmanager
@@ -124,8 +141,11 @@ class Service:
         self.deploying.resume()
         await self._catch_up()
         ticking = asyncio.create_task(self._tick())
+        reporter = Reporter(self.hooked.settings, say=_log.warning)
+        self.core.tell = lambda run: self.hooked.tell(reporter, run)
         try:
-            yield
+            async with reporter:
+                yield
         finally:
             self.remote.leave()
             ticking.cancel()
@@ -137,13 +157,24 @@ class Service:
 
     async def _tick(self) -> None:
         loop = asyncio.get_running_loop()
+        looked = now()
         while True:
             await asyncio.sleep(_TICK)
+            looked, since = now(), looked
+            await self._schedule(since, looked)
             for name in await self.core.lose(loop.time()):
                 _log.warning("the runner on %s does not answer any more", name)
             await asyncio.to_thread(self.inbox.take)
             if self.journal.due:
                 await self._compact()
+
+    async def _schedule(self, since: datetime, until: datetime) -> None:
+        for name, application in self.spec.applications.items():
+            for cron in due(application.crons, since, until):
+                try:
+                    await self.starts.wish(name, "", "cron", "cron", cron=cron)
+                except BeeyardError as error:
+                    _log.warning("schedule %s of %s: %s: %s", cron, name, error.what, error.why)
 
     async def _compact(self) -> None:
         async with self.core.still():

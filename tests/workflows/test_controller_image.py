@@ -12,7 +12,7 @@ import pytest
 import beeyard
 from beeyard.apps import FilesContext
 from beeyard.apps.stack import Build
-from beeyard.controller.image import image, runtime
+from beeyard.image import image, runtime
 from beeyard.process import Command, LocalRunner
 
 ROOT = Path(__file__).parents[2]
@@ -124,7 +124,7 @@ def test_a_wheel_makes_the_same_image(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "installed")
-    ask = "from beeyard.controller.image import image; print(image.plan('r').reference)"
+    ask = "from beeyard.image import image; print(image.plan('r').reference)"
     argv = [sys.executable, "-c", ask]
     environment = {"PYTHONPATH": str(tmp_path / "installed")}
     said = LocalRunner().run(Command(argv, env=environment, cwd=tmp_path)).stdout

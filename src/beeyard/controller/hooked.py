@@ -1,0 +1,60 @@
+"""Forges: their deliveries become runs, and they are told what becomes of them."""
+
+from dataclasses import dataclass
+
+from beeyard.config import ClusterSpec
+from beeyard.controller.forges.reporter import Reporter
+from beeyard.controller.forges.settings import Settings
+from beeyard.controller.forges.status import reports
+from beeyard.controller.git import Repositories
+from beeyard.controller.git.mirror import mirror
+from beeyard.controller.runs import Run
+from beeyard.controller.starts import Place, Starts
+from beeyard.controller.vault import Vault
+from beeyard.pipelines.event import Event
+
+#: The pipeline secrets by which an application and its forge know each other.
+WEBHOOK_SECRET, FORGE_TOKEN = "webhook_secret", "forge_token"
+
+
+@dataclass(frozen=True)
+class Hooked:
+    """What deliveries need of the controller, and what it tells of runs."""
+
+    spec: ClusterSpec
+    vault: Vault
+    repositories: Repositories
+    starts: Starts
+    place: Place
+
+    def settings(self, application: str) -> Settings | None:
+        """How an application and its forge know each other; None where they don't."""
+        known = self.spec.applications.get(application)
+        if known is None or known.forge is None:
+            return None
+        secrets = self.vault.secrets(application)
+        if WEBHOOK_SECRET not in secrets:
+            return None
+        return Settings.of(known.forge, secrets[WEBHOOK_SECRET], secrets.get(FORGE_TOKEN))
+
+    async def start(self, event: Event, application: str) -> int | None:
+        """The run of an event at a forge; None where no pipeline wants it. Raises BeeyardError."""
+        settings = self.settings(application)
+        repository = await self.repositories.create(application)
+        if settings is not None:
+            await mirror(repository, settings.clone_url, event.commit, settings.token)
+        made = await self.starts.start(event, application, event.sender or settings_name(settings))
+        return made.number if isinstance(made, Run) else None
+
+    def tell(self, reporter: Reporter, run: Run) -> None:
+        """Have the forge told how a run stands."""
+        settings = self.settings(run.application)
+        if settings is None or settings.token is None:
+            return
+        for report in reports(run, settings, f"https://{self.place.api}/runs/{run.number}"):
+            reporter.report(report)
+
+
+def settings_name(settings: Settings | None) -> str:
+    """Who a run is by where the event does not say."""
+    return settings.kind if settings else "webhook"
