@@ -37,14 +37,15 @@ class Hooked:
             return None
         return Settings.of(known.forge, secrets[WEBHOOK_SECRET], secrets.get(FORGE_TOKEN))
 
-    async def start(self, event: Event, application: str) -> int | None:
-        """The run of an event at a forge; None where no pipeline wants it. Raises BeeyardError."""
+    async def start(self, event: Event, application: str) -> int | str:
+        """The run of an event at a forge, or why there is none. Raises BeeyardError."""
         settings = self.settings(application)
         repository = await self.repositories.create(application)
         if settings is not None:
             await mirror(repository, settings.clone_url, event.commit, settings.token)
-        made = await self.starts.start(event, application, event.sender or settings_name(settings))
-        return made.number if isinstance(made, Run) else None
+        by = event.sender or (settings.kind if settings else "webhook")
+        made = await self.starts.start(event, application, by)
+        return made if isinstance(made, str) else made.number
 
     def tell(self, reporter: Reporter, run: Run) -> None:
         """Have the forge told how a run stands."""
@@ -53,8 +54,3 @@ class Hooked:
             return
         for report in reports(run, settings, f"https://{self.place.api}/runs/{run.number}"):
             reporter.report(report)
-
-
-def settings_name(settings: Settings | None) -> str:
-    """Who a run is by where the event does not say."""
-    return settings.kind if settings else "webhook"

@@ -76,17 +76,23 @@ class Deliveries(Part):
     def __init__(self) -> None:
         super().__init__()
         self._seen = Remembered()
-        self._last: dict[tuple[str, str], DeliveryTaken] = {}
 
     def apply(self, record: Record) -> None:
         if isinstance(record, DeliveryTaken):
-            self._last[record.application, record.ref] = record
             known = _KNOWN.validate_python(dict(record.known))
             self._seen.apply(record.application, record.names, record.ref, known)
 
     def records(self) -> Iterator[Record]:
-        # Names that were forgotten still meet what is known of the ref.
-        yield from self._last.values()
+        names = self._seen.names()
+        for (application, ref), known in self._seen.refs_known().items():
+            # All of an application's names go with the first of its refs.
+            yield DeliveryTaken(
+                at=now(),
+                application=application,
+                names=tuple(names.pop(application, ())),
+                ref=ref,
+                known=asdict(known),
+            )
 
     def delivered(self, application: str, name: str) -> bool:
         return self._seen.delivered(application, name)

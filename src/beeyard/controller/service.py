@@ -25,7 +25,7 @@ from beeyard.controller.deploys import Deploys
 from beeyard.controller.doors import Doors, GitDoor
 from beeyard.controller.epochs import Lease
 from beeyard.controller.following import lines_of
-from beeyard.controller.forges.ancestry import GitAncestry
+from beeyard.controller.forges.ancestry import RepositoryAncestry
 from beeyard.controller.forges.reporter import Reporter
 from beeyard.controller.forges.routes import hooks_router
 from beeyard.controller.git import GitRemote, Push, Repositories, missed
@@ -129,7 +129,7 @@ class Service:
                 self.hooked.settings,
                 self.hooked,
                 self.state.deliveries,
-                GitAncestry(self.repositories),
+                RepositoryAncestry(self.repositories),
             )
         )
         return app

@@ -160,6 +160,17 @@ class Remembered:
     def known(self, application: str, ref: str) -> Known | None:
         return self._known.get((application, ref))
 
+    def names(self) -> dict[str, list[str]]:
+        """The names of deliveries that are remembered, by application, the oldest first."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for application, name in self._names:
+            found[application].append(name)
+        return found
+
+    def refs_known(self) -> dict[tuple[str, str], Known]:
+        """What is known, by application and ref."""
+        return dict(self._known)
+
     async def remember(
         self, application: str, names: Sequence[str], ref: str, known: Known
     ) -> None:
