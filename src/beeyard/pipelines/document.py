@@ -8,7 +8,7 @@ to the text. What would be too much once aliases are written out is refused befo
 through it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -311,15 +311,3 @@ def _too_many(place: Position) -> _Stop:
 
 def _short(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:59]}…"
-
-
-def walk(node: Node) -> Iterator[Node]:
-    """A node and all below it; what aliases stand for comes each time."""
-    waiting = [node]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        if isinstance(node, Listing):
-            waiting.extend(reversed(node.items))
-        elif isinstance(node, Section):
-            waiting.extend(entry.value for entry in reversed(node.entries))

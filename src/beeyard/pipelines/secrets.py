@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from beeyard.pipelines.conditions import Verdict
+from beeyard.pipelines.conditions import Verdict, step_may_run
 from beeyard.pipelines.event import Event, EventKind
 from beeyard.pipelines.globs import matches
 from beeyard.pipelines.model import FromSecret, Pipeline, Step
@@ -68,12 +68,15 @@ def asked_for(pipeline: Pipeline, steps: Iterable[Step] | None = None) -> frozen
 
 
 def missing(
-    pipeline: Pipeline, policies: Iterable[SecretPolicy], event: Event
+    pipeline: Pipeline, policies: Iterable[SecretPolicy], event: Event, instance: str = ""
 ) -> Mapping[str, str]:
-    """The secrets that a pipeline asks for and does not get for `event`, each with why."""
+    """The secrets that a pipeline asks for and does not get for `event`, each with why. What only
+    steps ask for that don't run for that event is not missing."""
+    parts = (*pipeline.services, *pipeline.steps)
+    running = [part for part in parts if step_may_run(part, event, instance).runs]
     verdicts = {key(policy.name): verdict(policy, event) for policy in policies}
     unknown = Verdict(runs=False, why="there is no such secret")
-    found = {name: verdicts.get(name, unknown) for name in sorted(asked_for(pipeline))}
+    found = {name: verdicts.get(name, unknown) for name in sorted(asked_for(pipeline, running))}
     return {name: verdict.why for name, verdict in found.items() if not verdict.runs}
 
 
