@@ -155,6 +155,25 @@ def test_a_long_silence_is_kept_alive_and_goes_unseen(
     assert after.partition(b"\x02two\n")[0].count(b"0005\x02") > 5
 
 
+def test_who_does_not_read_is_let_go(strict: Served, work: Work, application: str) -> None:
+    left = threading.Event()
+
+    async def flood(pushes: Sequence[Push]) -> AsyncGenerator[str, None]:
+        try:
+            while True:
+                yield "x" * 50_000
+        finally:
+            left.set()
+
+    strict.scripts[application] = flood
+    commit = work.commit()
+    work.git("push", "--dry-run", strict.url(application), "main")
+    with post(strict.port, application, "git-receive-pack") as connection:
+        connection.send(head(created(commit)) + pack_of(work, commit))
+        connection.send(b"")
+        assert left.wait(10)
+
+
 def test_a_failure_afterwards_is_told_and_the_push_stands(
     served: Served, work: Work, application: str
 ) -> None:

@@ -1,8 +1,12 @@
 """Clients that go away, or stay away, in the middle: nothing of theirs stays behind."""
 
+import os
+from pathlib import Path
+
+import psutil
 import pytest
 
-from beeyard.controller.git.pktline import packet
+from beeyard.controller.git.pktline import FLUSH, packet
 from controller.git.processes import at_work
 from controller.git.raw import created, head, pack_of, post
 from controller.git.served import Served, Work, until
@@ -45,6 +49,26 @@ def test_who_says_no_more_is_let_go(strict: Served, work: Work, repository: str)
     assert (status, b"ng refs/heads/main unpacker error" in words) == (200, True)
     until(lambda: at_work(strict.path(repository)) == [])
     assert len(strict.pushed(repository)) == 1
+
+
+def test_a_fetch_that_nobody_waits_for_is_ended(
+    served: Served, work: Work, application: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while Git says nothing, so that nothing is written which would show that they left."""
+    work.commit()
+    work.git("push", "--quiet", served.url(application), "main")
+    silent = tmp_path / "bin" / "git"
+    silent.parent.mkdir()
+    silent.write_text(f"#!/bin/sh\ncat > /dev/null\necho $$ > {tmp_path}/pid\nexec sleep 1000\n")
+    silent.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{silent.parent}:{os.environ['PATH']}")
+    pid = tmp_path / "pid"
+    with post(served.port, application, "git-upload-pack") as connection:
+        connection.send(FLUSH)
+        connection.send(b"")
+        until(lambda: pid.exists() and pid.read_text().endswith("\n"))
+        assert psutil.pid_exists(int(pid.read_text()))
+    until(lambda: not psutil.pid_exists(int(pid.read_text())))
 
 
 @pytest.mark.parametrize("begun", [b"", b"00", head(created("1" * 40))[:30]])

@@ -1,6 +1,7 @@
 """Names, repositories and files made to run something, or to lead somewhere."""
 
 import asyncio
+import os
 import shutil
 from pathlib import Path
 
@@ -19,7 +20,9 @@ from beeyard.controller.git import (
     refs,
     resolve,
 )
-from beeyard.process import Command, LocalRunner
+from beeyard.controller.git.environment import environment
+from beeyard.process import Command
+from beeyard.process_stream import capture
 from controller.git.raw import created, head, pack_of, posted
 from controller.git.served import Served, Work, new_work
 
@@ -135,6 +138,24 @@ def tree(folder: Path) -> set[Path]:
     return there | set(folder.parent.iterdir())
 
 
+@pytest.mark.parametrize("name", [".git", "..", ".GIT", "a/b"])
+def test_a_tree_that_would_write_elsewhere_is_refused(
+    served: Served, work: Work, application: str, name: str
+) -> None:
+    work.commit()
+    blob = work.git("hash-object", "-w", "--stdin", data=b"evil").stdout.strip()
+    entry = f"100644 {name}\0".encode() + bytes.fromhex(blob)
+    literally = ("hash-object", "-t", "tree", "-w", "--stdin", "--literally")
+    tree = work.git(*literally, data=entry).stdout.strip()
+    commit = work.git("commit-tree", "-m", "x", tree).stdout.strip()
+    pushed = work.git(
+        "push", served.url(application), "main", f"{commit}:refs/heads/x", check=False
+    )
+    assert pushed.code == 1
+    assert "fsck error" in pushed.stderr
+    assert served.pushed(application) == []
+
+
 def hostile(path: Path, marker: Path) -> None:
     """Whatever in a repository runs a program: hooks, settings, and settings elsewhere."""
     run = f"touch '{marker}'"
@@ -158,7 +179,8 @@ def hostile(path: Path, marker: Path) -> None:
     (path / "included").write_text(f"[core]\n\thooksPath = {path}/hooks\n")
     with (path / "config").open("a") as config:
         config.write(
-            f"[core]\n\thooksPath = {path}/hooks\n\tfsmonitor = {evil}\n\tsshCommand = {evil}\n"
+            f"[core]\n\trepositoryformatversion = 1\n\thooksPath = {path}/hooks\n"
+            f"\tfsmonitor = {evil}\n\tsshCommand = {evil}\n"
             f"\talternateRefsCommand = {evil}\n\tpager = {evil}\n\teditor = {evil}\n"
             f"\tgitProxy = {evil}\n\taskPass = {evil}\n"
             f"[include]\n\tpath = {path}/included\n[uploadpack]\n\tpackObjectsHook = {evil}\n"
@@ -187,13 +209,16 @@ def attacked(served: Served, work: Work, application: str, marker: Path) -> Repo
 
 
 def test_the_traps_work(attacked: Repository, work: Work, marker: Path) -> None:
-    """Else the tests below would show nothing: with Git alone, a push to it runs a hook, and an
-    archive a filter."""
+    """Else the tests below would show nothing: with Git alone, a push to it runs a hook, an archive
+    a filter, and a look at what is not there a transport."""
     work.commit()
     work.git("push", "--quiet", str(attacked.path), "main", check=False)
     assert marker.exists()
     marker.unlink()
     work.git(f"--git-dir={attacked.path}", "archive", "--output=/dev/null", "main", check=False)
+    assert marker.exists()
+    marker.unlink()
+    work.git(f"--git-dir={attacked.path}", "cat-file", "-p", "1" * 40, check=False)
     assert marker.exists()
 
 
@@ -264,22 +289,18 @@ def test_a_link_in_a_repositorys_place_is_not_followed(
     served.path(application).unlink()
 
 
-def test_whose_files_they_are_does_not_matter(
-    served: Served, work: Work, application: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_whose_files_they_are_does_not_matter(served: Served, work: Work, application: str) -> None:
     """A network file system says what it likes. Git itself has this switch, for its own tests."""
-    commit = work.commit()
+    work.commit()
     work.git("push", "--quiet", served.url(application), "main")
-    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
-    path = served.path(application)
-    alone = Command(
-        ["git", "upload-pack", "--http-backend-info-refs", str(path)],
-        env=work.environment,
-        timeout=20,
-    )
-    assert "dubious ownership" in LocalRunner().run(alone, check=False).stderr
-    repository = Repository(application, path)
-    assert asyncio.run(resolve(repository, "refs/heads/main")) == commit
+    strange = {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"}
+    argv = ["git", "upload-pack", "--http-backend-info-refs", str(served.path(application))]
+    said = [
+        asyncio.run(capture(Command(argv, env=variables, timeout=20), inherit=False))
+        for variables in ({"PATH": os.environ["PATH"], **strange}, environment(more=strange))
+    ]
+    assert "dubious ownership" in said[0].said
+    assert (said[1].code, work.head() in said[1].output.decode()) == (0, True)
 
 
 def test_the_machines_own_settings_have_no_say(

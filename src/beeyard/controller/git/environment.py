@@ -32,7 +32,6 @@ _SETTINGS = (
     ("receive.autogc", "false"),
     ("maintenance.auto", "false"),
     ("protocol.allow", "never"),
-    ("transfer.fsckObjects", "true"),
     ("receive.fsckObjects", "true"),
     # Harmless mistakes that old tools made, in histories that people have.
     ("receive.fsck.badTimezone", "ignore"),
