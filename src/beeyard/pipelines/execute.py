@@ -11,6 +11,7 @@ from beeyard.pipelines.cancel import Cancel
 from beeyard.pipelines.deadlines import Deadlines
 from beeyard.pipelines.disk import MORE, DiskWatch, TooMuch
 from beeyard.pipelines.engine import Engine, EngineGone, StepError
+from beeyard.pipelines.graph import CLONE
 from beeyard.pipelines.log import Log, Sink
 from beeyard.pipelines.outcome import FINAL, Result, State, StepEvent
 from beeyard.pipelines.plan import EARLY_END, Job, JobStep
@@ -18,8 +19,6 @@ from beeyard.pipelines.schedule import Course, Due, due, is_over
 from beeyard.pipelines.source import Source, SourceError
 from beeyard.pipelines.step_run import Broken, Message, Over, StepRun, Up, in_a_line
 
-#: The step by whose name the filling of the workspace goes. Source: docs.drone.io, "Cloning".
-CLONE = "clone"
 # Seconds within which a container that was told to end has ended, or else the engine is stuck.
 _PATIENCE = 120.0
 # The same where we are interrupted, and somebody waits.
@@ -75,9 +74,11 @@ class _Execution:
         self._mail: queue.SimpleQueue[Message | TooMuch | _Cancelled] = queue.SimpleQueue()
         self._watch = DiskWatch(job, engine, self._mail.put)
         self._events: dict[str, StepEvent] = {}
+        self._steps = {step.name: step for step in job.all_steps}
         self._runs: dict[str, StepRun] = {}
         self._course = Course({step.name: "pending" for step in job.all_steps})
         self._deadlines = Deadlines(time.monotonic() + job.timeout)
+        self._failed: list[str] = []
         self._allowed = job.disk
         self._killed = False
         self._broken: Exception | None = None
@@ -133,7 +134,9 @@ class _Execution:
             state, reason = "killed", self._cancel.reason
         self._tell(StepEvent(CLONE, state, None, began, time.time(), reason))
         self._error = state == "error"
-        self._course = replace(self._course, failed=state != "success")
+        if state != "success":
+            self._course = replace(self._course, failed=True)
+            self._failed.append(CLONE)
 
     def _run_steps(self) -> None:
         if self._cancel.is_set():
@@ -161,7 +164,9 @@ class _Execution:
 
     def _begin(self, step: JobStep) -> None:
         log = Log(self._outlets.open_log(step.name), step.limits.log)
-        run = StepRun(self._job, step, self._engine, log, self._mail.put)
+        late = self._job.late(tuple(self._failed), int(time.time()))
+        told = replace(step, environment={**step.environment, **late})
+        run = StepRun(self._job, told, self._engine, log, self._mail.put)
         self._runs[step.name] = run
         self._tell(StepEvent(step.name, "running", started=run.started))
         run.begin()
@@ -187,7 +192,7 @@ class _Execution:
                 self._kill(self._cancel.reason)
 
     def _is_up(self, name: str) -> None:
-        step = self._runs[name].step
+        step = self._steps[name]
         self._course = replace(self._course, up=self._course.up | {name})
         if step.timeout:
             self._deadlines.steps[name] = time.monotonic() + step.timeout
@@ -195,8 +200,8 @@ class _Execution:
     def _is_over(self, event: StepEvent) -> None:
         if self._events[event.step].state in FINAL:
             return  # It was given up.
-        step = self._runs[event.step].step
-        detached = self._job.is_detached(step)
+        step = self._steps[event.step]
+        detached = self._is_detached(event.step)
         self._tell(event)
         self._deadlines.forget(event.step)
         # How a service ends is nobody's failure. Source: docs.drone.io, "Services".
@@ -204,6 +209,7 @@ class _Execution:
         if bad and step.failure != "ignore":
             self._error = self._error or event.state == "error"
             self._course = replace(self._course, failed=True)
+            self._failed.append(event.step)
         if event.exit_code == EARLY_END and event.state == "success" and not detached:
             self._course = replace(self._course, ended_early=event.step)
 
@@ -240,7 +246,7 @@ class _Execution:
                 ),
             )
         for name in self._deadlines.passed(now):
-            limit = self._runs[name].step.timeout
+            limit = self._steps[name].timeout
             self._stop(name, "failure", f"stopped at its time limit of {limit:g} s")
         if now >= self._deadlines.job:
             self._kill(f"stopped at the pipeline's time limit of {self._job.timeout:g} s")
@@ -279,7 +285,7 @@ class _Execution:
         return [name for name in self._runs if self._course.states[name] not in FINAL]
 
     def _is_detached(self, name: str) -> bool:
-        return self._job.is_detached(self._runs[name].step)
+        return self._job.is_detached(self._steps[name])
 
     @contextmanager
     def _cleaned_up(self) -> Iterator[None]:

@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+from beeyard.pipelines.masking import Masks
+
 _CUT = "\n[beeyard] more than {} was written: the rest is not kept\n"
 
 
@@ -13,6 +15,23 @@ class Sink(Protocol):
     def close(self) -> None:
         """Nothing comes any more: what was held back is to be handed on."""
         ...
+
+
+class Masked:
+    """A sink that takes secrets out before it hands on to another."""
+
+    def __init__(self, sink: Sink, masks: Masks) -> None:
+        self._sink = sink
+        self._masker = masks.masker()
+
+    def write(self, chunk: bytes) -> None:
+        if shown := self._masker.feed(chunk):
+            self._sink.write(shown)
+
+    def close(self) -> None:
+        if shown := self._masker.end():
+            self._sink.write(shown)
+        self._sink.close()
 
 
 class Log:

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -11,6 +11,9 @@ from beeyard.secret import Secret
 
 #: The state of the pipeline in which a step runs. `never`: something decided against it beforehand.
 RunsOn = Literal["success", "failure", "always", "never"]
+#: Gives the variables that have changed by the time at which a step starts (seconds since 1970),
+#: after these steps have failed.
+Late = Callable[[tuple[str, ...], int], Mapping[str, str]]
 
 #: An exit code by which a step ends the pipeline early, as a success.
 #: Source: github.com/drone/drone-runtime/issues/51, its author's description.
@@ -115,6 +118,7 @@ class Job:
     timeout     seconds for all of it
     disk        bytes that one container, or all volumes together, may grow to; 0: no limit
     parallel    how many steps run at one time, not counting those that are detached
+    late        what steps are told of what became of those before them
 
     Raises ValueError for an id that can't be part of a container's name, and for two steps of one
     name.
@@ -132,6 +136,7 @@ class Job:
     timeout: float = 3600.0
     disk: int = 10 * 1024 * MEBIBYTE
     parallel: int = 16
+    late: Late = field(default=lambda _failed, _now: {}, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.id):
