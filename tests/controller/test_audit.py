@@ -45,6 +45,9 @@ class Fenced:
         if self.lost:
             raise LeaseLost("another copy is the active one")
 
+    def give_up(self, why: str, /) -> None:
+        self.lost = True
+
 
 def entry(number: int = 1, **details: Plain) -> Entry:
     return Entry(ANNA, "secret.set", f"shop/TOKEN_{number}", request=f"r{number}", details=details)
@@ -221,7 +224,8 @@ def test_a_first_entry_that_was_cut_off_is_passed_over(folder: Path) -> None:
 def test_what_can_not_be_written_is_said_and_nothing_more_is_taken(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    audit = Audit.open(folder, Fenced())
+    lease = Fenced()
+    audit = Audit.open(folder, lease)
 
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
@@ -234,6 +238,7 @@ def test_what_can_not_be_written_is_said_and_nothing_more_is_taken(
         audit.append(entry())
     assert "No space left" in str(caught.value.why)
     assert audit.head().entries == 1
+    assert lease.lost, "nor does it look alive any more"
 
 
 # Tampering

@@ -28,6 +28,9 @@ class Fenced:
         if self.lost:
             raise LeaseLost("another copy is the active one")
 
+    def give_up(self, why: str, /) -> None:
+        self.lost = True
+
 
 def entry(number: int) -> Entry:
     at = AT + timedelta(seconds=number)

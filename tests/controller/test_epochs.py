@@ -238,3 +238,23 @@ def test_who_releases_is_not_told_that_it_lost(
     lease.release()
     assert claim(folder, "two", patience=0).epoch == 2
     assert not lost.is_set()
+
+
+def test_who_can_not_write_any_more_does_not_look_alive(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(epochs, "BEATS", 0.01)
+    lease, lost = claim(folder, "one"), threading.Event()
+    why: list[str | None] = []
+
+    def told(error: LeaseLost) -> None:
+        why.append(error.why)
+        lost.set()
+
+    lease.keep(told)
+    lease.give_up("the disk is full")
+    assert lost.wait(10)
+    assert why == ["the disk is full"]
+    clock = FakeClock()
+    assert claim(folder, "two", clock=clock).epoch == 2
+    assert clock.monotonic() >= GONE

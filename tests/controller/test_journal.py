@@ -239,6 +239,9 @@ def test_a_failed_write_fails_all_that_waited_and_ever_after(
         write(written, "three")
     assert caught.value.why is not None
     assert "No space left" in caught.value.why
+    with pytest.raises(LeaseLost) as lost:
+        written.lease.renew()
+    assert str(lost.value.why).startswith("its journal is broken: ")
 
 
 def test_too_much_at_once_is_refused_and_harms_nobody(folder: Path) -> None:

@@ -84,6 +84,8 @@ class Fence(Protocol):
 
     def check(self) -> None: ...
 
+    def give_up(self, why: str, /) -> None: ...
+
 
 @dataclass
 class Audit:
@@ -121,7 +123,8 @@ class Audit:
     def append(self, *entries: Entry) -> Head:
         """Return once the entries are on disk, in the chain for good.
 
-        Raises AuditFailed where that is not sure, also ever after, and LeaseLost.
+        Raises AuditFailed where that is not sure, also ever after, and LeaseLost. Either ends the
+        lease.
         """
         with self._one:
             if self._offset >= self.full:
@@ -164,6 +167,7 @@ class Audit:
             self.fence.check()
         except BaseException as error:
             self._broken = str(error) or type(error).__name__
+            self.fence.give_up(f"its audit log is broken: {self._broken}")
             if isinstance(error, OSError):
                 raise AuditFailed("the audit log could not be written", why=str(error)) from error
             raise

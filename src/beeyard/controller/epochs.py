@@ -36,6 +36,7 @@ from beeyard.waiting import Clock, SystemClock
 BEATS, GONE = 3.0, 15.0
 _POLL = 1.0
 _RELEASED = b"released"
+_FOLLOWED = "it released its lease, or was silent for too long and another took over"
 
 
 class LeaseLost(BeeyardError):
@@ -57,6 +58,7 @@ class Lease:
     _count: int = field(default=1, init=False)
     _renewed: float = field(default=0.0, init=False)
     _over: bool = field(default=False, init=False)
+    _why: str = field(default=_FOLLOWED, init=False)
     _one: threading.RLock = field(default_factory=threading.RLock, init=False)
     _stop: threading.Event = field(default_factory=threading.Event, init=False)
     _thread: threading.Thread | None = field(default=None, init=False)
@@ -83,7 +85,7 @@ class Lease:
         with self._one:
             if self._over or _is_succeeded(self.folder, self.epoch):
                 self._over = True
-                raise _lost(self.epoch)
+                raise self._lost()
 
     def renew(self) -> None:
         """Show a sign of life. Raises LeaseLost, and OSError where it can't be written."""
@@ -105,8 +107,15 @@ class Lease:
             following = self.epoch + 1
             if not _claim(self.folder, following, self.holder):
                 self._over = True
-                raise _lost(self.epoch)
+                raise self._lost()
             self.epoch, self._count = following, 1
+
+    def give_up(self, why: str) -> None:
+        """This process can't write any more, and must not look alive: `check` raises LeaseLost from
+        now on, and who keeps the lease is told so at the next beat."""
+        with self._one:
+            if not self._over:
+                self._over, self._why = True, why
 
     def release(self) -> None:
         """Let another copy take over at once. Whoever writes below the epoch must have ended."""
@@ -117,6 +126,13 @@ class Lease:
             if not self._over:
                 self._over = True
                 files.overwrite(self.path / "heartbeat", _RELEASED.ljust(len(_beat(0))))
+
+    def _lost(self) -> LeaseLost:
+        return LeaseLost(
+            f"this copy of the controller is not the active one any more (epoch {self.epoch})",
+            why=self._why,
+            fix="nothing: it ends, and is started again as one that waits",
+        )
 
     def _keep(self, lost: Callable[[LeaseLost], None]) -> None:
         while not self._stop.wait(BEATS):
@@ -251,14 +267,6 @@ def _close(folder: Path, epoch: int) -> None:
 def _is_succeeded(folder: Path, epoch: int) -> bool:
     told = files.content(place(folder, epoch) / "successor")
     return bool(told) or (place(folder, epoch + 1) / "claim").exists()
-
-
-def _lost(epoch: int) -> LeaseLost:
-    return LeaseLost(
-        f"this copy of the controller is not the active one any more (epoch {epoch})",
-        why="it released its lease, or was silent for too long and another took over",
-        fix="nothing: it ends, and is started again as the one that waits",
-    )
 
 
 def _beat(count: int) -> bytes:

@@ -213,7 +213,7 @@ class Journal(Generic[R]):
 
     @contextmanager
     def _breaking(self) -> Iterator[None]:
-        """Within it, a failure breaks the journal for good."""
+        """Within it, a failure breaks the journal for good, and ends the lease."""
         if self._broken is not None:
             raise JournalBroken(
                 "the journal takes no more records",
@@ -222,11 +222,11 @@ class Journal(Generic[R]):
             ) from self._broken
         try:
             yield
-        except OSError as error:
-            self._broken = error
-            raise JournalBroken("the journal could not be written", why=str(error)) from error
         except BaseException as error:
             self._broken = error
+            self.lease.give_up(f"its journal is broken: {error}")
+            if isinstance(error, OSError):
+                raise JournalBroken("the journal could not be written", why=str(error)) from error
             raise
 
     def _begin(self, *, snapshot: bool) -> None:
