@@ -28,6 +28,7 @@ def main() -> int:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         serve(given(Path(os.environ.get("BEEYARD_DATA", "/data")), _SECRETS), 8080)
     except BeeyardError as error:

@@ -5,6 +5,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+#: What goes by the names of secrets for convenience, and is none: it may be shown.
+PLAIN = ("registry", "registry_username")
+
 
 class Assignment(BaseModel):
     """A stage for a runner. It travels over TLS to the one that holds the runners' token.

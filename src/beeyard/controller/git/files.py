@@ -3,7 +3,7 @@
 import asyncio
 import os
 import tarfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from beeyard.controller.git.environment import git
@@ -67,18 +67,39 @@ def _unpack(source: IO[bytes], into: Path, limit: int) -> None:
     with source:
         counted: Any = _Counted(source, limit)
         try:
-            # Source: Python's tarfile documentation, "Extraction filters".
             with tarfile.open(fileobj=counted, mode="r|") as tar:
-                tar.extractall(into, filter="data")
-        except tarfile.FilterError as error:
+                # Source: Python's tarfile documentation, "Extraction filters". Debian 12's Python
+                # has none yet, so what matters is looked at here as well.
+                tar.extraction_filter = getattr(tarfile, "data_filter", None)
+                for member in tar:
+                    _allow(member, into)
+                    tar.extract(member, into)
+        except tarfile.TarError as error:
+            # Of a filter as well, which is one where there are filters.
             raise GitError(
                 "a file of the commit may not be written", why=str(error), fix="use relative links"
             ) from error
-        except (tarfile.TarError, OSError) as error:
+        except OSError as error:
             raise GitError("the files of the commit can't be written", why=str(error)) from error
         # What is left of a stream that tar has read to its end is padding.
         while source.read(65536):
             pass
+
+
+def _allow(member: tarfile.TarInfo, into: Path) -> None:
+    """Raise GitError for what leads out of the folder, is written through a link, or is neither
+    file, folder nor link."""
+    name = PurePosixPath(member.name)
+    target = os.path.normpath(name.parent / member.linkname) if member.issym() else ""
+    out = target.startswith(("/", "..")) or member.linkname.startswith("/")
+    through = (into / name).parent.resolve() != (into.resolve() / name).parent
+    plain = member.isreg() or member.isdir() or member.issym()
+    if name.is_absolute() or ".." in name.parts or out or through or not plain:
+        raise GitError(
+            "a file of the commit may not be written",
+            why=f"{member.name} leads out of the folder, or is of a kind that no checkout has",
+            fix="use relative links",
+        )
 
 
 class _Counted:

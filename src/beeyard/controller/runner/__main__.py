@@ -110,6 +110,8 @@ def main() -> int:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    # It tells of each request, by its URL, which has the attempt's word in it.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     runner = Runner(_means(os.environ.__getitem__), int(os.environ["BEEYARD_PARALLEL"]))
     # What a runner that was killed has left.
     runner.means.engine.sweep({RUNNER_LABEL: runner.means.node})

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from beeyard.controller.assignment import Assignment
+from beeyard.controller.assignment import PLAIN, Assignment
 from beeyard.controller.planning import from_json
 from beeyard.controller.runner.deploy_step import WithDeploys, deploys
 from beeyard.controller.runner.link import Link, Over
@@ -171,7 +171,9 @@ class Work:
         return _Masked(spool, self._masks().masker())
 
     def _masks(self) -> Masks:
-        values = [*self.handed.secrets.values(), self.handed.clone_token]
+        secrets = self.handed.secrets.items()
+        values = [value for name, value in secrets if name not in PLAIN]
+        values.append(self.handed.clone_token)
         if self.handed.registry is not None:
             values.append(self.handed.registry["password"])
         return Masks(values)
