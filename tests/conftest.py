@@ -13,6 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import docker
+
+# Its plugin would import it when all is over, through pytest's rewriting of assertions, and there
+# Python 3.11 now and then fails ("AST constructor recursion depth mismatch").
+import hypothesis  # noqa: F401
 import pytest
 from docker import DockerClient
 from docker.types import IPAMConfig, IPAMPool

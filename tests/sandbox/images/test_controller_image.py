@@ -12,8 +12,8 @@ from docker.models.containers import Container
 import registry
 from beeyard.apps import BuildPlan, Credentials, FilesContext, ensure_image
 from beeyard.apps.stack import Build
-from beeyard.image import image, runtime
 from beeyard.errors import AppError
+from beeyard.image import image, runtime
 from beeyard.process import LocalRunner
 from beeyard.secret import Secret
 from beeyard.swarm import Tunnel
