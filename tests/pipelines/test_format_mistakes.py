@@ -30,6 +30,12 @@ STEPS = "steps: [{name: build, image: golang}]\n"
 OF_PIPELINES = [
     ("stesp: []", "4:1", "stesp: there is no such key", "Did you mean `steps`?"),
     (
+        "enviroment: &all {A: b}",
+        "4:1",
+        "enviroment: there is no such key",
+        "Did you mean `environment`?",
+    ),
+    (
         "pool: {use: ubuntu}",
         "4:1",
         "pool: there is no such key",
@@ -527,6 +533,20 @@ def test_a_mistake_in_something_anchored_is_one_mistake() -> None:
     )
     (mistake,) = mistakes(text)
     assert mistake.where == ".drone.yml:3:26"
+
+
+def test_what_became_too_much_is_one_mistake() -> None:
+    text = f"{PIPELINE}steps:\n- name: x\n  image: y\n  settings: [{'${A}' * 50}]\n"
+    (mistake,) = mistakes(text, {"A": "a" * 10_000})
+    assert mistake.what == "the substitutions make too much text of this file"
+    assert (mistake.where or "").startswith(".drone.yml:6:")
+
+
+def test_no_more_than_50_are_shown() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse("kind: pipeline\n" + "".join(f"comands{number}: 1\n" for number in range(70)))
+    assert caught.value.what == ".drone.yml has 50 mistakes or more; these are the first."
+    assert len(caught.value.mistakes) == 50
 
 
 def test_what_is_no_text() -> None:

@@ -172,8 +172,8 @@ def _in_source(mistakes: Iterable[Mistake], substituted: Substituted) -> Iterato
 def _verdict(*, unreadable: bool, found: int) -> str:
     if unreadable:
         return "can't be read as YAML"
-    if found > MOST_MISTAKES:
-        return f"has more than {MOST_MISTAKES} mistakes; these are the first"
+    if found >= MOST_MISTAKES:
+        return f"has {MOST_MISTAKES} mistakes or more; these are the first"
     return "has a mistake" if found == 1 else f"has {found} mistakes"
 
 

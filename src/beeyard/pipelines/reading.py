@@ -175,16 +175,19 @@ class Value:
         for value in self.entries():
             if value.name() in known:
                 found[value.name()] = value
-            elif not self._is_own(value):
+            elif not self._is_own(value, known):
                 fix = meant(value.name(), known, otherwise="Remove it. Known here")
                 value.wrong_key("there is no such key", fix)
         return Fields(self, found)
 
-    def _is_own(self, value: "Value") -> bool:
+    def _is_own(self, value: "Value", known: Sequence[str]) -> bool:
         """Whether a key that isn't known is there on purpose: at the top of a document, to hold
         anchors."""
-        named = value.name().startswith(("x-", ".", "_"))
-        return not self.path and (named or value.node.anchored)
+        if self.path:
+            return False
+        if value.name().startswith(("x-", ".", "_")):
+            return True
+        return value.node.anchored and nearest(value.name(), known) is None
 
 
 @dataclass(frozen=True)
@@ -239,13 +242,19 @@ class Fields:
 
 def meant(written: str, known: Sequence[str], *, otherwise: str = "Use one of these") -> str:
     """What to write instead: the nearest of `known`, or any of them."""
-    lowered = written[:100].lower().replace("-", "_")
-    spelled = {name.lower().replace("-", "_"): name for name in known[:200]}
-    near = get_close_matches(lowered, spelled, n=1, cutoff=0.6)
-    if near:
-        return f"Did you mean `{spelled[near[0]]}`?"
+    near = nearest(written, known)
+    if near is not None:
+        return f"Did you mean `{near}`?"
     listed = ", ".join(short(name) for name in known[:30])
     return f"{otherwise}: {listed}." if known else f"{otherwise}: there is none."
+
+
+def nearest(written: str, known: Sequence[str]) -> str | None:
+    """The one of the first 200 of `known` that `written` most likely stands for, or None."""
+    spelled = {name.lower().replace("-", "_"): name for name in known[:200]}
+    lowered = written[:100].lower().replace("-", "_")
+    near = get_close_matches(lowered, spelled, n=1, cutoff=0.6)
+    return spelled[near[0]] if near else None
 
 
 def short(text: str) -> str:

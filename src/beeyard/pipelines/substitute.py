@@ -137,7 +137,9 @@ class _Substitution:
                 position = end
             self._add(self._text[position:], position, literal=True)
         except _TooMuch:
-            mistakes.append((self._lines.position(position), _too_much()))
+            # What there is so far is half a file, of which nothing more can be said.
+            found = (*mistakes, (self._lines.position(position), _too_much()))
+            return Substituted("", found, self._lines)
         pieces = tuple(self._pieces) or ((0, 0, True),)
         return Substituted("".join(self._out), tuple(mistakes), self._lines, pieces)
 
