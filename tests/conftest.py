@@ -22,6 +22,7 @@ from docker import DockerClient
 from docker.types import IPAMConfig, IPAMPool
 
 import registry
+from beeyard.pipelines.docker_engine import CARRIER
 from beeyard.process import Command, LocalRunner, SshRunner
 from beeyard.sandbox.container import Container, Mount, NodeForm, create_body
 from beeyard.sandbox.engine import node_form
@@ -35,6 +36,11 @@ REGISTRY = f"{NETWORK}.0.5:5000"
 NAMES = ("manager-1", "worker-1", "worker-2")
 PASSWORD = registry.PASSWORD
 LOCAL = LocalRunner()
+#: The programs in the image `tiny`.
+TINY = (
+    *("sh", "sleep", "cat", "dd", "head", "tail", "yes", "env", "id", "ls", "mkdir", "touch"),
+    *("stat", "chmod", "sort", "grep", "getent", "base64"),
+)
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
@@ -78,6 +84,24 @@ class RealSwarm:
 def engine() -> Iterator[DockerClient]:
     with contextlib.closing(docker.from_env(timeout=120)) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def tiny(engine: DockerClient) -> Iterator[str]:
+    """An image of this machine's own programs, that no registry has. Pipelines' own image, which
+    they leave on an engine, is removed with it, if it was not there before."""
+    name = f"beeyard-tests/tiny-{os.getpid()}:1"
+    had_carrier = bool(engine.images.list(CARRIER))
+    found = (Path(folder, one) for one in TINY for folder in ("/bin", "/usr/bin"))
+    files = " ".join(str(path) for path in found if path.exists())
+    pack = f"tar -ch {files} $(ldd {files} | grep -o '/lib[^: ]*' | sort -u)"
+    LOCAL.run(Command(["sh", "-c", f"{pack} | docker import - {name}"]))
+    try:
+        yield name
+    finally:
+        engine.images.remove(name, force=True)
+        if not had_carrier and engine.images.list(CARRIER):
+            engine.images.remove(CARRIER, force=True)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from cli.said import MINIMAL, Cli, WriteFile
 COMMANDS = (
     *("init", "check", "schema", "up", "status", "down", "provision", "ssh", "sandbox"),
     *("deploy", "rollback", "promote", "abort", "releases", "diff"),
-    *("scale", "logs", "exec", "run", "secret", "maintenance", "node", "rebalance"),
+    *("scale", "logs", "exec", "run", "secret", "maintenance", "node", "rebalance", "pipeline"),
 )
 EXAMPLES = {
     (): ["beeyard up              make it on AWS, after showing what would be made"],
@@ -31,6 +31,10 @@ EXAMPLES = {
     ("node", "drain"): ["beeyard node drain worker-2"],
     ("node", "activate"): ["beeyard node activate worker-2"],
     ("node", "rm"): ["beeyard node rm worker-2"],
+    ("pipeline", "exec"): [
+        "beeyard pipeline exec",
+        "beeyard pipeline exec --include test --secret-file secrets.txt",
+    ],
     ("sandbox", "ca"): ['curl --cacert "$(beeyard sandbox ca)" https://traefik.beeyard.localhost'],
 }
 

@@ -56,7 +56,7 @@ class Registry:
 
 @pytest.fixture(scope="module")
 def registry(
-    docker_client: DockerClient, images: Images, tiny: str, tmp_path_factory: pytest.TempPathFactory
+    engine: DockerClient, images: Images, tiny: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Registry]:
     folder = tmp_path_factory.mktemp("registry")
     hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
@@ -66,7 +66,7 @@ def registry(
         "http: {addr: ':5000'}\nlog: {level: warn}\n"
         "auth: {htpasswd: {realm: tests, path: /files/htpasswd}}\n"
     )
-    containers: Any = docker_client.containers
+    containers: Any = engine.containers
     container = containers.run(
         images.hub,
         entrypoint=["docker-registry"],
@@ -77,7 +77,7 @@ def registry(
         detach=True,
     )
     try:
-        yield _with_image(docker_client, _host(container), tiny)
+        yield _with_image(engine, _host(container), tiny)
     finally:
         container.remove(force=True, v=True)
 
@@ -113,11 +113,11 @@ def _with_image(client: DockerClient, host: str, tiny: str) -> Registry:
 
 
 @pytest.fixture
-def clean(docker_client: DockerClient, registry: Registry) -> Iterator[Registry]:
+def clean(engine: DockerClient, registry: Registry) -> Iterator[Registry]:
     """The registry's image is not on the engine, before and after."""
     yield registry
-    if docker_client.images.list(registry.image):
-        docker_client.images.remove(registry.image, force=True)
+    if engine.images.list(registry.image):
+        engine.images.remove(registry.image, force=True)
 
 
 def fetch(
@@ -133,12 +133,12 @@ def fetch(
 
 @real
 def test_an_image_is_pulled_with_the_sign_in_to_its_registry(
-    docker_engine: DockerEngine, docker_client: DockerClient, clean: Registry
+    docker_engine: DockerEngine, engine: DockerClient, clean: Registry
 ) -> None:
     assert fetch(docker_engine, clean.image, password=PASSWORD, host=clean.host) == [
         f"pulling {clean.image}"
     ]
-    assert docker_client.images.list(clean.image)
+    assert engine.images.list(clean.image)
     assert fetch(docker_engine, clean.image) == [], "it is here now"
 
 
@@ -173,10 +173,10 @@ def test_an_image_that_the_registry_does_not_have(
 
 @real
 def test_an_image_that_is_here_and_can_t_be_pulled(
-    docker_engine: DockerEngine, docker_client: DockerClient, tiny: str
+    docker_engine: DockerEngine, engine: DockerClient, tiny: str
 ) -> None:
     latest = "registry.invalid/beeyard-tests:latest"
-    docker_client.images.get(tiny).tag(latest)
+    engine.images.get(tiny).tag(latest)
     try:
         assert fetch(docker_engine, latest, "if-not-exists") == []
         assert fetch(docker_engine, latest, "never") == []
@@ -186,7 +186,7 @@ def test_an_image_that_is_here_and_can_t_be_pulled(
         with pytest.raises(StepError, match="can't be pulled"):
             fetch(docker_engine, latest, "always")
     finally:
-        docker_client.images.remove(latest)
+        engine.images.remove(latest)
 
 
 @real

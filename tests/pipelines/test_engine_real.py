@@ -270,17 +270,17 @@ def cut_off(tmp_path: Path) -> Iterator[tuple[DockerEngine, Callable[[], None]]]
 def test_an_engine_that_goes_away_is_said(
     cut_off: tuple[DockerEngine, Callable[[], None]],
     docker_engine: DockerEngine,
-    docker_client: DockerClient,
+    engine: DockerClient,
     tiny: str,
 ) -> None:
-    engine, cut = cut_off
+    cut_engine, cut = cut_off
     one = on(tiny, job(step("a", "sleep 600"), step("quick", "true")), MINE)
     heard = Heard()
 
     def when(event: StepEvent) -> None:
         if (event.step, event.state) == ("quick", "success"):
             wait_until(
-                lambda: bool(docker_client.containers.list(filters={"label": "beeyard.step=a"})),
+                lambda: bool(engine.containers.list(filters={"label": "beeyard.step=a"})),
                 clock=SystemClock(),
                 deadline=30,
                 interval=0.05,
@@ -289,7 +289,7 @@ def test_an_engine_that_goes_away_is_said(
 
     heard.when = when
     with pytest.raises(EngineGone) as raised:
-        heard.run(engine, one)
+        heard.run(cut_engine, one)
     assert raised.value.what == "the Docker engine does not answer"
     assert heard.states() == {"a": "error", "quick": "success"}
     # As a runner does that comes up again.

@@ -84,8 +84,25 @@ def test_a_failure_that_is_ignored_is_none_of_the_pipeline() -> None:
     heard = Heard()
     first = replace(A_THEN_B[0], failure="ignore")
     result = heard.run(FakeEngine({"a": Act(code=1)}), job(first, A_THEN_B[1]))
-    assert result.state == "success"
+    assert (result.state, result.failed) == ("success", None)
     assert heard.states() == {"a": "failure", "b": "success"}
+
+
+def test_a_step_is_told_of_what_failed_before_it() -> None:
+    told: list[tuple[tuple[str, ...], int]] = []
+
+    def late(failed: tuple[str, ...], now: int) -> dict[str, str]:
+        told.append((failed, now))
+        return {"FAILED": ",".join(failed)}
+
+    tell = step("tell", depends_on=("a", "b"), runs_on="always")
+    ignored = step("b", failure="ignore")
+    engine = FakeEngine({"a": Act(code=1), "b": Act(code=1)})
+    result = Heard().run(engine, job(step("a"), ignored, tell, late=late))
+    assert [failed for failed, _ in told] == [(), (), ("a",)]
+    assert told[-1][1] > 1.7e9
+    assert engine.environments["tell"]["FAILED"] == "a"
+    assert result.culprit == "a"
 
 
 def test_78_ends_the_pipeline_early_and_well() -> None:

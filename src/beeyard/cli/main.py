@@ -18,6 +18,7 @@ from beeyard.cli import (
     inside,
     maintenance,
     nodes,
+    pipelines,
     rehearsal,
     releases,
     scale,
@@ -47,6 +48,7 @@ tasks.add_to(app)
 secrets.add_to(app)
 maintenance.add_to(app)
 nodes.add_to(app)
+app.add_typer(pipelines.app, name="pipeline")
 app.add_typer(rehearsal.app, name="sandbox")
 
 

@@ -95,7 +95,8 @@ class _Execution:
                 self._run_steps()
         if self._broken is not None:
             raise self._broken
-        return Result(self._state(), tuple(self._events.values()), self._reason)
+        culprit = self._failed[0] if self._failed else ""
+        return Result(self._state(), tuple(self._events.values()), self._reason, culprit)
 
     def _state(self) -> State:
         if self._killed:

@@ -27,13 +27,17 @@ class StepEvent:
 
 @dataclass(frozen=True)
 class Result:
-    """How a pipeline ended, with the last event of every step, in the order of the file."""
+    """How a pipeline ended, with the last event of every step, in the order of the file.
+
+    `culprit` is the first step whose failure is the pipeline's; empty: none is.
+    """
 
     state: State
     steps: tuple[StepEvent, ...]
     reason: str = ""
+    culprit: str = ""
 
     @property
     def failed(self) -> StepEvent | None:
         """The step to look at first, if one went wrong that was to go well."""
-        return next((one for one in self.steps if one.state in {"error", "failure"}), None)
+        return next((one for one in self.steps if one.step == self.culprit), None)

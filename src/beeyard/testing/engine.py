@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from beeyard.pipelines.cancel import Cancel
 from beeyard.pipelines.engine import Ended, EngineGone, StepError, Usage, Write
 from beeyard.pipelines.plan import LABEL, Job, JobStep
+from beeyard.secret import Secret
 
 _TERMINATED, _KILLED = 128 + 15, 128 + 9
 
@@ -83,6 +84,7 @@ class FakeEngine:
 
     there     labels of what there is, by job and step; a job's network and volumes have step ""
     started   the names of steps, in the order in which they were started
+    environments  the variables of each that was started
     fetched   the images that were asked for
     stops     which step was told to stop, and how much time it had (seconds)
     filled    what the workspace was filled with
@@ -97,6 +99,7 @@ class FakeEngine:
     stuck: str = ""
     there: dict[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
     started: list[str] = field(default_factory=list)
+    environments: dict[str, Mapping[str, str | Secret]] = field(default_factory=dict)
     fetched: list[str] = field(default_factory=list)
     stops: list[tuple[str, float]] = field(default_factory=list)
     filled: bytes | None = None
@@ -124,6 +127,7 @@ class FakeEngine:
         if reason := self.acts.get(step.name, Act()).no_start:
             raise StepError("its container could not be started", where=step.name, why=reason)
         self.started.append(step.name)
+        self.environments[step.name] = step.environment
         self.there[job.id, step.name] = job.all_labels
         return FakeStarted(self, job, step, write)
 
