@@ -125,6 +125,10 @@ class Work:
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_TERMINAL_PROMPT": "0",
+            # No processes besides those that are tested.
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": "maintenance.auto",
+            "GIT_CONFIG_VALUE_0": "false",
             "GIT_ASKPASS": "true",
         }
 
@@ -151,7 +155,8 @@ class Work:
             path = self.folder / name.replace("__", "/").replace("_", ".")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-        self.git("add", "--all")
+        if any(path.name != ".git" for path in self.folder.iterdir()):
+            self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", "-m", message)
         return self.head()
 
@@ -160,5 +165,5 @@ def new_work(folder: Path) -> Work:
     """An empty working copy on the branch `main`."""
     folder.mkdir(parents=True)
     work = Work(folder)
-    work.git("init", "--quiet", "--initial-branch=main")
+    work.git("init", "--quiet", "--template=", "--initial-branch=main")
     return work

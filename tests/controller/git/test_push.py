@@ -163,6 +163,7 @@ def test_of_two_pushes_at_once_one_wins_and_the_other_is_told(
     for name in ("one", "two"):
         work.git("clone", "--quiet", served.url(application), str(tmp_path / name))
         each = Work(tmp_path / name)
+        (each.folder / ".git/hooks").mkdir(exist_ok=True)
         (each.folder / ".git/hooks/pre-push").write_text(hook)
         (each.folder / ".git/hooks/pre-push").chmod(0o755)
         commits.append(each.commit(file_txt=name))

@@ -286,6 +286,6 @@ class TestArchive:
             run(archive(repository, "1" * 40, tmp_path))
         assert "not a tree object" in str(caught.value.why)
 
-    def test_the_stream_is_a_tar(self) -> None:
-        """The filter that the links are refused by is there: Python has it since 3.11.4."""
+    def test_python_has_the_filter(self) -> None:
+        """Which links are refused by: since 3.11.4."""
         assert callable(tarfile.data_filter)
