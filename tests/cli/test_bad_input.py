@@ -16,11 +16,12 @@ from beeyard.cloud import AWS
 from beeyard.errors import HostError, Refused, render
 from beeyard.inventory import Host, Inventory, SshAccess
 from beeyard.inventory.ssh_config import render as ssh_config
+from beeyard.packaged import Files
 from beeyard.process import LocalRunner
 from beeyard.provision import await_ssh
 from beeyard.sandbox import engine as sandbox_engine
 from beeyard.sandbox.images import Images
-from beeyard.sandbox.images import build as sandbox_images
+from beeyard.sandbox.images.catalogue import Image
 from beeyard.waiting import SystemClock
 from cli.aws import api
 from cli.said import MINIMAL, Cli, WriteFile
@@ -252,13 +253,13 @@ def test_an_image_can_not_be_built(
 ) -> None:
     file()
     mark = f"of-{tmp_path.parent.name}-{tmp_path.name}"
-    genuine = sandbox_images._context
+    genuine = Image.context
     lines = f"FROM {images.services}\nRUN echo what went wrong {mark}; exit 7\n".encode()
 
-    def context(name: str) -> Mapping[str, tuple[int, bytes]]:
-        return {"Dockerfile": (0o644, lines)} if name == "haproxy" else genuine(name)
+    def context(image: Image) -> Files:
+        return {"Dockerfile": (0o644, lines)} if image.name == "haproxy" else genuine(image)
 
-    monkeypatch.setattr(sandbox_images, "_context", context)
+    monkeypatch.setattr(Image, "context", context)
     said = cli("--sandbox", "up")
     assert said.code == 6
     assert said.first_line.startswith("error: the image beeyard-sandbox/haproxy:")

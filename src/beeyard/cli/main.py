@@ -21,6 +21,7 @@ from beeyard.cli import (
     pipelines,
     rehearsal,
     releases,
+    runs,
     scale,
     secrets,
     tasks,
@@ -48,6 +49,7 @@ tasks.add_to(app)
 secrets.add_to(app)
 maintenance.add_to(app)
 nodes.add_to(app)
+runs.add_to(pipelines.app)
 app.add_typer(pipelines.app, name="pipeline")
 app.add_typer(rehearsal.app, name="sandbox")
 

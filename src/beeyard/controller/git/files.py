@@ -59,6 +59,8 @@ async def archive(repository: Repository, commit: str, into: Path, limit: int = 
             # The process is gone, so the thread reads the end of its stream.
             if unpacking is not None:
                 await asyncio.wait([unpacking])
+                # Looked at, also where another error is the one that is raised.
+                unpacking.exception()
         unpacking.result()
 
 
@@ -74,8 +76,10 @@ def _unpack(source: IO[bytes], into: Path, limit: int) -> None:
                 for member in tar:
                     _allow(member, into)
                     tar.extract(member, into)
+        except tarfile.ReadError as error:
+            raise GitError("the files of the commit can't be read", why=str(error)) from error
         except tarfile.TarError as error:
-            # Of a filter as well, which is one where there are filters.
+            # A filter's, where there are filters.
             raise GitError(
                 "a file of the commit may not be written", why=str(error), fix="use relative links"
             ) from error
