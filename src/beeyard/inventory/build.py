@@ -98,7 +98,8 @@ def _pipelines(
         "swarm_ci_nodes": list(spec.pipeline_nodes),
         "infra_stack_ci": {
             "image": controller.image,
-            "network": outputs.vpc_cidr,
+            # Another node sees a node's address, its own node that of a bridge.
+            "networks": [outputs.vpc_cidr, _clear_of(outputs.vpc_cidr, _BRIDGE_POOLS)],
             "cluster": {
                 "spec": spec.model_dump(mode="json", by_alias=True),
                 "outputs": asdict(outputs),
