@@ -1,15 +1,14 @@
 """Where images come from: here already, or pulled from a registry that asks for a password."""
 
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import bcrypt
 import httpx
 import pytest
 from docker import DockerClient
 
+import registry as private
 from beeyard.pipelines.cancel import Cancel
 from beeyard.pipelines.docker_engine import DockerEngine
 from beeyard.pipelines.docker_images import is_wanted
@@ -22,7 +21,7 @@ from beeyard.waiting import SystemClock, wait_until
 from pipelines.conftest import MINE
 from pipelines.jobs import job, step
 
-PASSWORD = secrets.token_hex(8)
+PASSWORD = private.PASSWORD
 real = pytest.mark.real
 
 
@@ -58,21 +57,14 @@ class Registry:
 def registry(
     engine: DockerClient, images: Images, tiny: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Registry]:
-    folder = tmp_path_factory.mktemp("registry")
-    hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
-    (folder / "htpasswd").write_text(f"ci:{hashed}\n")
-    (folder / "registry.yml").write_text(
-        "version: 0.1\nstorage: {filesystem: {rootdirectory: /tmp/registry}}\n"
-        "http: {addr: ':5000'}\nlog: {level: warn}\n"
-        "auth: {htpasswd: {realm: tests, path: /files/htpasswd}}\n"
-    )
+    made = private.container(images.hub, tmp_path_factory.mktemp("registry"), "127.0.0.1")
     containers: Any = engine.containers
     container = containers.run(
-        images.hub,
-        entrypoint=["docker-registry"],
-        command=["serve", "/files/registry.yml"],
-        volumes={str(folder): {"bind": "/files", "mode": "ro"}},
-        ports={"5000/tcp": ("127.0.0.1", None)},
+        made.image,
+        entrypoint=list(made.argv),
+        command=list(made.arguments),
+        volumes=[f"{mount.source}:{mount.target}:ro" for mount in made.mounts],
+        ports={f"{private.PORT}/tcp": ("127.0.0.1", None)},
         labels=MINE,
         detach=True,
     )
@@ -84,7 +76,7 @@ def registry(
 
 def _host(container: Any) -> str:
     container.reload()
-    host = f"127.0.0.1:{container.ports['5000/tcp'][0]['HostPort']}"
+    host = f"127.0.0.1:{container.ports[f'{private.PORT}/tcp'][0]['HostPort']}"
 
     def answers() -> bool:
         try:
@@ -102,7 +94,7 @@ def _with_image(client: DockerClient, host: str, tiny: str) -> Registry:
     try:
         said = client.images.push(
             reference,
-            auth_config={"username": "ci", "password": PASSWORD},
+            auth_config={"username": private.USER, "password": PASSWORD},
             decode=True,
             stream=True,
         )
@@ -124,7 +116,7 @@ def fetch(
     engine: DockerEngine, image: str, pull: Pull = "default", password: str = "", host: str = ""
 ) -> list[str]:
     """What is said of pulling."""
-    known = {host: Credentials("ci", Secret(password))} if host else {}
+    known = {host: Credentials(private.USER, Secret(password))} if host else {}
     one = job(step("a", image=image, pull=pull), credentials=known)
     said: list[str] = []
     engine.fetch(one, one.steps[0], said.append, Cancel())

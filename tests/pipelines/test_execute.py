@@ -10,6 +10,8 @@ import pytest
 from beeyard.pipelines.cancel import Cancel
 from beeyard.pipelines.engine import EngineGone, Usage
 from beeyard.pipelines.execute import Outlets, execute
+from beeyard.pipelines.log import Masked
+from beeyard.pipelines.masking import Masks
 from beeyard.pipelines.outcome import StepEvent
 from beeyard.pipelines.plan import MEBIBYTE, StepLimits
 from beeyard.pipelines.source import SourceError
@@ -281,6 +283,16 @@ def test_output_that_can_t_be_kept_fails_no_step() -> None:
     assert heard.last("a").reason == "its output could not be kept: no space left on device"
 
 
+def test_secrets_are_taken_out_however_the_output_is_cut() -> None:
+    kept = Kept()
+    sink = Masked(kept, Masks(["hunter2-hunter2"]))
+    for piece in (b"a hunter2-", b"hunter2 b hunt", b"er2-hunter", b"2"):
+        sink.write(piece)
+    sink.close()
+    assert kept.data == b"a ****** b ******"
+    assert kept.closed
+
+
 def test_an_engine_that_can_make_nothing_is_an_error_of_the_pipeline() -> None:
     heard = Heard()
     result = heard.run(FakeEngine(refuses="no address is free"), job(*A_THEN_B))
@@ -297,8 +309,9 @@ def test_an_engine_that_is_gone_is_raised_after_every_step_has_its_state() -> No
 
 
 def test_what_can_t_be_removed_is_said_and_changes_nothing() -> None:
-    result = Heard().run(FakeEngine(stuck="volume x: in use"), job(*A_THEN_B))
-    assert result.state == "success"
+    heard = Heard()
+    result = heard.run(FakeEngine(stuck="volume x: in use"), job(*A_THEN_B))
+    assert (result.state, heard.states()) == ("success", {"a": "success", "b": "success"})
     assert result.reason == "what a run left could not be removed: volume x: in use"
 
 

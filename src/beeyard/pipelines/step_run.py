@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from beeyard.errors import BeeyardError, render
@@ -106,7 +107,9 @@ class StepRun:
             with self._cancel.calling(lambda: self._stop_container(container)):
                 return container.wait()
         finally:
-            container.remove()
+            # What can't be removed now is tried again at the end: the step has ended all the same.
+            with suppress(StepError):
+                container.remove()
 
     def _stop_container(self, container: Started) -> None:
         container.stop(self._stop.grace if self._stop else 0.0)

@@ -75,6 +75,8 @@ class FakeStarted:
             self._stopped.set()
 
     def remove(self) -> None:
+        if self._engine.stuck:
+            raise StepError("its container could not be removed", why=self._engine.stuck)
         self._engine.there.pop(self._key, None)
 
 
