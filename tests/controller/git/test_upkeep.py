@@ -48,11 +48,15 @@ class TestMaking:
             asyncio.run(repositories.create(name))
         assert list(repositories.folder.iterdir()) == []
 
-    def test_all_are_listed(self, repositories: Repositories) -> None:
+    def test_all_are_listed_but_for_those_that_are_broken(
+        self, repositories: Repositories, caplog: pytest.LogCaptureFixture
+    ) -> None:
         for name in ("two", "one"):
             asyncio.run(repositories.create(name))
         (repositories.folder / "Other.git").mkdir()
+        (repositories.folder / "file.git").touch()
         assert [one.application for one in asyncio.run(repositories.all())] == ["one", "two"]
+        assert "file.git is no folder" in caplog.text
 
     def test_a_folder_that_can_not_be_written_is_named(self, repositories: Repositories) -> None:
         repositories.folder.rmdir()

@@ -41,7 +41,7 @@ _SETTINGS = (
     ("receive.denyDeleteCurrent", "refuse"),
     ("receive.denyNonFastForwards", "false"),
     # Always a pack, never a file for each object: files are what costs time on a network.
-    ("receive.unpackLimit", "1"),
+    ("transfer.unpackLimit", "1"),
     ("transfer.hideRefs", "refs"),
     ("transfer.hideRefs", "!refs/heads"),
     ("transfer.hideRefs", "!refs/tags"),

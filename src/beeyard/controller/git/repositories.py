@@ -78,14 +78,22 @@ class Repositories:
         return made
 
     async def all(self) -> tuple[Repository, ...]:
-        """Every repository, by the application's name. Raises GitError."""
+        """Every repository, by the application's name. One that can't be opened is logged, and left
+        out: it must not keep us from the others. Raises GitError if the folder can't be read."""
         try:
             names = await asyncio.to_thread(os.listdir, self.folder)
         except OSError as error:
             raise GitError("the repositories can't be listed", why=str(error)) from error
         applications = sorted(name.removesuffix(".git") for name in names if name.endswith(".git"))
-        found = [await self.find(application) for application in applications]
+        found = [await self._try(application) for application in applications]
         return tuple(repository for repository in found if repository is not None)
+
+    async def _try(self, application: str) -> Repository | None:
+        try:
+            return await self.find(application)
+        except GitError as error:
+            _log.error("%s: %s", error.what, error.why or error.fix)
+            return None
 
     def _path(self, application: str) -> Path:
         return self.folder / f"{application}.git"
