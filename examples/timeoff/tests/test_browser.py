@@ -10,6 +10,8 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwr
 
 from support.replica import DEMO_PASSWORD, Replica
 
+pytestmark = pytest.mark.slow
+
 PHONE, SMALL, DESKTOP = (390, 844), (360, 740), (1280, 800)
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PAGES = [

@@ -67,6 +67,7 @@ def test_text_is_unicode_whatever_the_servers_default(mariadb_url: URL) -> None:
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_several_processes_migrate_and_seed_at_once(database_url: URL) -> None:
     with ThreadPoolExecutor(3) as pool:
         migrated = list(pool.map(lambda _: run(database_url, "migrate"), range(3)))
@@ -86,6 +87,7 @@ def test_several_processes_migrate_and_seed_at_once(database_url: URL) -> None:
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_replicas_start_at_once_on_an_empty_database(mariadb_url: URL, tmp_path: Path) -> None:
     extra = {"TIMEOFF_DEMO_PASSWORD": DEMO_PASSWORD, "DRAIN_SECONDS": "0"}
     replicas = [Replica.spawn(mariadb_url, tmp_path, extra) for _ in range(2)]

@@ -18,6 +18,8 @@ from support.browser import Visitor
 from support.mariadb import MariaDB
 from support.replica import DEMO_PASSWORD, SOURCES, Replica
 
+pytestmark = pytest.mark.slow
+
 DRAIN_SECONDS = 2.0
 
 

@@ -9,6 +9,8 @@ from sqlalchemy.engine import URL
 from support.browser import Visitor
 from support.replica import DEMO_PASSWORD, Replica
 
+pytestmark = pytest.mark.slow
+
 PAGES = ["/calendar", "/leave", "/leave/new", "/account"]
 ADMIN_PAGES = [
     "/admin/users",
