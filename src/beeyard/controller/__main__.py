@@ -5,7 +5,9 @@ import logging
 import os
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 
@@ -75,11 +77,25 @@ async def _serve(service: Service, host: str, port: int) -> None:
         server_header=False,
         timeout_graceful_shutdown=_GRACE,
         # Only Traefik reaches it, and says who the client is.
-        proxy_headers=False,
+        proxy_headers=True,
+        forwarded_allow_ips="*",
         timeout_keep_alive=75,
     )
     async with service.running():
-        await uvicorn.Server(settings).serve()
+        await _Server(settings, service.remote.leave).serve()
+
+
+class _Server(uvicorn.Server):
+    """Lets go of those who follow a run as soon as it is told to end: they would hold it up."""
+
+    def __init__(self, settings: uvicorn.Config, leave: Callable[[], None]) -> None:
+        super().__init__(settings)
+        self._leave = leave
+        self._loop = asyncio.get_running_loop()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._loop.call_soon_threadsafe(self._leave)
+        super().handle_exit(sig, frame)
 
 
 def _leave(lost: LeaseLost) -> None:

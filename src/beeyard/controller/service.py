@@ -28,7 +28,8 @@ from beeyard.controller.following import lines_of
 from beeyard.controller.forges.ancestry import RepositoryAncestry
 from beeyard.controller.forges.reporter import Reporter
 from beeyard.controller.forges.routes import hooks_router
-from beeyard.controller.git import GitRemote, Push, Repositories, missed
+from beeyard.controller.git import GitRemote, Push, Repositories, maintain, missed
+from beeyard.controller.git.run import check_git
 from beeyard.controller.hooked import Hooked
 from beeyard.controller.inside import Inside
 from beeyard.controller.journal import Journal
@@ -50,6 +51,8 @@ from beeyard.waiting import SystemClock
 _log = logging.getLogger(__name__)
 #: Seconds between two looks at what goes on by itself.
 _TICK = 5.0
+#: And between two times that repositories are repacked.
+_UPKEEP = 6 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -139,8 +142,10 @@ class Service:
         """Take up what another copy left, and do what is due, until the end."""
         self.core.expect(asyncio.get_running_loop().time())
         self.deploying.resume()
+        await check_git()
         await self._catch_up()
         ticking = asyncio.create_task(self._tick())
+        keeping = asyncio.create_task(self._upkeep())
         reporter = Reporter(self.hooked.settings, say=_log.warning)
         self.core.tell = lambda run: self.hooked.tell(reporter, run)
         try:
@@ -148,9 +153,9 @@ class Service:
                 yield
         finally:
             self.remote.leave()
-            ticking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await ticking
+            for task in (ticking, keeping):
+                task.cancel()
+            await asyncio.wait([ticking, keeping])
             await self.deploying.wait()
             self.journal.close()
             self.audit.close()
@@ -186,24 +191,34 @@ class Service:
     async def _catch_up(self) -> None:
         """Deal with pushes that nobody was told of, since a copy ended in the midst of them."""
         for repository in await self.repositories.all():
-            for push in await missed(repository, self.state.refs.of(repository.application)):
+            try:
+                pushes = await missed(repository, self.state.refs.of(repository.application))
+            except BeeyardError as error:
+                _log.error("%s: %s: %s", repository.application, error.what, error.why)
+                continue
+            for push in pushes:
                 await self._deal_with(push)
 
     async def _on_push(self, pushes: Sequence[Push]) -> AsyncGenerator[str, None]:
-        begun: list[Run] = []
-        for push in pushes:
-            made = await self._deal_with(push)
+        # All of them first: from the first line on, nobody may be there any more.
+        dealt = [(push, await self._deal_with(push)) for push in pushes]
+        for push, made in dealt:
             if isinstance(made, str):
                 yield f"{push.ref}: nothing runs: {made}"
-            else:
-                begun.append(made)
-        for run in begun:
-            link = f"https://{self.place.api}/runs/{run.number}"
-            async for line in lines_of(self.core, self.logs, run, link):
-                yield line
+        for _, made in dealt:
+            if isinstance(made, Run):
+                link = f"https://{self.place.api}/runs/{made.number}"
+                async for line in lines_of(self.core, self.logs, made, link):
+                    yield line
 
     async def _deal_with(self, push: Push) -> Run | str:
-        made = await self.starts.pushed(push)
+        """The run of a push, or why there is none. One that can't be dealt with says so, and holds
+        up no other."""
+        try:
+            made = await self.starts.pushed(push)
+        except BeeyardError as error:
+            _log.error("%s %s: %s: %s", push.application, push.ref, error.what, error.why)
+            return f"{error.what}: {error.why}" if error.why else error.what
         await asyncio.to_thread(self.state.refs.dealt_with, push)
         who = Who(push.pusher, "operator", "api")
         details: dict[str, Plain] = {
@@ -214,6 +229,16 @@ class Service:
         on = f"{push.application} {push.ref}"
         await asyncio.to_thread(self.audit.append, Entry(who, "git.push", on, details=details))
         return made
+
+    async def _upkeep(self) -> None:
+        """Repack repositories, now and then, one after another."""
+        while True:
+            await asyncio.sleep(_UPKEEP)
+            for repository in await self.repositories.all():
+                try:
+                    await maintain(repository)
+                except BeeyardError as error:
+                    _log.warning("%s: %s: %s", repository.application, error.what, error.why)
 
     async def _wish(self, wanted: Wanted, by: str) -> Run:
         kinds_: dict[str, EventKind] = {

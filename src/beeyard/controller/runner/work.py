@@ -19,8 +19,8 @@ from beeyard.pipelines.engine import Engine
 from beeyard.pipelines.environment import Build, Stage, System
 from beeyard.pipelines.execute import Outlets, execute
 from beeyard.pipelines.git_source import GitSource
-from beeyard.pipelines.log import Sink
-from beeyard.pipelines.masking import Masker, Masks
+from beeyard.pipelines.log import Masked, Sink
+from beeyard.pipelines.masking import Masks
 from beeyard.pipelines.outcome import FINAL, StepEvent
 from beeyard.pipelines.plan import Bind, Credentials, StepLimits
 from beeyard.pipelines.trust import PRIVILEGED, Plugin
@@ -168,7 +168,7 @@ class Work:
             return self.means.link.log(self.handed.attempt, step, offset, data)
 
         spool = self._spools[step] = Spool(path, send)
-        return _Masked(spool, self._masks().masker())
+        return Masked(spool, self._masks())
 
     def _masks(self) -> Masks:
         secrets = self.handed.secrets.items()
@@ -185,23 +185,6 @@ class Work:
             _log.error("run %s: its end could not be told: %s", self.handed.run, error.what)
 
 
-@dataclass(frozen=True)
-class _Masked:
-    """A log without secrets."""
-
-    spool: Spool
-    masker: Masker
-
-    def write(self, chunk: bytes) -> None:
-        if shown := self.masker.feed(chunk):
-            self.spool.write(shown)
-
-    def close(self) -> None:
-        if rest := self.masker.end():
-            self.spool.write(rest)
-        self.spool.close()
-
-
 class _Nothing:
     """For a step whose log is written elsewhere."""
 
@@ -214,5 +197,7 @@ class _Nothing:
 
 def _plugins() -> Mapping[str, Plugin]:
     """Those that build images do it on the node's own engine, and keep its cache."""
-    socket = Plugin(binds=(Bind(_SOCKET, _SOCKET),))
+    # The published one starts an engine of its own unless it is told not to
+    # (plugins.drone.io, "Docker", `daemon_off`).
+    socket = Plugin(binds=(Bind(_SOCKET, _SOCKET),), environment={"PLUGIN_DAEMON_OFF": "true"})
     return {**PRIVILEGED, "plugins/docker": socket}

@@ -9,5 +9,6 @@ LABEL beeyard.sandbox.stage=1
 FROM ${PYTHON}
 COPY --from=engine /usr/bin/docker /usr/local/bin/docker
 COPY plugin /opt/plugin
-ENV PYTHONPATH=/opt
+# Nothing is imported from the workspace, which is whoever pushed it.
+ENV PYTHONSAFEPATH=1 PYTHONPATH=/opt
 ENTRYPOINT ["python", "-m", "plugin.docker_image"]

@@ -6,5 +6,6 @@ COPY asyncssh.txt /opt/
 RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore --no-deps --only-binary=:all: \
         --require-hashes --target /opt/lib -r /opt/asyncssh.txt
 COPY plugin /opt/plugin
-ENV PYTHONPATH=/opt:/opt/lib
+# Nothing is imported from the workspace, which is whoever pushed it.
+ENV PYTHONSAFEPATH=1 PYTHONPATH=/opt:/opt/lib
 ENTRYPOINT ["python", "-m", "plugin.ssh"]
