@@ -26,17 +26,24 @@ def folder(node: Container) -> Iterator[str]:
         yield path
 
 
+def on(folder: str) -> tuple[str, ...]:
+    """How a runner starts it: in the workspace, with the node's socket."""
+    socket = "/var/run/docker.sock"
+    return (
+        f"--volume={socket}:{socket}",
+        f"--volume={folder}:/drone/src",
+        "--workdir=/drone/src",
+        "--security-opt=no-new-privileges",
+    )
+
+
 def build(node: Container, folder: str, **settings: str) -> tuple[int, list[str]]:
     """Its exit code, and its lines."""
     code, said = step(
         node,
         "plugins/docker",
         {f"PLUGIN_{name.upper()}": value for name, value in settings.items()},
-        (
-            "--volume=/var/run/docker.sock:/var/run/docker.sock",
-            f"--volume={folder}:/drone/src",
-            "--workdir=/drone/src",
-        ),
+        on(folder),
     )
     return code, said.splitlines()
 
@@ -166,6 +173,18 @@ def test_settings_that_are_not_supported_fail_before_anything(node: Container, f
     (line,) = lines
     assert line.startswith("error: squash: the node's engine builds with BuildKit, which can't; ")
     assert line.endswith("; tgas: this plugin has no such setting")
+
+
+def test_no_program_of_the_workspace_is_run(node: Container) -> None:
+    """It would have the node's socket."""
+    evil = "print('evil')\nraise SystemExit(1)\n"
+    programs = ("json.py", "plugin/__init__.py", "plugin/docker_image.py", "sitecustomize.py")
+    files = {"Dockerfile": DOCKERFILE, **dict.fromkeys(programs, evil)}
+    with workspace(node, files) as path:
+        variables = {"PLUGIN_REPO": "a/b", "PLUGIN_DRY_RUN": "true", "PYTHONPATH": "/drone/src"}
+        code, said = step(node, "plugins/docker", variables, on(path))
+    assert code == 0, said
+    assert "evil" not in said
 
 
 def test_without_the_socket_it_says_what_it_needs(node: Container) -> None:

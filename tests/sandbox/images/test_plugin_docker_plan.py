@@ -137,6 +137,8 @@ def test_labels_tell_where_an_image_is_from() -> None:
 def test_credentials_come_as_settings_or_as_secrets() -> None:
     made = planned("", {"DOCKER_USERNAME": "ci", "DOCKER_PASSWORD": "p", "DOCKER_REGISTRY": "r"})
     assert (made.sign.registry, made.sign.username, made.sign.password) == ("r", "ci", "p")
+    auths = '{"auths": {"r": {"auth": "Y2k6cA=="}}}'
+    assert planned(config=auths).sign.config == auths
     assert planned(username="me", password="p").sign.registry == "https://index.docker.io/v1/"
 
 
@@ -161,6 +163,8 @@ def test_what_is_not_supported_is_refused_unless_it_is_off(name: str) -> None:
         ({"build_args": "A=1,2"}, "no value holds a comma"),
         ({"build_args": "MISSING"}, "build_args: the step has no variable MISSING"),
         ({"build_args_from_env": "MISSING"}, "the step has no variable MISSING"),
+        ({"config": "auths"}, "config is no JSON"),
+        ({"config": '{"auths": {}, "cliPluginsExtraDirs": ["."]}'}, "it has cliPluginsExtraDirs"),
         ({"cache_from": "type=registry"}, "only images can be taken from"),
         ({"auto_tag_suffix": "x"}, "auto_tag_suffix is for auto_tag"),
     ],

@@ -8,7 +8,6 @@ LABEL beeyard.sandbox.stage=1
 
 FROM ${PYTHON}
 COPY --from=engine /usr/bin/docker /usr/local/bin/docker
-COPY plugin /opt/plugin
-# Nothing is imported from the workspace, which is whoever pushed it.
-ENV PYTHONSAFEPATH=1 PYTHONPATH=/opt
-ENTRYPOINT ["python", "-m", "plugin.docker_image"]
+COPY __main__.py /opt/app/
+COPY plugin /opt/app/plugin
+ENTRYPOINT ["python", "-I", "/opt/app", "plugin.docker_image"]

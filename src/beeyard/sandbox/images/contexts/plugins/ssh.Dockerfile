@@ -4,8 +4,7 @@ ARG PYTHON
 FROM ${PYTHON}
 COPY asyncssh.txt /opt/
 RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore --no-deps --only-binary=:all: \
-        --require-hashes --target /opt/lib -r /opt/asyncssh.txt
-COPY plugin /opt/plugin
-# Nothing is imported from the workspace, which is whoever pushed it.
-ENV PYTHONSAFEPATH=1 PYTHONPATH=/opt:/opt/lib
-ENTRYPOINT ["python", "-m", "plugin.ssh"]
+        --require-hashes --target /opt/app -r /opt/asyncssh.txt
+COPY __main__.py /opt/app/
+COPY plugin /opt/app/plugin
+ENTRYPOINT ["python", "-I", "/opt/app", "plugin.ssh"]

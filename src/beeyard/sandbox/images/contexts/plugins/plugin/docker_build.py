@@ -3,6 +3,7 @@
 Source: docs.drone.io, "Docker" (plugins); plugins.drone.io, "Docker", "Parameter Reference".
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -135,11 +136,26 @@ def _sign(settings: Settings) -> Sign:
         registry=settings.text("registry", default=_HUB, variable="DOCKER_REGISTRY"),
         username=settings.text("username", variable="DOCKER_USERNAME"),
         password=settings.text("password", variable="DOCKER_PASSWORD"),
-        config=settings.text("config"),
+        config=_config(settings.text("config")),
     )
     if bool(sign.username) != bool(sign.password):
         raise Refusal("username and password go together, and one of them is empty")
     return sign
+
+
+def _config(text: str) -> str:
+    """The sign-ins of a `config.json`. All else in it is refused: it can name programs, which the
+    Docker client would run beside the node's socket."""
+    if not text:
+        return ""
+    try:
+        config = json.loads(text)
+        others = sorted(set(config) - {"auths"})
+    except (ValueError, TypeError):
+        raise Refusal("config is no JSON: it holds a Docker config.json") from None
+    if others:
+        raise Refusal(f"config: only `auths` is taken from it, and it has {', '.join(others)}")
+    return text
 
 
 def _options(settings: Settings, environment: Mapping[str, str]) -> list[str]:
