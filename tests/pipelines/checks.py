@@ -54,8 +54,9 @@ def _check_mistake(mistake: BeeyardError, lines: list[str]) -> None:
     line, column = int(where[1]), int(where[2])
     assert 1 <= line <= len(lines), mistake.where
     assert 1 <= column <= len(lines[line - 1]) + 1, mistake.where
-    assert mistake.what
-    assert len(mistake.what) < 2000, "a mistake too long to read"
+    for text in (mistake.what, mistake.why or "-", mistake.fix or "-"):
+        assert 0 < len(text) <= 1000, "too long to read"
+        assert not re.search(r"[\x00-\x1f\x7f-\x9f]", text), "not for a terminal"
 
 
 def _decide(pipelines: tuple[Pipeline, ...]) -> None:

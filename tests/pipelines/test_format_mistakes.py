@@ -549,6 +549,12 @@ def test_no_more_than_50_are_shown() -> None:
     assert len(caught.value.mistakes) == 50
 
 
+def test_what_is_quoted_is_fit_for_a_terminal() -> None:
+    text = f'{PIPELINE}{STEPS}clone: {{"\\e[31m\\n{"k" * 500}": 1}}\n'
+    (mistake,) = mistakes(text)
+    assert mistake.what == f"clone.\N{REPLACEMENT CHARACTER}[31m {'k' * 53}…: there is no such key"
+
+
 def test_what_is_no_text() -> None:
     assert decode("\ufeffkind: ü\n".encode()) == "kind: ü\n"
     with pytest.raises(ConfigError) as caught:
