@@ -22,7 +22,7 @@ from pipelines import events
 
 #: Seconds of processor time that one text may take.
 MOST_SECONDS = 8.0
-_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+_BREAK = re.compile("\r\n|[\n\r]")
 _WHERE = re.compile(r"\.drone\.yml:(\d+):(\d+)")
 _EVENTS = (events.PUSH, events.tag(), events.pull_request(fork=True), events.cron())
 

@@ -526,6 +526,15 @@ def test_broken_yaml() -> None:
     )
 
 
+def test_no_place_is_behind_the_end_of_a_line() -> None:
+    (mistake,) = mistakes("kind: ${1\r\nname: a\r\n")
+    assert mistake.where == ".drone.yml:1:7"
+    (mistake,) = mistakes("kind: [a\r\n\x00\r\n")
+    assert mistake.where == ".drone.yml:2:1"
+    (mistake,) = mistakes("\x85000\r\nkind: pipeline\n")
+    assert mistake.where == ".drone.yml:2:5"
+
+
 def test_a_mistake_in_something_anchored_is_one_mistake() -> None:
     text = (
         f"{PIPELINE}x-a: &a {{image: y, pull: z}}\n"
