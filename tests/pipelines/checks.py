@@ -22,7 +22,7 @@ from pipelines import events
 
 #: Seconds of processor time that one text may take.
 MOST_SECONDS = 8.0
-_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+_BREAK = re.compile("\r\n|[\n\r]")
 _WHERE = re.compile(r"\.drone\.yml:(\d+):(\d+)")
 _EVENTS = (events.PUSH, events.tag(), events.pull_request(fork=True), events.cron())
 
@@ -54,8 +54,9 @@ def _check_mistake(mistake: BeeyardError, lines: list[str]) -> None:
     line, column = int(where[1]), int(where[2])
     assert 1 <= line <= len(lines), mistake.where
     assert 1 <= column <= len(lines[line - 1]) + 1, mistake.where
-    assert mistake.what
-    assert len(mistake.what) < 2000, "a mistake too long to read"
+    for text in (mistake.what, mistake.why or "-", mistake.fix or "-"):
+        assert 0 < len(text) <= 1000, "too long to read"
+        assert not re.search(r"[\x00-\x1f\x7f-\x9f]", text), "not for a terminal"
 
 
 def _decide(pipelines: tuple[Pipeline, ...]) -> None:

@@ -66,10 +66,12 @@ def main() -> int:
     end = time.monotonic() + options.minutes * 60
     number = options.seed
     sys.stdout.write(f"seed {number}\n")
-    while time.monotonic() < end:
-        run_round(number, tally)
-        number += 1
-    sys.stdout.write(f"{tally}\n")
+    try:
+        while time.monotonic() < end:
+            run_round(number, tally)
+            number += 1
+    finally:
+        sys.stdout.write(f"{tally}\n")
     return 0
 
 

@@ -526,6 +526,15 @@ def test_broken_yaml() -> None:
     )
 
 
+def test_no_place_is_behind_the_end_of_a_line() -> None:
+    (mistake,) = mistakes("kind: ${1\r\nname: a\r\n")
+    assert mistake.where == ".drone.yml:1:7"
+    (mistake,) = mistakes("kind: [a\r\n\x00\r\n")
+    assert mistake.where == ".drone.yml:2:1"
+    (mistake,) = mistakes("\x85000\r\nkind: pipeline\n")
+    assert mistake.where == ".drone.yml:2:5"
+
+
 def test_a_mistake_in_something_anchored_is_one_mistake() -> None:
     text = (
         f"{PIPELINE}x-a: &a {{image: y, pull: z}}\n"
@@ -547,6 +556,12 @@ def test_no_more_than_50_are_shown() -> None:
         parse("kind: pipeline\n" + "".join(f"comands{number}: 1\n" for number in range(70)))
     assert caught.value.what == ".drone.yml has 50 mistakes or more; these are the first."
     assert len(caught.value.mistakes) == 50
+
+
+def test_what_is_quoted_is_fit_for_a_terminal() -> None:
+    text = f'{PIPELINE}{STEPS}clone: {{"\\e[31m\\n{"k" * 500}": 1}}\n'
+    (mistake,) = mistakes(text)
+    assert mistake.what == f"clone.\N{REPLACEMENT CHARACTER}[31m {'k' * 53}…: there is no such key"
 
 
 def test_what_is_no_text() -> None:

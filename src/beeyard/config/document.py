@@ -14,6 +14,9 @@ from beeyard.errors import BeeyardError, ConfigError
 
 Location = Sequence[str | int]
 
+# Source: yaml.org, YAML 1.2, 5.4 "Line Break Characters".
+_LINE_END = re.compile(r"\r\n|\n|\r")
+
 _SYNTAX_FIXES = (
     (
         "mapping values are not allowed",
@@ -244,7 +247,7 @@ def _syntax_error(error: Exception, text: str, path: Path) -> ConfigError:
 
 
 def _tabs(text: str) -> Iterator[tuple[Position, BeeyardError]]:
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(_LINE_END.split(text), 1):
         indent = re.match(r"[ \t]*", line)
         if indent and "\t" in indent.group():
             mistake = BeeyardError(
@@ -256,7 +259,7 @@ def _tabs(text: str) -> Iterator[tuple[Position, BeeyardError]]:
 
 def _broken(text: str, problem: str) -> tuple[Position, BeeyardError]:
     """For faults that ruamel.yaml gives no place for: characters that YAML doesn't allow."""
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(_LINE_END.split(text), 1):
         bad = re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]", line)
         if bad:
             what = f"the character U+{ord(bad.group()):04X} is not allowed in YAML"

@@ -1,5 +1,6 @@
 """`.drone.yml` in, pipelines out, or every mistake at once."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -35,6 +36,10 @@ _KEYS = (
 # Pipelines that docs.drone.io describes and that don't run here.
 _OTHER_TYPES = ("kubernetes", "exec", "ssh", "digitalocean", "macstadium", "aws", "vm")
 _OTHER_KINDS = ("secret", "signature")
+_LONGEST = 1000
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]"
+)
 _HELP = "Correct the file; docs/pipelines.md says what may stand in it."
 
 
@@ -179,10 +184,18 @@ def _verdict(*, unreadable: bool, found: int) -> str:
 
 def _wrong(path: Path, mistakes: list[Mistake], verdict: str) -> ConfigError:
     ordered = sorted(mistakes, key=lambda found: (found[0].line, found[0].column))
-    for place, mistake in ordered:
-        mistake.where = at(path, place)
-    shown = [mistake for _, mistake in ordered][:MOST_MISTAKES]
+    shown = [_as_shown(mistake, at(path, place)) for place, mistake in ordered[:MOST_MISTAKES]]
     return ConfigError(f"{path} {verdict}.", fix=_HELP, mistakes=shown)
+
+
+def _as_shown(mistake: BeeyardError, where: str) -> BeeyardError:
+    """The mistake with its place. What it quotes is somebody's who may want to write to a terminal
+    more than a line of text."""
+    what, why, fix = (
+        None if text is None else _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)[:_LONGEST]
+        for text in (mistake.what, mistake.why, mistake.fix)
+    )
+    return BeeyardError(what or "", where=where, why=why, fix=fix)
 
 
 def _too_large(path: Path, length: int, unit: str) -> ConfigError:

@@ -73,10 +73,10 @@ class Value:
         return isinstance(self.node, Scalar) and self.node.is_null
 
     def wrong(self, what: str, fix: str, why: str | None = None) -> None:
-        self.notes.wrong(self.place, what, fix, path=dotted(self.path), why=why)
+        self.notes.wrong(self.place, what, fix, path=_shown(self.path), why=why)
 
     def wrong_key(self, what: str, fix: str) -> None:
-        self.notes.wrong(self.key or self.place, what, fix, path=dotted(self.path))
+        self.notes.wrong(self.key or self.place, what, fix, path=_shown(self.path))
 
     def mistyped(self, wanted: str, fix: str) -> None:
         self.wrong(f"this is {_kind(self.node)}; {wanted} is wanted", fix)
@@ -233,7 +233,7 @@ class Fields:
                 self.of.place,
                 "is missing",
                 f"Add `{key}: {example}`.",
-                path=dotted((*self.of.path, key)),
+                path=_shown((*self.of.path, key)),
             )
         elif value is not None and not written and isinstance(value.node, Scalar):
             value.wrong("this is empty", f"Write such as `{key}: {example}`.")
@@ -255,6 +255,10 @@ def nearest(written: str, known: Sequence[str]) -> str | None:
     lowered = written[:100].lower().replace("-", "_")
     near = get_close_matches(lowered, spelled, n=1, cutoff=0.6)
     return spelled[near[0]] if near else None
+
+
+def _shown(path: Location) -> str:
+    return dotted([short(part) if isinstance(part, str) else part for part in path])
 
 
 def short(text: str) -> str:

@@ -38,7 +38,7 @@ _WORK = 2 * SIZE
 _DEEPEST = 8
 _MISTAKES = 50
 
-_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+_BREAK = re.compile("\r\n|[\n\r]")
 _DOLLAR = re.compile(r"\$[${]")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OPERATOR = re.compile(r"\^\^|\^|,,|,|:=|:-|:(?![?+])|##|#|%%|%|//|/#|/%|/|=|\}")
@@ -78,19 +78,21 @@ def substitute(text: str, values: Mapping[str, str]) -> Substituted:
 
 
 class _Lines:
-    """From offsets to lines and columns, and back. A line ends where it does in YAML 1.1."""
+    """From offsets to lines and columns, and back. A line ends where it does in YAML 1.2."""
 
     def __init__(self, text: str) -> None:
-        self._length = len(text)
-        self._starts = [0, *(match.end() for match in _BREAK.finditer(text))]
+        breaks = [match.span() for match in _BREAK.finditer(text)]
+        self._starts = [0, *(end for _, end in breaks)]
+        self._ends = [*(start for start, _ in breaks), len(text)]
 
     def position(self, offset: int) -> Position:
+        """What lies within a line's end is at its beginning."""
         line = bisect_right(self._starts, offset)
-        return Position(line, offset - self._starts[line - 1] + 1)
+        return Position(line, min(offset, self._ends[line - 1]) - self._starts[line - 1] + 1)
 
     def offset(self, place: Position) -> int:
         line = min(place.line, len(self._starts))
-        return min(self._starts[line - 1] + place.column - 1, self._length)
+        return min(self._starts[line - 1] + place.column - 1, self._ends[line - 1])
 
 
 class _Refused(Exception):
