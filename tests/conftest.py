@@ -43,21 +43,31 @@ TINY = (
 )
 
 
+#: Lines of tests that need Docker; each runs in one process, and they may run beside each other:
+#: what makes sandboxes, the tests' own Swarm, images, and what needs this machine's engine only.
+LINES = ("sandbox", "swarm", "images", "engine")
+
+
 @pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Two lines of tests that need Docker may run beside each other, each in one process: those on
-    the tests' own Swarm, and those that make sandboxes. They take longest, so they come first, and
-    the others fill in."""
+    """The lines that take longest come first, and what needs no Docker fills in."""
 
-    def lane(item: pytest.Item) -> int:
+    def line(item: pytest.Item) -> int:
+        folder = item.path.relative_to(Path(__file__).parent).parts
         if "real_swarm" in getattr(item, "fixturenames", ()):
             return 1
-        return 0 if item.get_closest_marker("cluster") or item.get_closest_marker("real") else 2
+        if item.get_closest_marker("cluster"):
+            return 0
+        if not item.get_closest_marker("real"):
+            return len(LINES)
+        if folder[:2] == ("sandbox", "images"):
+            return 2
+        return 3 if folder[0] in {"pipelines", "controller", "workflows"} else 0
 
-    items.sort(key=lane)
+    items.sort(key=line)
     for item in items:
-        if lane(item) < 2:
-            item.add_marker(pytest.mark.xdist_group(("sandbox", "swarm")[lane(item)]))
+        if line(item) < len(LINES):
+            item.add_marker(pytest.mark.xdist_group(LINES[line(item)]))
 
 
 @dataclass(frozen=True)
