@@ -15,7 +15,7 @@ from types import FrameType
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from beeyard.errors import BeeyardError, Interrupted, render
-from bench import deploys, images, machine, memory, ratios, rollouts, speed
+from bench import deploys, images, machine, memory, pipelines, ratios, rollouts, speed
 from bench.table import Row, as_json, as_markdown
 from bench.yard import Yard, say
 
@@ -27,6 +27,7 @@ MEASUREMENTS: dict[str, Callable[[Yard], Iterable[Row]]] = {
     "by-hand": ratios.by_hand,
     "deploy": deploys.by_hand,
     "services": deploys.services,
+    "pipelines": pipelines.measure,
 }
 #: What takes long, so that it has to be asked for: more than ten minutes each.
 LONG: dict[str, Callable[[Yard], Iterable[Row]]] = {
