@@ -28,6 +28,14 @@ ADMIN, RUNNER = "admin-token-" + 24 * "a", "runner-token-" + 24 * "r"
 APPLICATIONS = tuple(f"shop{number}" for number in range(10))
 
 
+#: One whose code is at a forge.
+FORGED = {
+    "path": "forged",
+    "forge": {"kind": "github", "repository": "https://forge.example.com/acme/shop.git"},
+    "crons": {"nightly": "0 3 * * *"},
+}
+
+
 @dataclass
 class Controller:
     """A controller with its data in a folder. It may be stopped, killed and begun again."""
@@ -101,7 +109,7 @@ def controller(folder: Path) -> Iterator[Controller]:
     secrets.mkdir(parents=True)
     told = spec(
         infrastructure=["ci"],
-        applications={name: {"path": name} for name in APPLICATIONS},
+        applications={name: {"path": name} for name in APPLICATIONS} | {"forged": FORGED},
     )
     cluster = {
         "spec": told.model_dump(mode="json", by_alias=True),

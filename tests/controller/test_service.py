@@ -12,7 +12,9 @@ import pytest
 
 from beeyard.controller.epochs import Held, claim
 from beeyard.controller.git.names import NOTHING
+from beeyard.secret import Secret
 from beeyard.waiting import SystemClock, wait_until
+from controller.forges import payloads
 from controller.serving import ADMIN, APPLICATIONS, RUNNER, Controller, controller, project
 
 PIPELINE = """
@@ -342,6 +344,35 @@ def test_sessions_change_nothing_without_their_csrf_token(running: Controller) -
         assert page.put(path, json={"value": "v"}, headers=headers).status_code == 401
         good = headers | {"X-CSRF-Token": signed.json()["csrf"]}
         assert page.put(path, json={"value": "v"}, headers=good).status_code == 204
+
+
+def test_a_webhook_runs_its_commit_once(running: Controller, tmp_path: Path) -> None:
+    """The commit is here already, as after a fetch: no forge can be reached."""
+    work = project(tmp_path / "forged", PIPELINE)
+    work.git("push", "-o", "ci.skip", running.remote("forged"), "main")
+    with running.api() as admin:
+        secret = {"value": payloads.SECRET.reveal()}
+        path = "/api/applications/forged/secrets/webhook_secret"
+        assert admin.put(path, json=secret).status_code == 204
+
+    def deliver(delivery: payloads.Delivery) -> httpx.Response:
+        return httpx.post(
+            f"{running.url}/hooks/forged", content=delivery.body, headers=delivery.headers
+        )
+
+    delivery = payloads.push("github", before=payloads.A, after=work.head())
+    first = deliver(delivery)
+    assert first.status_code == 202, first.text
+    assert deliver(delivery).status_code == 409
+    other = payloads.push("github", before=payloads.A, after=work.head(), id="another")
+    assert deliver(other).status_code in (200, 409)
+    forged = payloads.push("github", after=work.head(), secret=Secret("not the one at all"))
+    assert deliver(forged).status_code == 401
+    with running.api() as admin:
+        runs = admin.get("/api/runs", params={"application": "forged"}).json()
+        assert [run["number"] for run in runs] == [first.json()["run"]]
+        assert runs[0]["event"]["commit"] == work.head()
+        assert admin.post(f"/api/runs/{runs[0]['number']}/cancel").status_code == 200
 
 
 def test_of_two_copies_one_serves(own: Controller) -> None:
