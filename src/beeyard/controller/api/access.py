@@ -124,6 +124,8 @@ async def make_token(request: Request, caller: Viewer, said: NewToken) -> dict[s
         raise HTTPException(403, "only an admin makes tokens for others")
     if caller.application is not None:
         raise HTTPException(403, "a token for one application makes no others")
+    if said.application and said.application not in request.app.state.applications:
+        raise HTTPException(404, f"there is no application {said.application}")
     async with audited(
         request, caller, "token.made", owner, name=said.name, role=said.role, value=None
     ):
