@@ -12,11 +12,12 @@ from pathlib import Path
 from fastapi import FastAPI
 
 import beeyard
+from beeyard.audit.entry import Entry, Plain, Who
 from beeyard.controller.accounts import Accounts
 from beeyard.controller.api.app import Asgi, make_app, with_git
 from beeyard.controller.api.runs import Wanted
 from beeyard.controller.assigning import Assigning
-from beeyard.controller.audit import Audit, Entry, Plain, Who
+from beeyard.controller.audit import Audit
 from beeyard.controller.audit_inbox import Inbox
 from beeyard.controller.core import Core, now
 from beeyard.controller.crons import due
