@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from beeyard.cli import access, pipeline_secrets
+from beeyard.cli import access, audit, pipeline_secrets
 from beeyard.cli.options import Options
 from beeyard.workflows.ci import Api
-from cli.said import Cli
+from cli.said import Cli, WriteFile
 from controller.serving import ADMIN, Controller, controller
 
 PASSWORD, VALUE = "correct horse battery", "s3cr3t of the pipeline"
@@ -42,7 +42,7 @@ def _api(running: Controller, token: list[str], monkeypatch: pytest.MonkeyPatch)
         with httpx.Client(headers=headers, trust_env=False) as client:
             yield Api(client, "ci.shop.example.com", httpx.URL(running.url))
 
-    for module in (access, pipeline_secrets):
+    for module in (access, audit, pipeline_secrets):
         monkeypatch.setattr(module, "opened_api", opened)
 
 
@@ -184,3 +184,18 @@ def test_a_value_that_is_no_text_is_not_shown(cli: Cli, pipe: Callable[[bytes], 
     assert cli("pipeline", "secret", "set", "shopp", "key").first_line == (
         "error: there is no application shopp"
     )
+
+
+def test_the_audit_log_is_listed(cli: Cli) -> None:
+    cli("user", "set", "zoe", "--role", "viewer")
+    (newest,) = cli("audit", "ls", "-n", "1", "--json").data
+    assert (newest["what"], newest["on"], newest["user"]) == ("user.set", "zoe", "operator-cli")
+    listed = cli("audit", "ls", "-n", "1").out
+    assert f"{newest['n']}" in listed
+    assert "user.set" in listed
+    assert cli("audit", "ls", "-n", "0").code == 2
+
+
+def test_a_cluster_without_a_log_has_none_to_verify(cli: Cli, file: WriteFile) -> None:
+    file()
+    assert cli("audit", "verify").first_line == "error: this cluster keeps no audit log"

@@ -11,7 +11,7 @@ COMMANDS = (
     *("init", "check", "schema", "up", "status", "down", "provision", "ssh", "sandbox"),
     *("deploy", "rollback", "promote", "abort", "releases", "diff"),
     *("scale", "logs", "exec", "run", "secret", "maintenance", "node", "rebalance", "pipeline"),
-    *("user", "token"),
+    *("user", "token", "audit"),
 )
 EXAMPLES = {
     (): ["beeyard up              make it on AWS, after showing what would be made"],
@@ -39,6 +39,8 @@ EXAMPLES = {
     ("pipeline", "secret", "set"): ["beeyard pipeline secret set timeoff ssh_key < id_ed25519"],
     ("pipeline", "secret", "ls"): ["beeyard pipeline secret ls timeoff"],
     ("pipeline", "secret", "rm"): ["beeyard pipeline secret rm timeoff test_key"],
+    ("audit", "ls"): ["beeyard audit ls -n 100"],
+    ("audit", "verify"): ["beeyard audit verify"],
     ("user", "ls"): ["beeyard user ls"],
     ("user", "set"): ["beeyard user set ada --role operator"],
     ("user", "rm"): ["beeyard user rm ada"],

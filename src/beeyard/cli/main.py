@@ -14,6 +14,7 @@ from rich.markup import escape
 import beeyard
 from beeyard.cli import (
     access,
+    audit,
     cluster,
     files,
     inside,
@@ -55,6 +56,7 @@ runs.add_to(pipelines.app)
 pipeline_secrets.add_to(pipelines.app)
 app.add_typer(pipelines.app, name="pipeline")
 access.add_to(app)
+audit.add_to(app)
 app.add_typer(rehearsal.app, name="sandbox")
 
 
