@@ -8,8 +8,9 @@ hash, the *head*, where it is kept elsewhere (`beeyard.audit.head`).
           inbox/                  entries of commands that ran elsewhere (`audit_inbox`)
 
 Each copy of the controller writes to files of its own. A file's first entry says which file it goes
-on from, and at which byte: what a copy that lost its lease adds later is no part of the chain. What an entry
-is, and how it is written: `beeyard.audit.entry`.
+on from, and at which byte: what a copy that lost its lease adds later is no part of the chain.
+
+What an entry is, and how it is written: `beeyard.audit.entry`.
 """
 
 import os
@@ -58,8 +59,8 @@ class Audit:
 
     @classmethod
     def open(cls, folder: Path, fence: Fence, *, full: int = FULL) -> Self:
-        """Go on from the last entry. A chain that is broken earlier stays as it is: `beeyard.audit.chain`
-        finds that. Raises LeaseLost, OSError."""
+        """Go on from the last entry. A chain that is broken earlier stays as it is, and is found by
+        `beeyard.audit.chain`. Raises LeaseLost, OSError."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         audit = cls(folder, fence, full)
         for path in reversed(chain_files(folder)):
