@@ -11,6 +11,7 @@ COMMANDS = (
     *("init", "check", "schema", "up", "status", "down", "provision", "ssh", "sandbox"),
     *("deploy", "rollback", "promote", "abort", "releases", "diff"),
     *("scale", "logs", "exec", "run", "secret", "maintenance", "node", "rebalance", "pipeline"),
+    *("user", "token", "audit"),
 )
 EXAMPLES = {
     (): ["beeyard up              make it on AWS, after showing what would be made"],
@@ -35,6 +36,17 @@ EXAMPLES = {
         "beeyard pipeline exec",
         "beeyard pipeline exec --include test --secret-file secrets.txt",
     ],
+    ("pipeline", "secret", "set"): ["beeyard pipeline secret set timeoff ssh_key < id_ed25519"],
+    ("pipeline", "secret", "ls"): ["beeyard pipeline secret ls timeoff"],
+    ("pipeline", "secret", "rm"): ["beeyard pipeline secret rm timeoff test_key"],
+    ("audit", "ls"): ["beeyard audit ls -n 100"],
+    ("audit", "verify"): ["beeyard audit verify"],
+    ("user", "ls"): ["beeyard user ls"],
+    ("user", "set"): ["beeyard user set ada --role operator"],
+    ("user", "rm"): ["beeyard user rm ada"],
+    ("token", "ls"): ["beeyard token ls"],
+    ("token", "create"): ["beeyard token create --user ada --name laptop --expires 90d"],
+    ("token", "rm"): ["beeyard token rm 3f9a1c0b77de"],
     ("sandbox", "ca"): ['curl --cacert "$(beeyard sandbox ca)" https://traefik.beeyard.localhost'],
 }
 

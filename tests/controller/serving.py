@@ -105,6 +105,20 @@ class Controller:
 @contextmanager
 def controller(folder: Path) -> Iterator[Controller]:
     """One that answers; its data are below `folder`."""
+    prepare(folder)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    made = Controller(folder, port)
+    try:
+        made.begin()
+        yield made
+    finally:
+        made.end(signal.SIGKILL)
+
+
+def prepare(folder: Path) -> None:
+    """What the stack gives a controller, below `folder`."""
     secrets = folder / "secrets"
     secrets.mkdir(parents=True)
     told = spec(
@@ -125,15 +139,6 @@ def controller(folder: Path) -> Iterator[Controller]:
     }
     for name, text in contents.items():
         (secrets / name).write_text(text)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    made = Controller(folder, port)
-    try:
-        made.begin()
-        yield made
-    finally:
-        made.end(signal.SIGKILL)
 
 
 def project(folder: Path, pipeline: str | None = None) -> Work:

@@ -15,19 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from beeyard.controller.audit import (
-    CUT,
-    NOTHING,
-    OPENED,
-    Audit,
-    AuditFailed,
-    Entry,
-    Head,
-    Plain,
-    Who,
-    chain_files,
-)
-from beeyard.controller.audit_chain import Chain, Problem, compare, entries, recent, verify
+from beeyard.audit.chain import Chain, Problem, chain_files, compare, entries, recent, verify
+from beeyard.audit.entry import CUT, NOTHING, OPENED, Entry, Head, Plain, Who
+from beeyard.controller.audit import Audit, AuditFailed
 from beeyard.controller.epochs import LeaseLost
 from beeyard.secret import Secret
 

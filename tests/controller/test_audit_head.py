@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from beeyard.audit import head as audit_head
+from beeyard.audit.chain import verify
+from beeyard.audit.entry import Entry, Head, Who
 from beeyard.cloud import state_bucket
 from beeyard.cloud.api import Aws
-from beeyard.controller import audit_head
-from beeyard.controller.audit import Audit, Entry, Head, Who
-from beeyard.controller.audit_chain import verify
+from beeyard.controller.audit import Audit
 from beeyard.errors import CloudError
 from cloud import moto as moto_server
 from cloud.example import REGION, at

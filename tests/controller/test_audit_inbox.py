@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
-from beeyard.controller.audit import OPENED, Audit, Entry, Who
-from beeyard.controller.audit_chain import entries, verify
-from beeyard.controller.audit_inbox import LARGEST, Inbox, body, drop, name
+from beeyard.audit.chain import entries, verify
+from beeyard.audit.entry import OPENED, Entry, Who
+from beeyard.audit.inbox import body, name
+from beeyard.controller.audit import Audit
+from beeyard.controller.audit_inbox import LARGEST, Inbox, drop
 from beeyard.controller.epochs import LeaseLost
 from beeyard.secret import Secret
 

@@ -49,7 +49,7 @@ from beeyard.swarm import Manager, Tunnel
 ssh_config = Path(sys.argv[1])
 
 @contextmanager
-def looked_into(options, application):
+def looked_into(options, application, noting=None):
     with Tunnel(LocalRunner(), ssh_config, "manager-1") as tunnel:
         files = SimpleNamespace(ssh_config=ssh_config)
         cluster = SimpleNamespace(progress=SimpleNamespace(listener=print))

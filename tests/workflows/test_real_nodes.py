@@ -72,7 +72,7 @@ def yard(
     hosts = Hosts(cluster, outputs(), Inventory("shop", members, cluster.ssh), files)
 
     @contextmanager
-    def opened(*_: Any) -> Iterator[Cluster]:
+    def opened(*_: Any, **__: Any) -> Iterator[Cluster]:
         yield cluster
 
     for module in (nodes, applications):

@@ -13,6 +13,7 @@ from beeyard.cli.view import err
 from beeyard.cli.wiring import open_cluster
 from beeyard.errors import ConfigError
 from beeyard.workflows import hosts_of
+from beeyard.workflows.audit import Change
 from beeyard.workflows.deploy import Deployer
 
 Application = Annotated[
@@ -26,12 +27,13 @@ Application = Annotated[
 
 
 @contextmanager
-def opened(options: Options, application: str) -> Iterator[Deployer]:
-    """An application of a cluster that runs, with its first manager's tunnel open.
+def opened(options: Options, application: str, noting: Change | None = None) -> Iterator[Deployer]:
+    """An application of a cluster that runs, with its first manager's tunnel open. `noting`: see
+    `open_cluster`.
 
     Raises ConfigError if beeyard.yml names no such application.
     """
-    with open_cluster(options) as cluster:
+    with open_cluster(options, noting=noting) as cluster:
         known = cluster.spec.applications
         if application not in known:
             raise ConfigError(
@@ -45,9 +47,11 @@ def opened(options: Options, application: str) -> Iterator[Deployer]:
 
 
 @contextmanager
-def looked_into(options: Options, application: str) -> Iterator[Deployer]:
-    """The same, for what changes nothing: a rollout that was cut short is said, and left so."""
-    with opened(options, application) as deployer:
+def looked_into(
+    options: Options, application: str, noting: Change | None = None
+) -> Iterator[Deployer]:
+    """The same, for what changes no release: a rollout that was cut short is said, and left so."""
+    with opened(options, application, noting) as deployer:
         if said := deployer.cut_short():
             err().print(f"[yellow]warning:[/yellow] {escape(said)}")
         yield deployer

@@ -31,6 +31,7 @@ from beeyard.workflows import (
     run_status,
     run_up,
 )
+from beeyard.workflows.audit import Change
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
@@ -58,7 +59,7 @@ def up(
     beeyard up --yes        make it on AWS without being asked
     """
     options: Options = context.obj
-    with open_cluster(options, start=True) as cluster:
+    with open_cluster(options, start=True, noting=Change("up")) as cluster:
         result = run_up(cluster, _asker(options, cluster, yes=yes), builder)
     if options.json:
         sys.stdout.write(json.dumps(_up_as_json(result), indent=2) + "\n")
@@ -128,7 +129,8 @@ def provision(
     if playbook not in {"deploy", *PLAYBOOKS}:
         known = ", ".join(("deploy", *PLAYBOOKS))
         raise typer.BadParameter(f"there are {known}", context, param_hint="PLAYBOOK")
-    with open_cluster(options) as cluster:
+    noting = None if check else Change("provision", playbook, {"tags": tags})
+    with open_cluster(options, noting=noting) as cluster:
         wanted = [tag for tag in tags.split(",") if tag]
         done = run_provision(cluster, playbook=playbook, tags=wanted, check=check)
     if options.json:

@@ -20,6 +20,7 @@ from beeyard.cli.words import Command
 from beeyard.errors import Interrupted
 from beeyard.process import replace_by
 from beeyard.swarm.logs import Excerpt
+from beeyard.workflows.audit import Change
 from beeyard.workflows.inside import Line, command_inside, place_of, read_logs
 
 _COLOURS = ("cyan", "yellow", "green", "magenta", "blue", "bright_cyan", "bright_yellow")
@@ -109,7 +110,9 @@ def execute(
     beeyard exec timeoff web --task 2 -- python -m timeoff.probe
     """
     options: Options = context.obj
-    with looked_into(options, application) as deployer:
+    # Not its arguments: they may hold a secret. How it ends is not known to us.
+    noting = Change("exec", f"{application}/{service}", {"program": command[0]})
+    with looked_into(options, application, noting) as deployer:
         place = place_of(deployer.manager, application, service, task)
         ssh_config = deployer.hosts.files.ssh_config
     # What is replaced can't close anything: the tunnel is closed by now.

@@ -13,11 +13,14 @@ from rich.markup import escape
 
 import beeyard
 from beeyard.cli import (
+    access,
+    audit,
     cluster,
     files,
     inside,
     maintenance,
     nodes,
+    pipeline_secrets,
     pipelines,
     rehearsal,
     releases,
@@ -50,7 +53,10 @@ secrets.add_to(app)
 maintenance.add_to(app)
 nodes.add_to(app)
 runs.add_to(pipelines.app)
+pipeline_secrets.add_to(pipelines.app)
 app.add_typer(pipelines.app, name="pipeline")
+access.add_to(app)
+audit.add_to(app)
 app.add_typer(rehearsal.app, name="sandbox")
 
 

@@ -12,6 +12,7 @@ from beeyard.cli.applications import Application, opened
 from beeyard.cli.options import Options
 from beeyard.cli.view import out
 from beeyard.cli.words import Command
+from beeyard.workflows.audit import Change
 from beeyard.workflows.maintenance import switch_maintenance
 
 
@@ -34,7 +35,7 @@ def maintenance(
     beeyard maintenance timeoff off
     """
     options: Options = context.obj
-    with opened(options, application) as deployer:
+    with opened(options, application, Change(f"maintenance.{wanted}", application)) as deployer:
         done = switch_maintenance(deployer, on=wanted == "on")
     if options.json:
         sys.stdout.write(json.dumps(asdict(done), indent=2) + "\n")

@@ -17,6 +17,7 @@ from beeyard.cli.view import out
 from beeyard.cli.wiring import open_cluster
 from beeyard.cli.words import Command, Group
 from beeyard.swarm.drain import Drained
+from beeyard.workflows.audit import Change
 from beeyard.workflows.nodes import (
     activate_node,
     drain_node,
@@ -68,7 +69,7 @@ def drain(context: typer.Context, node: Name) -> None:
     beeyard node drain worker-2
     """
     options: Options = context.obj
-    with open_cluster(options) as cluster:
+    with open_cluster(options, noting=Change("node.drain", node)) as cluster:
         done = drain_node(cluster, node)
     if options.json:
         _write(asdict(done))
@@ -84,7 +85,7 @@ def activate(context: typer.Context, node: Name) -> None:
     beeyard node activate worker-2
     """
     options: Options = context.obj
-    with open_cluster(options) as cluster:
+    with open_cluster(options, noting=Change("node.activate", node)) as cluster:
         name = activate_node(cluster, node)
     if options.json:
         _write({"node": name, "availability": "active"})
@@ -100,7 +101,7 @@ def rm(context: typer.Context, node: Name) -> None:
     beeyard node rm worker-2
     """
     options: Options = context.obj
-    with open_cluster(options) as cluster:
+    with open_cluster(options, noting=Change("node.rm", node)) as cluster:
         name = remove_node(cluster, node)
     if options.json:
         _write({"removed": name})
@@ -115,7 +116,7 @@ def rebalance(context: typer.Context) -> None:
     beeyard rebalance
     """
     options: Options = context.obj
-    with open_cluster(options) as cluster:
+    with open_cluster(options, noting=Change("rebalance")) as cluster:
         moved = rebalance_tasks(cluster)
     if options.json:
         _write([asdict(one) for one in moved])

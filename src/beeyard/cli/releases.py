@@ -16,6 +16,7 @@ from beeyard.cli.receipts import as_json, show_outcome, show_releases
 from beeyard.cli.view import out
 from beeyard.cli.words import Command
 from beeyard.errors import AppError
+from beeyard.workflows.audit import Change
 from beeyard.workflows.deploy import Outcome, Request
 from beeyard.workflows.diff import difference
 
@@ -74,8 +75,11 @@ def deploy(  # noqa: PLR0913, PLR0917 (each is an option of the command line)
     options: Options = context.obj
     share = parse_share(canary) if canary is not None else None
     request = Request(builder, image, max_failed, share, watch)
-    with opened(options, application) as deployer:
+    noting = None if plan else Change("deploy", application)
+    with opened(options, application, noting) as deployer:
         done = deployer.plan(request)[1] if plan else deployer.deploy(request)
+        if noting and isinstance(done, Outcome):
+            noting.details["release"] = done.release.number
     if isinstance(done, Outcome):
         show_outcome(out(), done, as_data=options.json)
     elif options.json:
@@ -100,8 +104,10 @@ def rollback(
     beeyard rollback timeoff 12
     """
     options: Options = context.obj
-    with opened(options, application) as deployer:
+    noting = Change("rollback", application, {"to": number or "the one before"})
+    with opened(options, application, noting) as deployer:
         outcome = deployer.rollback(number, Request(max_failed=max_failed))
+        noting.details["release"] = outcome.release.number
     show_outcome(out(), outcome, as_data=options.json)
 
 
@@ -124,7 +130,7 @@ def abort(context: typer.Context, application: Application) -> None:
 
 
 def _decide(options: Options, application: str, wish: Literal["promote", "abort"]) -> None:
-    with opened(options, application) as deployer:
+    with opened(options, application, Change(wish, application)) as deployer:
         done = deployer.decide(wish)
     if isinstance(done, Outcome):
         show_outcome(out(), done, as_data=options.json)

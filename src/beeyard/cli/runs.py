@@ -1,9 +1,7 @@
 """`beeyard pipeline`: the runs of a cluster's pipelines, seen and steered."""
 
-import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -11,15 +9,14 @@ import typer
 from rich.markup import escape
 from rich.text import Text
 
+from beeyard.cli.api import opened_api, print_json
 from beeyard.cli.applications import Application
 from beeyard.cli.options import Options
 from beeyard.cli.tables import Row, table
 from beeyard.cli.view import out
-from beeyard.cli.wiring import open_cluster
 from beeyard.cli.words import Command
 from beeyard.errors import PipelineError
-from beeyard.workflows import hosts_of
-from beeyard.workflows.ci import Api, open_api
+from beeyard.workflows.ci import Api
 
 Number = Annotated[int, typer.Argument(metavar="N", help="The run's number.")]
 
@@ -60,10 +57,10 @@ def ls(
     beeyard pipeline ls timeoff --branch main -n 5
     """
     options: Options = context.obj
-    with _api(options) as api:
+    with opened_api(options) as api:
         found = api.get("/api/runs", application=application, branch=branch, limit=limit)
     if options.json:
-        _print(found)
+        print_json(found)
         return
     columns = ("run", "application", "status", "event", "branch", "commit", "by", "began", "took")
     table(out(), columns, [_row(each) for each in found])
@@ -79,7 +76,7 @@ def show(context: typer.Context, number: Number) -> None:
     beeyard pipeline show 12 --json | jq .status
     """
     options: Options = context.obj
-    with _api(options) as api:
+    with opened_api(options) as api:
         found = api.get(f"/api/runs/{number}")
     _shown(options, found)
 
@@ -101,7 +98,7 @@ def logs(
     beeyard pipeline logs 12 test -f
     """
     options: Options = context.obj
-    with _api(options) as api:
+    with opened_api(options) as api:
         found = api.get(f"/api/runs/{number}")
         wanted = list(_steps(found, step))
         if step is not None and not wanted:
@@ -135,7 +132,7 @@ def run(
     """
     options: Options = context.obj
     body = {"application": application, "branch": branch, "parameters": _parameters(parameter)}
-    with _api(options) as api:
+    with opened_api(options) as api:
         _begun(options, api, api.post("/api/runs", body), follow=follow)
 
 
@@ -146,10 +143,10 @@ def cancel(context: typer.Context, number: Number) -> None:
     beeyard pipeline cancel 12
     """
     options: Options = context.obj
-    with _api(options) as api:
+    with opened_api(options) as api:
         found = api.post(f"/api/runs/{number}/cancel")
     if options.json:
-        _print(found)
+        print_json(found)
     else:
         out().print(f"run {number} is cancelled; it is {found['status']}")
 
@@ -167,14 +164,8 @@ def retry(
     beeyard pipeline retry 12
     """
     options: Options = context.obj
-    with _api(options) as api:
+    with opened_api(options) as api:
         _begun(options, api, api.post(f"/api/runs/{number}/retry"), follow=follow)
-
-
-@contextmanager
-def _api(options: Options) -> Iterator[Api]:
-    with open_cluster(options) as cluster, open_api(hosts_of(cluster)) as api:
-        yield api
 
 
 def _begun(options: Options, api: Api, made: dict[str, Any], *, follow: bool) -> None:
@@ -189,7 +180,7 @@ def _begun(options: Options, api: Api, made: dict[str, Any], *, follow: bool) ->
         made = api.get(f"/api/runs/{number}")
         _shown(options, made)
     elif options.json:
-        _print(made)
+        print_json(made)
 
 
 def _copy(api: Api, number: int, stage: str, step: str, *, follow: bool) -> None:
@@ -208,7 +199,7 @@ def _steps(run: dict[str, Any], wanted: str | None) -> Iterator[tuple[str, str]]
 
 def _shown(options: Options, run: dict[str, Any]) -> None:
     if options.json:
-        _print(run)
+        print_json(run)
     else:
         _show(run)
     if run["status"] not in (*_GOOD, "pending", "running"):
@@ -284,7 +275,3 @@ def _parameters(given: list[str] | None) -> dict[str, str]:
             raise typer.BadParameter(f"`{one}` is not KEY=VALUE", param_hint="--param")
         found[key] = value
     return found
-
-
-def _print(found: object) -> None:
-    sys.stdout.write(json.dumps(found, indent=2) + "\n")

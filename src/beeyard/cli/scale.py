@@ -12,6 +12,7 @@ from beeyard.cli.applications import Application, opened
 from beeyard.cli.options import Options
 from beeyard.cli.view import out
 from beeyard.cli.words import Command
+from beeyard.workflows.audit import Change
 from beeyard.workflows.scale import scale_application
 
 
@@ -36,7 +37,8 @@ def scale(
     """
     options: Options = context.obj
     numbers = dict(_number(context, text) for text in wanted)
-    with opened(options, application) as deployer, deployer.locked("scale"):
+    noting = Change("scale", application, {**numbers})
+    with opened(options, application, noting) as deployer, deployer.locked("scale"):
         done = scale_application(deployer.hosts.cluster, deployer.manager, application, numbers)
     if options.json:
         sys.stdout.write(json.dumps([asdict(one) for one in done], indent=2) + "\n")

@@ -18,6 +18,7 @@ from beeyard.cli.view import aside, out
 from beeyard.cli.words import Command, Group
 from beeyard.errors import AppError
 from beeyard.secret import Secret
+from beeyard.workflows.audit import Change
 from beeyard.workflows.secrets import (
     SecretRow,
     SecretSet,
@@ -65,7 +66,9 @@ def set_(
     """
     options: Options = context.obj
     with (
-        looked_into(options, application) as deployer,
+        looked_into(
+            options, application, Change("secret.set", f"{application}/{name}")
+        ) as deployer,
         aside(deployer.hosts.cluster.progress.listener),
     ):
         done = set_application_secret(deployer, name, value_of(name, from_file))
@@ -101,7 +104,8 @@ def remove(context: typer.Context, application: Application, name: Name) -> None
     beeyard secret rm timeoff timeoff_mail_key
     """
     options: Options = context.obj
-    with looked_into(options, application) as deployer:
+    noting = Change("secret.rm", f"{application}/{name}")
+    with looked_into(options, application, noting) as deployer:
         gone = remove_secret(deployer, name)
     if options.json:
         sys.stdout.write(json.dumps({"removed": gone}, indent=2) + "\n")

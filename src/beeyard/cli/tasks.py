@@ -12,6 +12,7 @@ from beeyard.cli.options import Options
 from beeyard.cli.view import aside
 from beeyard.cli.words import Command
 from beeyard.swarm.logs import Entry
+from beeyard.workflows.audit import Change
 from beeyard.workflows.tasks import run_task
 
 
@@ -54,8 +55,10 @@ def run(
     beeyard run timeoff web --timeout 60 --entrypoint sh -- -c 'env | sort'
     """
     options: Options = context.obj
+    # Not its arguments: they may hold a secret.
+    noting = Change("run", f"{application}/{service}", {"program": command[0]})
     with (
-        looked_into(options, application) as deployer,
+        looked_into(options, application, noting) as deployer,
         aside(deployer.hosts.cluster.progress.listener),
     ):
         ended = run_task(
@@ -66,6 +69,7 @@ def run(
             timeout=timeout,
             entrypoint=entrypoint,
         )
+        noting.details["code"] = ended.code
     if options.json:
         said = {"code": ended.code, "node": ended.node, "log": list(ended.log)}
         sys.stdout.write(json.dumps(said, indent=2) + "\n")

@@ -8,27 +8,32 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import platformdirs
+from rich.markup import escape
 
 from beeyard import sandbox
 from beeyard.cli.files import show_warnings
 from beeyard.cli.options import Options
 from beeyard.cli.signals import StoppableRunner, Stopped, pass_on
-from beeyard.cli.view import can_redraw, listening
+from beeyard.cli.view import aside, can_redraw, err, listening
 from beeyard.cloud import AWS, Target
 from beeyard.config import ClusterSpec, check, find, load, require
 from beeyard.errors import ConfigError
 from beeyard.private import private_folder
 from beeyard.provision import mitogen_wanted
 from beeyard.waiting import SystemClock
-from beeyard.workflows import Cluster, Progress
+from beeyard.workflows import Cluster, Listener, Progress
+from beeyard.workflows.audit import Change, noted
 
 #: Gives the world a cluster lives in; may take its time, and tells of it.
 FindTarget = Callable[[ClusterSpec, Progress], Target]
 
 
 @contextmanager
-def open_cluster(options: Options, *, start: bool = False) -> Iterator[Cluster]:
-    """The cluster of `beeyard.yml`. With `start`, a rehearsal's cloud is brought up first."""
+def open_cluster(
+    options: Options, *, start: bool = False, noting: Change | None = None
+) -> Iterator[Cluster]:
+    """The cluster of `beeyard.yml`. With `start`, a rehearsal's cloud is brought up first. What is
+    `noting` comes into the audit log, with what came of it."""
     path = file_of(options)
     spec = load(path)
     if start:
@@ -43,7 +48,7 @@ def open_cluster(options: Options, *, start: bool = False) -> Iterator[Cluster]:
     ):
         progress = Progress(listener)
         target = _target(options, spec, progress, start=start)
-        yield Cluster(
+        cluster = Cluster(
             spec=spec,
             base=path.parent,
             target=target,
@@ -54,6 +59,16 @@ def open_cluster(options: Options, *, start: bool = False) -> Iterator[Cluster]:
             progress=progress,
             mitogen=mitogen_wanted(),
         )
+        with noted(cluster, noting, _warner(listener)):
+            yield cluster
+
+
+def _warner(listener: Listener) -> Callable[[str], None]:
+    def warn(text: str) -> None:
+        with aside(listener):
+            err().print(f"[yellow]warning:[/yellow] {escape(text)}")
+
+    return warn
 
 
 @contextmanager

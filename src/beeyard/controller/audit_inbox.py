@@ -7,7 +7,6 @@ If it is killed in between, whoever comes next finds the name in the chain alrea
 
 import hashlib
 import json
-import secrets
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -15,35 +14,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from beeyard.audit.chain import entries
+from beeyard.audit.entry import Entry, Who
+from beeyard.audit.inbox import body, name
 from beeyard.controller import files
-from beeyard.controller.audit import Audit, Entry, Who, plain
-from beeyard.controller.audit_chain import entries
+from beeyard.controller.audit import Audit
 
 #: The largest file that is taken (bytes), and how many at once.
 LARGEST, AT_ONCE = 64 * 1024, 100
 _OUTCOMES = ("done", "refused", "failed")
 _NO_ENTRY = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
-
-
-def name(at: datetime) -> str:
-    """A new name for an entry's file: files are taken in the order of their names."""
-    return f"{at.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(8)}.json"
-
-
-def body(entry: Entry) -> bytes:
-    """What the file says. Secrets in it are `***` already."""
-    return json.dumps(
-        {
-            "at": entry.at.astimezone(UTC).isoformat(),
-            "user": entry.who.user,
-            "role": entry.who.role,
-            "what": entry.what,
-            "on": entry.on,
-            "outcome": entry.outcome,
-            "request": entry.request,
-            "details": {key: plain(value) for key, value in entry.details.items()},
-        }
-    ).encode()
 
 
 def drop(folder: Path, entry: Entry) -> str:

@@ -9,7 +9,7 @@ from beeyard.controller import git
 from beeyard.controller.accounts import PREFIX, Accounts, Identity
 from beeyard.controller.api.callers import Caller
 from beeyard.controller.git.errors import Refusal
-from beeyard.controller.passwords import Busy
+from beeyard.controller.passwords import Busy, PasswordThreads
 from beeyard.controller.sessions import Sessions
 from beeyard.controller.throttle import Throttle, TooManyTries
 from beeyard.secret import Secret
@@ -26,6 +26,7 @@ class Doors:
     sessions: Sessions
     throttle: Throttle
     running: Callable[[str], str | None]
+    threads: PasswordThreads
 
     async def by_token(self, token: Secret, address: str) -> Caller | None:
         """Whom a token of the API stands for."""
@@ -67,7 +68,7 @@ class GitDoor:
             return Pusher(RUN, "viewer", application) if application else None
         found = await asyncio.to_thread(self.doors.accounts.by_token, password)
         if found is None and not password.reveal().startswith(PREFIX):
-            found = await asyncio.to_thread(self._by_password, username, password, address)
+            found = await self._by_password(username, password, address)
         return Pusher(found.user, found.role, found.application) if found else None
 
     def may(self, identity: git.Identity, action: git.Action, application: str) -> bool:
@@ -76,10 +77,11 @@ class GitDoor:
             return False
         return action == "read" or identity.role in {"operator", "admin"}
 
-    def _by_password(self, username: str, password: Secret, address: str) -> Identity | None:
+    async def _by_password(self, username: str, password: Secret, address: str) -> Identity | None:
+        accounts = self.doors.accounts
         try:
             self.doors.throttle.begin(username, address)
-            user = self.doors.accounts.by_password(username, password)
+            user = await self.doors.threads.run(lambda: accounts.by_password(username, password))
         except TooManyTries as error:
             raise Refusal(429, f"{error.what}; {error.fix}\n") from error
         except Busy as error:

@@ -1,7 +1,11 @@
 """Passwords as hashes: Argon2id."""
 
+import asyncio
 import secrets
 import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -16,10 +20,37 @@ PASSES, MEMORY, LANES = 3, 64 * 1024, 4
 SHORTEST, LONGEST = 12, 1000
 #: Seconds for which a check waits for those before it. One at a time: each takes `MEMORY`.
 _PATIENCE = 10.0
+#: How many may wait for a thread: as many as get one within that time.
+_WAITING = 100
+
+T = TypeVar("T")
 
 
 class Busy(BeeyardError):
     """Too many passwords are being checked."""
+
+
+class PasswordThreads:
+    """Threads of their own for what makes or checks hashes: others would wait for theirs in vain
+    where somebody tries many passwords. For use on one event loop."""
+
+    def __init__(self, waiting: int = _WAITING) -> None:
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="passwords")
+        self._most, self._waiting = waiting, 0
+
+    async def run(self, call: Callable[[], T]) -> T:
+        """What `call` gives. Raises Busy, and what it raises."""
+        if self._waiting >= self._most:
+            raise _busy()
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, call)
+        finally:
+            self._waiting -= 1
+
+    def close(self) -> None:
+        """Begin nothing more."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
 
 class Passwords:
@@ -53,6 +84,10 @@ class Passwords:
         return _Turn(self._turn)
 
 
+def _busy() -> Busy:
+    return Busy("too many people sign in at once", fix="try again in a minute")
+
+
 def _bytes(password: Secret) -> bytes:
     return password.reveal().encode(errors="surrogatepass")
 
@@ -65,7 +100,7 @@ class _Turn:
 
     def __enter__(self) -> None:
         if not self._lock.acquire(timeout=_PATIENCE):
-            raise Busy("too many people sign in at once", fix="try again in a minute")
+            raise _busy()
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()

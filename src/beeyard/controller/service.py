@@ -12,18 +12,19 @@ from pathlib import Path
 from fastapi import FastAPI
 
 import beeyard
+from beeyard.audit.entry import Entry, Plain, Who
 from beeyard.controller.accounts import Accounts
 from beeyard.controller.api.app import Asgi, make_app, with_git
 from beeyard.controller.api.runs import Wanted
 from beeyard.controller.assigning import Assigning
-from beeyard.controller.audit import Audit, Entry, Plain, Who
+from beeyard.controller.audit import Audit, AuditFailed
 from beeyard.controller.audit_inbox import Inbox
 from beeyard.controller.core import Core, now
 from beeyard.controller.crons import due
 from beeyard.controller.deploying import Deploying
 from beeyard.controller.deploys import Deploys
 from beeyard.controller.doors import Doors, GitDoor
-from beeyard.controller.epochs import Lease
+from beeyard.controller.epochs import Lease, LeaseLost
 from beeyard.controller.following import lines_of
 from beeyard.controller.forges.ancestry import RepositoryAncestry
 from beeyard.controller.forges.reporter import Reporter
@@ -32,10 +33,10 @@ from beeyard.controller.git import GitRemote, Push, Repositories, maintain, miss
 from beeyard.controller.git.run import check_git
 from beeyard.controller.hooked import Hooked
 from beeyard.controller.inside import Inside
-from beeyard.controller.journal import Journal
+from beeyard.controller.journal import Journal, JournalBroken
 from beeyard.controller.known import Deliveries, Refs
 from beeyard.controller.logs import Logs
-from beeyard.controller.passwords import Passwords
+from beeyard.controller.passwords import Passwords, PasswordThreads
 from beeyard.controller.records import Record
 from beeyard.controller.runs import Run, Runs
 from beeyard.controller.sessions import Sessions
@@ -53,6 +54,8 @@ _log = logging.getLogger(__name__)
 _TICK = 5.0
 #: And between two times that repositories are repacked.
 _UPKEEP = 6 * 3600.0
+#: After these, this copy writes no more.
+_LAST = (LeaseLost, JournalBroken, AuditFailed)
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,10 @@ class Service:
         self.deploying = Deploying(self.core, Deploys(given.inside), self.starts, self.logs)
         throttle = Throttle(clock)
         sessions = Sessions(accounts, throttle, clock)
-        self.doors = Doors(accounts, sessions, throttle, self._application_of)
+        self.password_threads = PasswordThreads()
+        self.doors = Doors(
+            accounts, sessions, throttle, self._application_of, self.password_threads
+        )
         self.applications = tuple(sorted(spec.applications))
         self.remote = GitRemote(
             self.repositories, GitDoor(self.doors), self.applications.__contains__, self._on_push
@@ -120,6 +126,7 @@ class Service:
         app.state.vault = self.state.vault
         app.state.accounts = self.state.accounts
         app.state.sessions = sessions
+        app.state.password_threads = self.password_threads
         app.state.doorman = self.doors
         app.state.runner_token = given.runner_token
         app.state.applications = self.applications
@@ -153,6 +160,7 @@ class Service:
                 yield
         finally:
             self.remote.leave()
+            self.password_threads.close()
             for task in (ticking, keeping):
                 task.cancel()
             await asyncio.wait([ticking, keeping])
@@ -166,12 +174,25 @@ class Service:
         while True:
             await asyncio.sleep(_TICK)
             looked, since = now(), looked
-            await self._schedule(since, looked)
-            for name in await self.core.lose(loop.time()):
-                _log.warning("the runner on %s does not answer any more", name)
+            try:
+                await self._schedule(since, looked)
+                for name in await self.core.lose(loop.time()):
+                    _log.warning("the runner on %s does not answer any more", name)
+                await self._take_entries()
+                if self.journal.due:
+                    await self._compact()
+            except _LAST as error:
+                # The lease is lost or given up: its keeper ends the process.
+                _log.error("%s: %s", error.what, error.why)
+                return
+            except Exception:  # noqa: BLE001 (the rest must go on)
+                _log.exception("what goes on by itself failed, and is tried again")
+
+    async def _take_entries(self) -> None:
+        try:
             await asyncio.to_thread(self.inbox.take)
-            if self.journal.due:
-                await self._compact()
+        except OSError as error:
+            _log.warning("the inbox of the audit log: %s; it is tried again", error)
 
     async def _schedule(self, since: datetime, until: datetime) -> None:
         for name, application in self.spec.applications.items():
@@ -183,10 +204,14 @@ class Service:
 
     async def _compact(self) -> None:
         async with self.core.still():
-            with contextlib.ExitStack() as held:
-                for part in self.state.parts:
-                    held.enter_context(part.still())
-                self.journal.compact(self.state.records())
+            await asyncio.to_thread(self._compact_now)
+
+    def _compact_now(self) -> None:
+        """Runs stand still already. Here, not on the event loop, since it syncs many times."""
+        with contextlib.ExitStack() as held:
+            for part in self.state.parts:
+                held.enter_context(part.still())
+            self.journal.compact(self.state.records())
 
     async def _catch_up(self) -> None:
         """Deal with pushes that nobody was told of, since a copy ended in the midst of them."""

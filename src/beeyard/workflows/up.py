@@ -14,6 +14,7 @@ from beeyard.provision import Options
 from beeyard.provision.facts import skipped
 from beeyard.swarm import Patience, await_converged
 from beeyard.workflows.applications import missing_secrets
+from beeyard.workflows.audit import keep_head
 from beeyard.workflows.cloud import Cloud, open_cloud, summary
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.deploy import Deployer, Request
@@ -71,7 +72,17 @@ def up(cluster: Cluster, confirm: Confirm, where: Where = "manager") -> UpResult
     with cluster.progress.phase("addresses") as phase:
         answers = await_urls(cluster, hosts.outputs, left_out, phase)
         phase.result = f"{sum(answer.ok for answer in answers)} answer over verified TLS"
+    if "ci" in cluster.spec.infrastructure:
+        _keep_audit_head(cluster, hosts)
     return UpResult(changes, answers, left_out, dict(cluster.progress.seconds))
+
+
+def _keep_audit_head(cluster: Cluster, hosts: Hosts) -> None:
+    with cluster.progress.phase("audit log") as phase:
+        try:
+            phase.result = f"S3 holds the head of entry {keep_head(hosts).entries}"
+        except BeeyardError as error:
+            phase.result = f"no head was put into S3: {error.what}"
 
 
 def _account(cluster: Cluster, confirm: Confirm) -> tuple[Cloud, bool]:

@@ -11,6 +11,7 @@ from beeyard.controller.account_records import TokenMade, UserSet
 from beeyard.controller.accounts import Accounts
 from beeyard.controller.api.audited import audited
 from beeyard.controller.api.callers import COOKIE, Admin, Caller, Viewer, address_of
+from beeyard.controller.passwords import PasswordThreads
 from beeyard.controller.sessions import Sessions
 from beeyard.secret import Secret
 
@@ -61,7 +62,8 @@ async def sign_in(request: Request, response: Response, said: SignIn) -> dict[st
     anything."""
     sessions: Sessions = request.app.state.sessions
     password = Secret(said.password.get_secret_value())
-    made = await asyncio.to_thread(sessions.sign_in, said.user, password, address_of(request))
+    threads: PasswordThreads = request.app.state.password_threads
+    made = await threads.run(lambda: sessions.sign_in(said.user, password, address_of(request)))
     response.set_cookie(
         COOKIE, made.word.reveal(), httponly=True, secure=True, samesite="lax", path="/"
     )
@@ -88,13 +90,14 @@ async def users(request: Request, _: Admin) -> list[dict[str, Any]]:
 async def set_user(request: Request, caller: Admin, name: str, said: NewUser) -> dict[str, Any]:
     """Add a user, or give one another role or password."""
     accounts: Accounts = request.app.state.accounts
+    threads: PasswordThreads = request.app.state.password_threads
     password = Secret(said.password.get_secret_value()) if said.password else None
     async with audited(request, caller, "user.set", name, role=said.role, password=password):
         if accounts.user(name) is None:
-            made = await asyncio.to_thread(accounts.add_user, name, said.role, password)
+            made = await threads.run(lambda: accounts.add_user(name, said.role, password))
         else:
-            made = await asyncio.to_thread(
-                accounts.change_user, name, role=said.role, password=password
+            made = await threads.run(
+                lambda: accounts.change_user(name, role=said.role, password=password)
             )
     return _user(made)
 
@@ -124,6 +127,8 @@ async def make_token(request: Request, caller: Viewer, said: NewToken) -> dict[s
         raise HTTPException(403, "only an admin makes tokens for others")
     if caller.application is not None:
         raise HTTPException(403, "a token for one application makes no others")
+    if said.application and said.application not in request.app.state.applications:
+        raise HTTPException(404, f"there is no application {said.application}")
     async with audited(
         request, caller, "token.made", owner, name=said.name, role=said.role, value=None
     ):

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
+from beeyard.audit.chain import recent
 from beeyard.controller.api.callers import Admin
 from beeyard.controller.audit import Audit
-from beeyard.controller.audit_chain import recent
 
 router = APIRouter(prefix="/api/audit", tags=["audit"])
 

@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 
 from fastapi import Request
 
+from beeyard.audit.entry import Entry, Plain, Who
 from beeyard.controller.api.callers import Caller
-from beeyard.controller.audit import Audit, Entry, Plain, Who
+from beeyard.controller.audit import Audit
 from beeyard.errors import BeeyardError
 
 

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from beeyard.controller.audit import OPENED, Head, chain_files, parse, raw_lines
+from beeyard.audit.entry import OPENED, Head, parse
 
+#: The longest line that is read at once (bytes).
+_LONGEST = 4 * 1024 * 1024
 #: After so many problems no more are looked for.
 _MOST = 20
 
@@ -188,3 +190,21 @@ def _unused(folder: Path, used: set[str]) -> Iterator[LeftOut]:
     for file in chain_files(folder):
         if file.name not in used:
             yield LeftOut(file.name, file.stat().st_size)
+
+
+def chain_files(folder: Path) -> list[Path]:
+    """The log's files, the oldest first. Raises FileNotFoundError where there is no log."""
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix == ".jsonl" and len(path.stem) == 15 and path.stem.replace("-", "").isdigit()
+    )
+
+
+def raw_lines(path: Path, length: int | None = None) -> Iterator[bytes]:
+    """The lines of a file as they stand there, of its first `length` bytes; None: of all."""
+    left = path.stat().st_size if length is None else length
+    with path.open("rb") as file:
+        while left > 0 and (raw := file.readline(min(left, _LONGEST))):
+            left -= len(raw)
+            yield raw

@@ -10,8 +10,8 @@ import json
 
 from botocore.exceptions import ClientError
 
+from beeyard.audit.entry import Head
 from beeyard.cloud.api import Aws, in_words
-from beeyard.controller.audit import Head
 from beeyard.errors import CloudError
 
 
