@@ -70,7 +70,8 @@ class Core:
         same branch are superseded."""
         async with self._order:
             number = self.runs.last + 1
-            await self._write(made(number))
+            # It reads a file that somebody wrote, which may take its time.
+            await self._write(await asyncio.to_thread(made, number))
             run = self.run(number)
             for older in superseded(self.runs, run):
                 await self._write(RunSuperseded(at=now(), run=older.number, by_run=number))

@@ -1,5 +1,6 @@
 """How runs begin: from a push, a webhook, a schedule, or somebody's wish."""
 
+import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
@@ -74,7 +75,8 @@ class Starts:
                 retry_of=again.number if again else None,
             )
 
-        seen = self._planned(application, event, text, problem, self._build(0, by, again))
+        build = self._build(0, by, again)
+        seen = await asyncio.to_thread(self._planned, application, event, text, problem, build)
         if not seen.problem and not seen.runs:
             return seen.why_not or f"{FILE_NAME} has no pipeline"
         return await self.core.create(made)

@@ -14,6 +14,7 @@ from beeyard.controller.core import Core, now
 from beeyard.controller.logs import Ahead, Logs
 from beeyard.controller.records import Status, StepChanged
 from beeyard.controller.runs import Run, Stage
+from beeyard.errors import BeeyardError
 
 router = APIRouter(
     prefix="/runner", dependencies=[Depends(runner)], tags=["runner"], include_in_schema=False
@@ -63,7 +64,6 @@ class DeployAsked(BaseModel):
 async def poll(request: Request, said: Poll) -> Work:
     """The next stage for a runner, and what it should stop. Waits until there is something."""
     core: Core = request.app.state.core
-    assign: Assign = request.app.state.assign
     end = time.monotonic() + min(said.wait, 60.0)
     while True:
         since = core.version
@@ -71,9 +71,21 @@ async def poll(request: Request, said: Poll) -> Work:
         taken = await core.take(said)
         left = end - time.monotonic()
         if taken is not None or stop or left <= 0:
-            stage = assign(*taken) if taken else None
+            stage = await _assigned(request, *taken) if taken else None
             return Work(stage=stage, stop=stop)
         await core.changed(since, left)
+
+
+async def _assigned(request: Request, run: Run, stage: Stage) -> Assignment | None:
+    """What the runner gets of a stage; None where that can't be made, which ends the stage."""
+    assign: Assign = request.app.state.assign
+    core: Core = request.app.state.core
+    try:
+        return await asyncio.to_thread(assign, run, stage)
+    except BeeyardError as error:
+        why = f"{error.what}: {error.why}" if error.why else error.what
+        await core.end_stage(stage.attempt, "error", why)
+        return None
 
 
 @router.post("/attempts/{attempt}/steps", status_code=204)
