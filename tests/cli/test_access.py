@@ -15,7 +15,7 @@ import pytest
 from beeyard.cli import access, audit, pipeline_secrets
 from beeyard.cli.options import Options
 from beeyard.workflows.ci import Api
-from cli.said import Cli, WriteFile
+from cli.said import MINIMAL, Cli, WriteFile
 from controller.serving import ADMIN, Controller, controller
 
 PASSWORD, VALUE = "correct horse battery", "s3cr3t of the pipeline"
@@ -197,5 +197,5 @@ def test_the_audit_log_is_listed(cli: Cli) -> None:
 
 
 def test_a_cluster_without_a_log_has_none_to_verify(cli: Cli, file: WriteFile) -> None:
-    file()
+    file(f"{MINIMAL}infrastructure: [registry]\n")
     assert cli("audit", "verify").first_line == "error: this cluster keeps no audit log"

@@ -101,9 +101,7 @@ class Yard:
 
 
 @pytest.fixture
-def make_yard(
-    make_cluster: MakeCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., Yard]:
+def make_yard(make_cluster: MakeCluster, tmp_path: Path) -> Callable[..., Yard]:
     def make(**more: Any) -> Yard:
         efs = tmp_path / "efs"
         sections = {"infrastructure": ["ci"], "efs": {"path": str(efs)}}
@@ -114,7 +112,8 @@ def make_yard(
         )
         files = ProvisionFiles(tmp_path, tmp_path, tmp_path / "ssh_config")
         hosts = Hosts(cluster, outputs(), Inventory("shop", members, cluster.ssh), files)
-        monkeypatch.setattr(workflow, "hosts_of", lambda _: hosts)
+        cluster.provision_folder.mkdir(parents=True, exist_ok=True)
+        (cluster.provision_folder / "ssh_config").touch()
         (efs / "infra/ci").mkdir(parents=True)
         return Yard(efs, hosts)
 
@@ -176,6 +175,14 @@ def test_what_changed_nothing_leaves_nothing(yard: Yard, error: BeeyardError) ->
     with pytest.raises(type(error)), yard.noted(Change("up")):
         raise error
     assert list(yard.ci.iterdir()) == []
+
+
+def test_what_failed_before_it_came_to_a_node_leaves_nothing(yard: Yard) -> None:
+    (yard.cluster.provision_folder / "ssh_config").unlink()
+    with pytest.raises(AppError), yard.noted(Change("up")):
+        raise AppError("no credentials")
+    assert list(yard.ci.iterdir()) == []
+    assert yard.warnings == []
 
 
 def test_a_cluster_without_a_controller_has_no_log(make_yard: Callable[..., Yard]) -> None:

@@ -26,11 +26,16 @@ def write(inventory: Inventory, folder: Path) -> ProvisionFiles:
     """Write inventory and SSH configuration; the folders are the user's alone."""
     private_folder(folder)
     private_folder(inventory.ssh.sockets)
-    files = ProvisionFiles(folder, folder / "inventory.yml", folder / "ssh_config")
+    files = files_in(folder)
     write_private(files.ssh_config, render_ssh_config(inventory).encode())
     text = to_yaml(render_inventory(inventory, files.ssh_config))
     write_private(files.inventory, text.encode())
     return files
+
+
+def files_in(folder: Path) -> ProvisionFiles:
+    """What `write` writes below `folder`, whether it has or not."""
+    return ProvisionFiles(folder, folder / "inventory.yml", folder / "ssh_config")
 
 
 def render_inventory(inventory: Inventory, ssh_config: Path) -> dict[str, Any]:

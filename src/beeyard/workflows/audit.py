@@ -20,12 +20,13 @@ from beeyard.audit import head as heads
 from beeyard.audit.chain import Chain
 from beeyard.audit.entry import Entry, Head, Outcome, Plain, Who
 from beeyard.cloud import state_bucket
+from beeyard.config import nodes
 from beeyard.errors import BeeyardError, CloudError, ConfigError, Refused, UnverifiedError
-from beeyard.process import Command, Runner
+from beeyard.process import Command, Runner, SshRunner
+from beeyard.provision.files import files_in
 from beeyard.workflows.ci import Api, open_api
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.hosts import Hosts
-from beeyard.workflows.status import hosts_of
 
 #: Arguments: the controller's folder, and the entry's name. The folder must be there: else a node
 #: whose shared files are not mounted would keep it to itself.
@@ -78,6 +79,7 @@ def noted(cluster: Cluster, change: Change | None, warn: Callable[[str], None]) 
     one. Where that can't be, `warn` hears why, and the change stands.
 
     Nothing is left of what the user did not want, or what was wrong in a file: it changed nothing.
+    Nor of what failed before this machine ever came to a node.
     """
     if change is None or "ci" not in cluster.spec.infrastructure:
         yield
@@ -87,8 +89,9 @@ def noted(cluster: Cluster, change: Change | None, warn: Callable[[str], None]) 
     except (Refused, ConfigError):
         raise
     except BaseException as error:
-        change.details["why"] = error.what if isinstance(error, BeeyardError) else _name(error)
-        _note(cluster, change, "failed", warn)
+        if _ssh_config(cluster).exists():
+            change.details["why"] = error.what if isinstance(error, BeeyardError) else _name(error)
+            _note(cluster, change, "failed", warn)
         raise
     _note(cluster, change, "done", warn)
 
@@ -177,10 +180,22 @@ def _note(cluster: Cluster, change: Change, outcome: Outcome, warn: Callable[[st
     details = {**change.details, "host": platform.node()}
     entry = Entry(who, change.what, change.on or cluster.spec.name, outcome, details=details)
     try:
-        leave(hosts_of(cluster).manager, _folder(cluster), entry)
+        leave(_manager(cluster), _folder(cluster), entry)
     except (BeeyardError, OSError) as error:
         why = (error.why or error.what) if isinstance(error, BeeyardError) else str(error)
         warn(f"the audit log has no entry of this: {why}")
+
+
+def _manager(cluster: Cluster) -> Runner:
+    """The first manager, as the change found it: the cloud is not asked once more, for it may be
+    why that failed, and who was interrupted does not want to wait."""
+    return SshRunner(
+        cluster.runner, _ssh_config(cluster), next(iter(nodes(cluster.spec))), sudo=True
+    )
+
+
+def _ssh_config(cluster: Cluster) -> Path:
+    return files_in(cluster.provision_folder).ssh_config
 
 
 def _name(error: BaseException) -> str:
