@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from beeyard.apps.canary import parse_share
+from beeyard.audit.entry import Entry, Who
+from beeyard.controller.audit import Audit
 from beeyard.controller.core import Core, now
 from beeyard.controller.deploys import Deployed, Deploys, Say
 from beeyard.controller.git import archive
@@ -27,12 +29,14 @@ _SETTINGS = {"image", "max_failed", "canary", "watch"}
 
 @dataclass
 class Deploying:
-    """Deploys for steps, each in a thread of its own."""
+    """Deploys for steps, each in a thread of its own. Each is in the audit log before its step is
+    told of its end."""
 
     core: Core
     deploys: Deploys
     starts: Starts
     logs: Logs
+    audit: Audit
     _tasks: dict[tuple[int, str, str], asyncio.Task[None]] = field(default_factory=dict)
 
     async def begin(self, attempt: str, step: str, settings: Mapping[str, Any]) -> None:
@@ -72,6 +76,16 @@ class Deploying:
         except Exception as error:  # noqa: BLE001 (the step hears of it, and the log)
             _log.exception("the deploy of run %s failed", run.number)
             done = Deployed(None, f"the controller itself failed: {type(error).__name__}: {error}")
+        who = Who(run.by or "webhook", "operator", "pipeline")
+        entry = Entry(
+            who,
+            "deploy",
+            run.application,
+            "failed" if done.problem else "done",
+            f"run {run.number}",
+            {"release": done.release, "why": done.problem or None},
+        )
+        await asyncio.to_thread(self.audit.append, entry)
         await self.core.end_deploy(
             DeployEnded(
                 at=now(),

@@ -98,7 +98,9 @@ class Service:
             self.assigning.policies,
             beeyard.__version__,
         )
-        self.deploying = Deploying(self.core, Deploys(given.inside), self.starts, self.logs)
+        self.deploying = Deploying(
+            self.core, Deploys(given.inside), self.starts, self.logs, self.audit
+        )
         throttle = Throttle(clock)
         sessions = Sessions(accounts, throttle, clock)
         self.password_threads = PasswordThreads()
