@@ -170,6 +170,21 @@ def test_what_has_begun_is_not_superseded_and_neither_by_a_push_that_can_run_not
     assert chosen(known) is None
 
 
+def test_an_old_state_that_is_run_once_more_is_no_newer_one() -> None:
+    known = runs(created(1, [plan("test")]), created(2, [plan("test")], retry_of=1))
+    again = known.get(2)
+    assert again is not None
+    assert superseded(known, again) == []
+
+
+def test_a_run_of_which_only_skipped_stages_ended_waits_still() -> None:
+    nightly = plan("nightly", skipped="its event is cron")
+    known = runs(created(1, [nightly, plan("test")]), created(2, [nightly, plan("test")]))
+    newer = known.get(2)
+    assert newer is not None
+    assert [run.number for run in superseded(known, newer)] == [1]
+
+
 def test_steps_that_were_left_when_their_stage_ended_are_told_apart() -> None:
     known = runs(created(1, [plan("test")]), took(1, "test"))
     known.apply(StepChanged(at=AT, run=1, stage="test", step="test", status="running"))

@@ -143,6 +143,19 @@ def test_roles_and_doors(running: Controller, tmp_path: Path) -> None:
     refused = work.git("push", running.remote("shop4", tokens["eve"]), "main", check=False)
     assert refused.code != 0
     assert "403" in refused.stderr
+    with running.api(tokens["eve"]) as viewer:
+        made = viewer.post("/api/tokens", json={"name": "more", "role": "operator"})
+        assert made.status_code == 403
+    with running.api() as admin:
+        own = {"name": "one", "role": "admin", "user": "root", "application": "shop0"}
+        assert admin.put("/api/users/root", json={"role": "admin"}).status_code == 200
+        narrow = admin.post("/api/tokens", json=own).json()["token"]
+    with running.api(narrow) as of_one:
+        assert of_one.get("/api/users").status_code == 403
+        assert of_one.get("/api/audit").status_code == 403
+        assert of_one.put("/api/users/eve", json={"role": "admin"}).status_code == 403
+        assert of_one.get("/api/applications/shop1/secrets").status_code == 403
+        assert of_one.get("/api/applications/shop0/secrets").status_code == 200
     with running.api("by_wrong") as nobody:
         assert nobody.get("/api/runs").status_code == 401
         assert nobody.post("/runner/poll", json={"runner": "x", "free": 1}).status_code == 401
@@ -208,6 +221,17 @@ def test_a_log_is_followed_while_it_grows(running: Controller, tmp_path: Path) -
             assert next(pieces) == b"second\n"
             ended(runner, attempt)
             assert list(pieces) == []
+
+
+def test_what_is_too_large_is_not_read(running: Controller) -> None:
+    with running.api("by_wrong") as nobody:
+        body = b"x" * (9 << 20)
+        assert nobody.post("/api/session", content=body).status_code == 413
+        gone = nobody.post("/runner/attempts/none/end", json={"status": "success"})
+        assert gone.status_code == 401
+    with running.runner() as runner:
+        over = runner.post("/runner/attempts/none/steps", json={"step": "x", "status": "running"})
+        assert over.status_code == 410
 
 
 def test_the_api_describes_itself(running: Controller) -> None:

@@ -14,6 +14,8 @@ from beeyard.pipelines.parse import parse
 from beeyard.pipelines.secrets import SecretPolicy, asked_for, granted
 from beeyard.secret import Secret
 
+#: The pipeline secrets by which an application and its forge know each other; no step gets them.
+OF_FORGES = (WEBHOOK_SECRET, FORGE_TOKEN) = ("webhook_secret", "forge_token")
 #: The user of the cluster's own registry (role `infra_stack`).
 REGISTRY_USER = "beeyard"
 
@@ -32,6 +34,8 @@ class Assigning:
     def policies(self, application: str) -> Iterator[SecretPolicy]:
         """Who may have which secrets of an application."""
         for one in self.vault.listed(application):
+            if one.name in OF_FORGES:
+                continue
             yield SecretPolicy(one.name, pull_requests=one.allow_pull_request)
         for name in self._built_in():
             yield SecretPolicy(name)
@@ -62,6 +66,7 @@ class Assigning:
                 if name in wanted and name in allowed
             },
             registry=None if is_pull else self._sign_in(),
+            registry_host=f"registry.{self.spec.domain}",
             facts={
                 "number": build.number,
                 "host": self.place.api,

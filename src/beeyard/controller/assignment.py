@@ -18,6 +18,7 @@ class Assignment(BaseModel):
     secrets        by name, as far as its event may have them
     registry       host, username and password of the cluster's own registry, for pulling images;
                    None where the event may not have them
+    registry_host  of the cluster's own registry, in any case
     facts          what its environment tells: numbers, hosts, times
     trusted        whether it may mount the node's paths and have privileged steps
     """
@@ -34,6 +35,7 @@ class Assignment(BaseModel):
     clone_token: str
     secrets: Mapping[str, str] = {}
     registry: Mapping[str, str] | None = None
+    registry_host: str = ""
     facts: Mapping[str, Any] = {}
     trusted: bool = False
 

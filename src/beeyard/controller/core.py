@@ -4,6 +4,7 @@ All of it runs on one event loop. A record is applied only once it is on disk, o
 """
 
 import asyncio
+import logging
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -30,8 +31,14 @@ from beeyard.controller.runs import Run, Runs, Stage
 from beeyard.controller.schedule import RunnerFacts, next_stage, settled, superseded
 from beeyard.errors import PipelineError
 
+_log = logging.getLogger(__name__)
+
 #: Seconds without a word from a runner after which what it ran counts as lost.
 LOST = 60.0
+
+
+class AttemptOver(PipelineError):
+    """What a runner speaks of is over, or was never known: nobody waits for it."""
 
 
 class Written(Protocol):
@@ -62,6 +69,7 @@ class Core:
     tell: Callable[[Run], None] = lambda _: None
     runners: dict[str, Seen] = field(default_factory=dict)
     version: int = 0
+    _polls: dict[str, object] = field(default_factory=dict)
     _order: asyncio.Lock = field(default_factory=asyncio.Lock)
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -185,8 +193,17 @@ class Core:
         """The stage that is run by this word. Raises PipelineError where none is."""
         found = self._at(attempt)
         if found is None:
-            raise PipelineError("this attempt is over, or was never known")
+            raise AttemptOver("this attempt is over, or was never known")
         return found
+
+    def polling(self, runner: str) -> object:
+        """A mark for a poll that has come in: it counts until the next of that runner comes."""
+        mark = self._polls[runner] = object()
+        return mark
+
+    def is_current(self, runner: str, mark: object) -> bool:
+        """Whether no later poll of that runner has come: who sent this one may be gone."""
+        return self._polls.get(runner) is mark
 
     def find(self, attempt: str) -> tuple[Run, Stage] | None:
         """The stage that is run by this word; None where none is."""
@@ -256,8 +273,19 @@ class Core:
         self.runs.apply(record)
         run = self.runs.get(record.run)
         if run is not None:
-            self.tell(run)
+            self._tell(run)
         await self.ring()
+
+    def again(self, run: Run) -> None:
+        """Tell of a run as it stands, once more."""
+        self._tell(run)
+
+    def _tell(self, run: Run) -> None:
+        """Whoever is told must not keep us from going on."""
+        try:
+            self.tell(run)
+        except Exception:  # noqa: BLE001 (it is written down already)
+            _log.exception("run %s could not be told of", run.number)
 
 
 def now() -> datetime:

@@ -8,7 +8,7 @@ from cronsim import CronSim
 
 def due(crons: Mapping[str, str], since: datetime, until: datetime) -> Iterator[str]:
     """The names of schedules that had a time after `since`, up to `until` (both in UTC): each once,
-    however many it had. What fell into a time without a controller is made up for once."""
+    however many it had. What falls into a time without a controller is not made up for."""
     for name, schedule in crons.items():
         if next(CronSim(schedule, since)) <= until:
             yield name

@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import tempfile
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,6 +26,11 @@ from beeyard.errors import BeeyardError, PipelineError, render
 from beeyard.workflows.deploy import Request
 
 _log = logging.getLogger(__name__)
+#: How many deploys go on at once, of different applications.
+_AT_ONCE = 8
+#: How often what became of a deploy is looked at, and how long between (seconds).
+_LOOKS, _AGAIN = 20, 15.0
+_LONGEST_WATCH = 86_400.0
 _SETTINGS = {"image", "max_failed", "canary", "watch"}
 
 
@@ -37,6 +44,10 @@ class Deploying:
     starts: Starts
     logs: Logs
     audit: Audit
+    _threads: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="deploy")
+    )
+    _turns: dict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     _tasks: dict[tuple[int, str, str], asyncio.Task[None]] = field(default_factory=dict)
 
     async def begin(self, attempt: str, step: str, settings: Mapping[str, Any]) -> None:
@@ -68,8 +79,10 @@ class Deploying:
         path = self.logs.path(run, stage, step)
         say = _Say(self.logs, path, self.core, asyncio.get_running_loop())
         try:
-            with tempfile.TemporaryDirectory(prefix="deploy-") as folder:
-                done: Deployed = await act(run, stage, step, Path(folder), say)
+            # One after another of an application, in the order in which they were asked for.
+            async with self._turns[run.application]:
+                with tempfile.TemporaryDirectory(prefix="deploy-") as folder:
+                    done: Deployed = await act(run, stage, step, Path(folder), say)
         except BeeyardError as error:
             say(render(error))
             done = Deployed(None, error.what)
@@ -100,14 +113,43 @@ class Deploying:
     async def _deploy(
         self, run: Run, _stage: str, _step: str, folder: Path, say: Say, *, request: Request
     ) -> Deployed:
+        if newer := self._newer(run):
+            say(f"run {newer} of the same branch has deployed meanwhile: nothing is done")
+            return Deployed(None, f"run {newer}, which is newer, has deployed meanwhile")
         await self._check_out(run, folder)
-        return await asyncio.to_thread(self.deploys.deploy, run.application, folder, request, say)
+        return await self._in_thread(self.deploys.deploy, run.application, folder, request, say)
 
     async def _look(self, run: Run, stage: str, step: str, folder: Path, say: Say) -> Deployed:
         say("the controller was started anew in the midst of it: looking what became of it")
         await self._check_out(run, folder)
-        cause = _cause(run, stage, step)
-        return await asyncio.to_thread(self.deploys.look, run.application, folder, cause, say)
+        look = partial(self.deploys.look, run.application, folder, _cause(run, stage, step), say)
+        for _ in range(_LOOKS):
+            try:
+                return await self._in_thread(look)
+            except BeeyardError as error:
+                # Somebody else deploys just now, or the manager is away.
+                say(f"{error.what}: looking again")
+                await asyncio.sleep(_AGAIN)
+        return await self._in_thread(look)
+
+    async def _in_thread(self, act: Callable[..., Deployed], *arguments: Any) -> Deployed:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, partial(act, *arguments))
+
+    def _newer(self, run: Run) -> int | None:
+        """A newer run of the same branch that deploys, or has."""
+        return next(
+            (
+                other.number
+                for other in self.core.runs
+                if other.number > run.number
+                and other.application == run.application
+                and other.event.get("ref") == run.event.get("ref")
+                and other.retry_of is None
+                and other.deploys
+            ),
+            None,
+        )
 
     async def _check_out(self, run: Run, folder: Path) -> None:
         repository = await self.starts.repository(run.application)
@@ -148,12 +190,15 @@ def _request(run: Run, stage: str, step: str, settings: Mapping[str, Any]) -> Re
         )
     try:
         failed = settings.get("max_failed")
+        watched = float(settings.get("watch", 60))
+        if not 0 <= watched <= _LONGEST_WATCH:
+            raise ValueError(f"watch: {watched:g} is not between 0 and {_LONGEST_WATCH:g} seconds")
         canary = settings.get("canary")
         return Request(
             image=settings.get("image"),
             max_failed=None if failed is None else int(failed),
             canary=None if canary is None else parse_share(str(canary)),
-            watched=float(settings.get("watch", 60)),
+            watched=watched,
             commit=event.commit,
             author=run.by or event.sender or event.author.name,
             cause=_cause(run, stage, step),

@@ -38,7 +38,8 @@ class Deploys:
 
     def look(self, application: str, checkout: Path, cause: str, say: Say) -> Deployed:
         """What became of a deploy with that cause, that was cut short with the controller: whatever
-        is unfinished is finished or undone first."""
+        is unfinished is finished or undone first. Raises BeeyardError where that can't be told
+        now."""
 
         def settle(deployer: Deployer) -> Deployed:
             with deployer.locked(f"look after {cause}") as (_, entries):
@@ -53,21 +54,26 @@ class Deploys:
             reason = found.verdict.reason if found.verdict else ""
             return Deployed(serves, f"release {found.number} failed: {reason}")
 
-        return self._done(application, checkout, say, settle)
+        return self._with(application, checkout, say, settle)
 
     def _done(
         self, application: str, checkout: Path, say: Say, act: Callable[[Deployer], Deployed]
     ) -> Deployed:
         try:
-            if application not in self.inside.spec.applications:
-                raise ConfigError(f"beeyard.yml names no application {application}")
-            cluster = self.inside.cluster(application, checkout, _Lines(say))
-            hosts = open_hosts(cluster, self.inside.outputs)
-            with hosts.swarm() as manager:
-                return act(Deployer(hosts, manager, application))
+            return self._with(application, checkout, say, act)
         except BeeyardError as error:
             say(render(error))
             return Deployed(None, error.what)
+
+    def _with(
+        self, application: str, checkout: Path, say: Say, act: Callable[[Deployer], Deployed]
+    ) -> Deployed:
+        if application not in self.inside.spec.applications:
+            raise ConfigError(f"beeyard.yml names no application {application}")
+        cluster = self.inside.cluster(application, checkout, _Lines(say))
+        hosts = open_hosts(cluster, self.inside.outputs)
+        with hosts.swarm() as manager:
+            return act(Deployer(hosts, manager, application))
 
 
 def _told(outcome: Outcome, say: Say) -> Deployed:

@@ -31,7 +31,10 @@ class Doors:
     async def by_token(self, token: Secret, address: str) -> Caller | None:
         """Whom a token of the API stands for."""
         found = await self._token(token, address)
-        return _caller(found) if found else None
+        if found is None:
+            return None
+        kept = next((one for one in self.accounts.tokens() if one.id == found.token), None)
+        return _caller(found, expires=kept.expires if kept else None)
 
     async def by_session(self, cookie: str, csrf: str | None, address: str) -> Caller | None:  # noqa: ARG002
         """Whom a page's cookie stands for; `csrf` is None where nothing is changed."""

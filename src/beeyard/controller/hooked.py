@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from beeyard.config import ClusterSpec
+from beeyard.controller.assigning import FORGE_TOKEN, WEBHOOK_SECRET
 from beeyard.controller.forges.reporter import Reporter
 from beeyard.controller.forges.settings import Settings
 from beeyard.controller.forges.status import reports
@@ -12,9 +13,6 @@ from beeyard.controller.runs import Run
 from beeyard.controller.starts import Place, Starts
 from beeyard.controller.vault import Vault
 from beeyard.pipelines.event import Event
-
-#: The pipeline secrets by which an application and its forge know each other.
-WEBHOOK_SECRET, FORGE_TOKEN = "webhook_secret", "forge_token"
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,7 @@ class Run:
             return "error"
         found = [stage.status for stage in self.stages.values()]
         if any(status not in ENDED for status in found):
-            begun = any(status != "pending" for status in found)
+            begun = any(stage.started for stage in self.stages.values())
             return "running" if begun else "pending"
         for worst in ("error", "killed", "failure"):
             if worst in found:

@@ -56,7 +56,9 @@ def settled(runs: Iterable[Run]) -> Iterator[Settled]:
 def superseded(runs: Runs, newer: Run) -> list[Run]:
     """The runs whose place a newer one takes: those that still wait, for an older state of the same
     branch, or of the same pull request, of the application."""
-    if newer.event.get("kind") not in ("push", "pull_request") or newer.problem:
+    kinds = ("push", "pull_request")
+    if newer.event.get("kind") not in kinds or newer.problem or newer.retry_of is not None:
+        # An old state that is run once more is no newer one.
         return []
     return [
         run

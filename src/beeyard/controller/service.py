@@ -54,6 +54,7 @@ _log = logging.getLogger(__name__)
 _TICK = 5.0
 #: And between two times that repositories are repacked.
 _UPKEEP = 6 * 3600.0
+_FIRST_UPKEEP = 300.0
 #: After these, this copy writes no more.
 _LAST = (LeaseLost, JournalBroken, AuditFailed)
 
@@ -149,14 +150,17 @@ class Service:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Take up what another copy left, and do what is due, until the end."""
+        reporter = Reporter(self.hooked.settings, say=_log.warning)
+        self.core.tell = lambda run: self.hooked.tell(reporter, run)
         self.core.expect(asyncio.get_running_loop().time())
         self.deploying.resume()
         await check_git()
         await self._catch_up()
         ticking = asyncio.create_task(self._tick())
         keeping = asyncio.create_task(self._upkeep())
-        reporter = Reporter(self.hooked.settings, say=_log.warning)
-        self.core.tell = lambda run: self.hooked.tell(reporter, run)
+        for run in self.core.runs.open():
+            # What another copy had not told of yet.
+            self.core.again(run)
         try:
             async with reporter:
                 yield
@@ -201,8 +205,8 @@ class Service:
             for cron in due(application.crons, since, until):
                 try:
                     await self.starts.wish(name, "", "cron", "cron", cron=cron)
-                except BeeyardError as error:
-                    _log.warning("schedule %s of %s: %s: %s", cron, name, error.what, error.why)
+                except Exception:  # noqa: BLE001 (the others must have theirs)
+                    _log.exception("schedule %s of %s", cron, name)
 
     async def _compact(self) -> None:
         async with self.core.still():
@@ -224,7 +228,24 @@ class Service:
                 _log.error("%s: %s: %s", repository.application, error.what, error.why)
                 continue
             for push in pushes:
-                await self._deal_with(push)
+                if self._has_run(push):
+                    # It was killed between the run and its note of the push.
+                    await asyncio.to_thread(self.state.refs.dealt_with, push)
+                else:
+                    await self._deal_with(push)
+
+    def _has_run(self, push: Push) -> bool:
+        """Whether the newest run of a ref is that of this very push."""
+        of_ref = [
+            run
+            for run in self.core.runs
+            if run.application == push.application and run.event.get("ref") == push.ref
+        ]
+        if not of_ref or push.deleted:
+            return False
+        newest = max(of_ref, key=lambda run: run.number)
+        is_tag = newest.event.get("kind") == "tag"
+        return is_tag or newest.event.get("commit") == push.after
 
     async def _on_push(self, pushes: Sequence[Push]) -> AsyncGenerator[str, None]:
         # All of them first: from the first line on, nobody may be there any more.
@@ -246,6 +267,9 @@ class Service:
         except BeeyardError as error:
             _log.error("%s %s: %s: %s", push.application, push.ref, error.what, error.why)
             return f"{error.what}: {error.why}" if error.why else error.what
+        except Exception as error:  # noqa: BLE001 (the pusher hears of it, and the log)
+            _log.exception("%s %s", push.application, push.ref)
+            return f"the controller itself failed: {type(error).__name__}: {error}"
         await asyncio.to_thread(self.state.refs.dealt_with, push)
         who = Who(push.pusher, "operator", "api")
         details: dict[str, Plain] = {
@@ -259,13 +283,14 @@ class Service:
 
     async def _upkeep(self) -> None:
         """Repack repositories, now and then, one after another."""
+        await asyncio.sleep(_FIRST_UPKEEP)
         while True:
-            await asyncio.sleep(_UPKEEP)
-            for repository in await self.repositories.all():
-                try:
+            try:
+                for repository in await self.repositories.all():
                     await maintain(repository)
-                except BeeyardError as error:
-                    _log.warning("%s: %s: %s", repository.application, error.what, error.why)
+            except Exception:  # noqa: BLE001 (the next time may be better)
+                _log.exception("repositories could not all be repacked")
+            await asyncio.sleep(_UPKEEP)
 
     async def _wish(self, wanted: Wanted, by: str) -> Run:
         kinds_: dict[str, EventKind] = {

@@ -29,6 +29,8 @@ from beeyard.pipelines.secrets import SecretPolicy
 
 #: The largest `.drone.yml` that is read (bytes).
 MOST = 1024 * 1024
+# How much is kept of what somebody wrote of a commit (characters).
+_LONGEST, _LONGEST_TITLE = 20_000, 250
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Starts:
                 run=number,
                 application=application,
                 event=as_json(event),
-                config=text,
+                config="" if plan.problem else text,
                 stages=() if plan.problem else plan.stages,
                 problem=plan.problem,
                 by=by,
@@ -139,8 +141,8 @@ class Starts:
             ref=ref,
             commit=facts.id,
             branch=ref.removeprefix(BRANCHES) if ref.startswith(BRANCHES) else usual,
-            message=facts.message,
-            title=facts.title,
+            message=facts.message[:_LONGEST],
+            title=facts.title[:_LONGEST_TITLE],
             link=f"https://{self.place.api}/applications/{repository.application}",
             author=Author(sender, facts.author.name, facts.author.email),
             sender=sender,

@@ -22,6 +22,8 @@ from beeyard.process import Command, CommandFailed, CommandTimeout, Completed, L
 from beeyard.secret import Secret
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+# Between two tries (seconds).
+_LONGEST_PAUSE = 10.0
 _HEADS, _TAGS = "refs/heads/", "refs/tags/"
 _OURS = "refs/beeyard/source"
 # Asked by git for what it needs to sign in; the values come by its environment.
@@ -139,8 +141,12 @@ class _Clone:
 
     def _persist(self, *arguments: str) -> bool:
         self.say("+ git " + " ".join(arguments))
-        tries = range(self.source.retries + 1)
-        return any(self._run(arguments, hear=self._hear).code == 0 for _ in tries)
+        for number in range(self.source.retries + 1):
+            if number:
+                self.cancel.wait(min(2.0 ** (number - 1), _LONGEST_PAUSE))
+            if self._run(arguments, hear=self._hear).code == 0:
+                return True
+        return False
 
     def _try(self, *arguments: str) -> bool:
         return self._run(arguments).code == 0

@@ -127,6 +127,10 @@ async def make_token(request: Request, caller: Viewer, said: NewToken) -> dict[s
         raise HTTPException(403, "only an admin makes tokens for others")
     if caller.application is not None:
         raise HTTPException(403, "a token for one application makes no others")
+    if not caller.may(said.role):
+        raise HTTPException(403, f"whoever is {caller.role} makes no token that is {said.role}")
+    if caller.expires is not None and (said.expires is None or said.expires > caller.expires):
+        raise HTTPException(403, f"your own token ends at {caller.expires}: no other ends later")
     if said.application and said.application not in request.app.state.applications:
         raise HTTPException(404, f"there is no application {said.application}")
     async with audited(

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 import beeyard
 from beeyard.controller.accounts import AccountError, NotAllowed
 from beeyard.controller.api import access, applications, audit, runners, runs
+from beeyard.controller.core import AttemptOver
 from beeyard.controller.epochs import LeaseLost
 from beeyard.controller.passwords import Busy
 from beeyard.controller.sessions import SignInFailed
@@ -22,8 +23,11 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+#: The most that a request of the API may have (bytes): a delivery of a forge.
+MOST = 8 << 20
 _REPOSITORY = re.compile(r"/[^/]+\.git/")
 _STATUS: tuple[tuple[type[BeeyardError], int], ...] = (
+    (AttemptOver, 410),
     (SignInFailed, 401),
     (NotAllowed, 403),
     (AccountError, 409),
@@ -57,13 +61,39 @@ def make_app() -> FastAPI:
 
 
 def with_git(app: Asgi, remote: Asgi) -> Asgi:
-    """Both behind one door: `/<application>.git/…` is the remote's, all else the API's."""
+    """Both behind one door: `/<application>.git/…` is the remote's, all else the API's, whose
+    requests are small."""
 
     async def front(scope: Scope, receive: Receive, send: Send) -> None:
-        is_git = scope["type"] == "http" and _REPOSITORY.match(scope["path"])
-        await (remote if is_git else app)(scope, receive, send)
+        if scope["type"] == "http" and _REPOSITORY.match(scope["path"]):
+            await remote(scope, receive, send)
+        elif scope["type"] == "http" and _announced(scope) > MOST:
+            await JSONResponse(
+                {"error": "TooLarge", "what": f"{MOST >> 20} MiB is the most that is taken"}, 413
+            )(scope, receive, send)
+        else:
+            await app(scope, _Bounded(receive), send)
 
     return front
+
+
+class _Bounded:
+    """A request's body, which is cut off where it is more than is taken: as if its sender had hung
+    up. It is read before anybody knows who sends it."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._left = MOST
+
+    async def __call__(self) -> MutableMapping[str, Any]:
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        return message if self._left >= 0 else {"type": "http.disconnect"}
+
+
+def _announced(scope: Scope) -> int:
+    found = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+    return int(found[:20]) if found.isdigit() else 0
 
 
 async def _in_words(_: Request, error: Exception) -> JSONResponse:

@@ -3,6 +3,7 @@
 import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Literal, Protocol
 
 from fastapi import Depends, HTTPException, Request
@@ -18,12 +19,14 @@ class Caller:
     """Somebody who was recognised. `application`: the only one that they may see; None: all.
 
     `session`: they came by a browser's cookie, so what changes anything needs its CSRF token.
+    `expires`: until when the token is good that they showed; None: for ever, or it was none.
     """
 
     name: str
     role: Role
     application: str | None = None
     session: bool = False
+    expires: datetime | None = None
 
     def may(self, role: Role, application: str | None = None) -> bool:
         """Whether they have at least that role, for that application."""
@@ -50,7 +53,8 @@ def wants(role: Role) -> Callable[[Request], Awaitable[Caller]]:
     async def recognised(request: Request) -> Caller:
         caller = await _recognise(request)
         application = request.path_params.get("application")
-        if not caller.may(role, application or caller.application):
+        global_ = application is None and role == "admin" and caller.application is not None
+        if global_ or not caller.may(role, application or caller.application):
             raise HTTPException(403, f"{caller.name} may not do that: it takes the role {role}")
         return caller
 

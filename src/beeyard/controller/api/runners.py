@@ -65,7 +65,8 @@ async def poll(request: Request, said: Poll) -> Work:
     """The next stage for a runner, and what it should stop. Waits until there is something."""
     core: Core = request.app.state.core
     end = time.monotonic() + min(said.wait, 60.0)
-    while True:
+    mark = core.polling(said.runner)
+    while core.is_current(said.runner, mark):
         since = core.version
         stop = core.to_stop(said.running)
         taken = await core.take(said)
@@ -74,6 +75,7 @@ async def poll(request: Request, said: Poll) -> Work:
             stage = await _assigned(request, *taken) if taken else None
             return Work(stage=stage, stop=stop)
         await core.changed(since, left)
+    return Work()
 
 
 async def _assigned(request: Request, run: Run, stage: Stage) -> Assignment | None:
@@ -84,8 +86,10 @@ async def _assigned(request: Request, run: Run, stage: Stage) -> Assignment | No
         return await asyncio.to_thread(assign, run, stage)
     except BeeyardError as error:
         why = f"{error.what}: {error.why}" if error.why else error.what
-        await core.end_stage(stage.attempt, "error", why)
-        return None
+    except Exception as error:  # noqa: BLE001 (else it would be handed over for ever)
+        why = f"it can't be handed over: {type(error).__name__}: {error}"
+    await core.end_stage(stage.attempt, "error", why)
+    return None
 
 
 @router.post("/attempts/{attempt}/steps", status_code=204)

@@ -13,6 +13,7 @@ from sse_starlette.sse import EventSourceResponse
 from beeyard.controller.api.callers import Caller, Operator, Viewer
 from beeyard.controller.core import Core
 from beeyard.controller.logs import Logs
+from beeyard.controller.records import ENDED
 from beeyard.controller.runs import Run
 from beeyard.errors import PipelineError
 
@@ -29,7 +30,6 @@ class Wanted(BaseModel):
 
     application: str
     branch: str = ""
-    commit: str = Field(default="", pattern=r"^([0-9a-f]{40})?$")
     event: str = Field(default="custom", pattern="^(custom|promote|rollback)$")
     target: str = ""
     parameters: Mapping[str, str] = {}
@@ -64,7 +64,7 @@ async def runs(
 
 @router.post("", status_code=201)
 async def begin(request: Request, caller: Operator, wanted: Wanted) -> dict[str, Any]:
-    """Run the pipelines of a branch or commit, as an event of its own."""
+    """Run the pipelines of a branch, at its head, as an event of its own."""
     _mine(caller, wanted.application)
     begin_run: Begin = request.app.state.begin
     return (await begin_run(wanted, caller.name)).as_dict()
@@ -133,7 +133,8 @@ async def log(
         at = offset
         while True:
             since = core.version
-            over = found.stages[stage].ended
+            state = found.stages[stage]
+            over = state.steps[step].status in ENDED or state.ended or found.ended
             while piece := await asyncio.to_thread(logs.read, path, at):
                 at += len(piece)
                 yield piece

@@ -65,6 +65,9 @@ class Runner:
                 self._cancel(attempt)
             if work.stage is not None:
                 self._begin(work.stage)
+            elif work.stop:
+                # They take a moment to end.
+                self._stop.wait(_PAUSE)
 
     def stop(self) -> None:
         """Take nothing more."""

@@ -7,10 +7,9 @@ stopped being waited for. Its log is written by the controller.
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from beeyard.controller.runner.link import Link
-from beeyard.errors import BeeyardError
+from beeyard.errors import BeeyardError, PipelineError
 from beeyard.pipelines.cancel import Cancel
 from beeyard.pipelines.engine import Ended, Engine, Started, StepError, Usage, Write
 from beeyard.pipelines.plan import Job, JobStep
@@ -54,7 +53,12 @@ class WithDeploys:
                 why=f"{IMAGE} is no image: it has settings only",
                 fix="move the commands into a step of their own",
             )
-        return _Deploy(self.link, self.attempt, step.name, settings(step.environment))
+        try:
+            self.link.begin_deploy(self.attempt, step.name, settings(step.environment))
+        except PipelineError as error:
+            why = error.why or error.what
+            raise StepError(f"step {step.name} can't deploy", why=why, fix=error.fix) from error
+        return _Deploy(self.link, self.attempt, step.name)
 
     def usage(self, job: Job) -> Usage | None:
         return self.engine.usage(job)
@@ -83,16 +87,16 @@ class _Deploy:
     """A deploy that goes on at the controller. Whoever stops it only waits for it no more: a
     release that is on its way is finished or undone as a whole."""
 
-    def __init__(self, link: Link, attempt: str, step: str, said: Mapping[str, Any]) -> None:
+    def __init__(self, link: Link, attempt: str, step: str) -> None:
         self._over = threading.Event()
         self._ended = Ended(1)
-        work = (link, attempt, step, said)
+        work = (link, attempt, step)
         self._thread = threading.Thread(target=self._run, args=work, name="deploy", daemon=True)
         self._thread.start()
 
-    def _run(self, link: Link, attempt: str, step: str, said: Mapping[str, Any]) -> None:
+    def _run(self, link: Link, attempt: str, step: str) -> None:
         try:
-            done = link.deploy(attempt, step, said)
+            done = link.deployed(attempt, step)
             self._ended = Ended(1 if done["problem"] else 0)
         except BeeyardError:
             self._ended = Ended(1)

@@ -62,13 +62,15 @@ class Link:
         path = f"/runner/attempts/{attempt}/end"
         self._say("POST", path, json={"status": status, "reason": reason})
 
-    def deploy(self, attempt: str, step: str, settings: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Deploy, once, however often it is asked for; give what became of it when it has ended.
-
-        Its lines go into the step's log by themselves. Raises Over, PipelineError.
-        """
+    def begin_deploy(self, attempt: str, step: str, settings: Mapping[str, Any]) -> None:
+        """Have something deployed, once, however often it is asked for. Its lines go into the
+        step's log by themselves. Raises Over, PipelineError."""
         path = f"/runner/attempts/{attempt}/deploy"
         self._say("POST", path, json={"step": step, "settings": dict(settings)})
+
+    def deployed(self, attempt: str, step: str) -> Mapping[str, Any]:
+        """What became of it, when it has ended. Raises Over, PipelineError."""
+        path = f"/runner/attempts/{attempt}/deploy"
         while True:
             answer = self._say("GET", path, params={"step": step})
             said: Mapping[str, Any] = answer.json()
@@ -87,9 +89,10 @@ class Link:
             else:
                 if answer.is_success:
                     return answer
-                if answer.status_code in {404, 410}:
+                if answer.status_code == httpx.codes.GONE:
                     raise Over("the attempt is over", why=_words(answer))
-                if answer.status_code < 500 and answer.status_code != 429:
+                # Traefik answers 404 while no copy of the controller runs.
+                if answer.status_code < 500 and answer.status_code not in {404, 429}:
                     raise PipelineError("the controller refused", where=path, why=_words(answer))
                 problem = _words(answer)
             if time.monotonic() + wait > end:

@@ -11,6 +11,7 @@ from beeyard.controller.assignment import PLAIN, Assignment
 from beeyard.controller.planning import from_json
 from beeyard.controller.runner.deploy_step import WithDeploys, deploys
 from beeyard.controller.runner.link import Link, Over
+from beeyard.controller.runner.own_images import require_own_images
 from beeyard.controller.runner.spool import Spool
 from beeyard.errors import BeeyardError, render
 from beeyard.pipelines.assemble import Assembled, Given, assemble
@@ -70,8 +71,8 @@ class Work:
 
     def run(self) -> None:
         """Run it to its end and tell of it; never raises for what a stage can fail of."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)
             status, reason = self._execute()
         except Over:
             # Nobody waits for it any more.
@@ -91,6 +92,8 @@ class Work:
     def _execute(self) -> tuple[str, str]:
         handed, means = self.handed, self.means
         assembled = assemble(handed.config, handed.stage, self._given())
+        if not handed.trusted:
+            require_own_images(handed.application, handed.registry_host, assembled.job.steps)
         engine = WithDeploys(means.engine, means.link, handed.attempt)
         silent = frozenset(step.name for step in assembled.job.steps if deploys(step.image))
         outlets = Outlets(self._tell, lambda name: self._sink(name, silent))
@@ -140,7 +143,8 @@ class Work:
             ref=event.ref,
             commit=event.commit,
             depth=assembled.clone.depth,
-            retries=max(assembled.clone.retries, 2),
+            # The controller may be on its way to another node.
+            retries=max(assembled.clone.retries, 4),
             credentials=Credentials(_CLONES_AS, Secret(self.handed.clone_token)),
             settings=self.means.git_settings,
         )
