@@ -197,10 +197,6 @@ def _ssh_config(folder: Path, key: Path) -> Path:
         "  IdentitiesOnly yes",
         f"  UserKnownHostsFile {folder / 'known_hosts'}",
         "  StrictHostKeyChecking accept-new",
-        # As the product's own, which waits longer (`inventory.ssh_config`).
-        "  ConnectTimeout 5",
-        "  ServerAliveInterval 5",
-        "  ServerAliveCountMax 3",
         "  LogLevel ERROR",
     ]
     for index, name in enumerate(NAMES):

@@ -131,6 +131,7 @@ class TestPipelines:
         assert ClusterSpec.model_validate(told["spec"]).applications["shop"].path == "shop"
         assert told["outputs"]["nodes"][0]["name"] == "manager-1"
         assert told["known_hosts"] == ["one", "two"]
+        assert told["outputs"]["database"] is None
 
     def test_pipelines_run_where_it_is_said_or_on_the_last_node(self) -> None:
         assert self.made()["swarm_ci_nodes"] == ["worker-1"]

@@ -1,7 +1,7 @@
 """`Outputs` to `Inventory`. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -102,7 +102,8 @@ def _pipelines(
             "networks": [outputs.vpc_cidr, _clear_of(outputs.vpc_cidr, _BRIDGE_POOLS)],
             "cluster": {
                 "spec": spec.model_dump(mode="json", by_alias=True),
-                "outputs": asdict(outputs),
+                # What is known only later would have it deployed once more for nothing.
+                "outputs": asdict(replace(outputs, database=None, records=())),
                 "known_hosts": list(controller.known_hosts),
             },
             "parallel": settings.parallel,
