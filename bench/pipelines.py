@@ -15,6 +15,7 @@ from beeyard import sandbox
 from beeyard.errors import UnverifiedError
 from beeyard.process import Command, LocalRunner, Runner
 from beeyard.workflows import hosts_of
+from bench.load.application import rewritten
 from bench.table import Row
 from bench.yard import DOMAIN, EXAMPLE, NAME, PORTS, Yard, say
 
@@ -114,6 +115,10 @@ class Team:
 
 def measure(yard: Yard) -> Sequence[Row]:
     """Pushes of a changed version, and the same by hand, in turns; then a flood."""
+    say("adding ci")
+    with rewritten(yard.file) as document:
+        document["infrastructure"] = ["registry", "portainer", "ci"]
+    yard.up()
     with yard.cluster() as cluster:
         hosts = hosts_of(cluster)
         team = Team.on(yard, hosts.manager)

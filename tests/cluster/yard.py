@@ -91,6 +91,7 @@ def write_file(folder: Path, *, name: str, domain: str, cidr: str) -> Path:
         ("name: timeoff\n", f"name: {name}\n"),
         ("beeyard.localhost", domain),
         ("path: .\n", f"path: {ROOT / 'examples/timeoff'}\n"),
+        ("infrastructure: [registry, portainer]\n", "infrastructure: [registry, portainer, ci]\n"),
     ):
         assert old in text
         text = text.replace(old, new)

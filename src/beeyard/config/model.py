@@ -90,7 +90,7 @@ class ClusterSpec(Section):
         description="The way in.", examples=[{"acme": {"email": "ops@example.com"}}]
     )
     infrastructure: tuple[InfrastructureService, ...] = Field(
-        ("registry", "portainer", "ci"),
+        ("registry", "portainer"),
         strict=False,
         description="Which of the optional services run: registry, portainer, ci (pipelines and "
         "the git remote). Traefik always does.",
