@@ -172,7 +172,7 @@ def test_a_runner_that_falls_silent_is_given_up_and_its_stage_with_it() -> None:
     async def scene(core: Core, _: Paper) -> None:
         await core.create(lambda number: push(number, PLAN, SHIP))
         await core.take(poll())
-        began = core.runners["worker-1"].at
+        began = core.runners["worker-1"]
         assert await core.lose(began + LOST) == []
         assert await core.lose(began + LOST + 1) == ["worker-1"]
         run = core.run(1)

@@ -60,7 +60,7 @@ def verify(context: typer.Context) -> None:
     """
     options: Options = context.obj
     with open_cluster(options) as cluster:
-        if "ci" not in cluster.spec.infrastructure:
+        if not cluster.spec.runs_pipelines:
             raise ConfigError(
                 "this cluster keeps no audit log",
                 why="`ci` is not among `infrastructure` in beeyard.yml",

@@ -227,6 +227,11 @@ class ClusterSpec(Section):
         return pipelines
 
     @property
+    def runs_pipelines(self) -> bool:
+        """Whether the cluster has pipelines, the git remote and the audit log."""
+        return "ci" in self.infrastructure
+
+    @property
     def pipeline_nodes(self) -> tuple[str, ...]:
         """The nodes that pipelines run on: those that are named, else the last one."""
         known = node_names(self.managers.count, self.workers.count)

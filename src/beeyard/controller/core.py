@@ -51,23 +51,14 @@ class Written(Protocol):
 
 
 @dataclass
-class Seen:
-    """A runner as it last spoke. `at` is of the event loop's clock."""
-
-    facts: RunnerFacts
-    at: float
-    running: tuple[str, ...] = ()
-
-
-@dataclass
 class Core:
-    """Runs and runners. `tell` is called with each run that changed; `version` grows with every
-    change, of logs as well."""
+    """Runs, and when each runner last spoke, by the event loop's clock. `tell` is called with each
+    run that changed; `version` grows with every change, of logs as well."""
 
     runs: Runs
     written: Written
     tell: Callable[[Run], None] = lambda _: None
-    runners: dict[str, Seen] = field(default_factory=dict)
+    runners: dict[str, float] = field(default_factory=dict)
     version: int = 0
     _polls: dict[str, object] = field(default_factory=dict)
     _order: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -117,7 +108,9 @@ class Core:
     def to_stop(self, attempts: Sequence[str]) -> tuple[str, ...]:
         """Of the attempts that a runner is at, those that it should stop: cancelled, or none of
         ours any more."""
-        return tuple(one for one in attempts if (at := self._at(one)) is None or at[0].cancelled_by)
+        return tuple(
+            one for one in attempts if (at := self.find(one)) is None or at[0].cancelled_by
+        )
 
     async def step(self, attempt: str, step: str, change: StepChanged) -> None:
         """A step of an attempt began or ended. What was said already is taken as said."""
@@ -133,7 +126,7 @@ class Core:
     async def end_stage(self, attempt: str, status: Status, reason: str = "") -> None:
         """An attempt came to its end. Said again, it changes nothing."""
         async with self._order:
-            found = self._at(attempt, ended=True)
+            found = self.find(attempt, ended=True)
             if found is None or found[1].ended:
                 return
             run, stage = found
@@ -161,7 +154,7 @@ class Core:
     async def lose(self, clock: float) -> list[str]:
         """End what ran on runners that have not spoken for `LOST` seconds; give their names."""
         async with self._order:
-            silent = [name for name, seen in self.runners.items() if clock - seen.at > LOST]
+            silent = [name for name, spoke in self.runners.items() if clock - spoke > LOST]
             for name in silent:
                 del self.runners[name]
             for run in self.runs.open():
@@ -178,9 +171,7 @@ class Core:
         for run in self.runs.open():
             for stage in run.stages.values():
                 if stage.status == "running":
-                    self.runners.setdefault(
-                        stage.runner, Seen(RunnerFacts(stage.runner, free=0), clock)
-                    )
+                    self.runners.setdefault(stage.runner, clock)
 
     def run(self, number: int) -> Run:
         """Raises PipelineError where there is none of that number."""
@@ -191,7 +182,7 @@ class Core:
 
     def attempt(self, attempt: str) -> tuple[Run, Stage]:
         """The stage that is run by this word. Raises PipelineError where none is."""
-        found = self._at(attempt)
+        found = self.find(attempt)
         if found is None:
             raise AttemptOver("this attempt is over, or was never known")
         return found
@@ -205,9 +196,14 @@ class Core:
         """Whether no later poll of that runner has come: who sent this one may be gone."""
         return self._polls.get(runner) is mark
 
-    def find(self, attempt: str) -> tuple[Run, Stage] | None:
-        """The stage that is run by this word; None where none is."""
-        return self._at(attempt)
+    def find(self, attempt: str, *, ended: bool = False) -> tuple[Run, Stage] | None:
+        """The stage that is run by this word, or, with `ended`, was; None where none is."""
+        runs = list(self.runs) if ended else self.runs.open()
+        for run in runs:
+            for stage in run.stages.values():
+                if attempt and stage.attempt == attempt and (ended or not stage.ended):
+                    return run, stage
+        return None
 
     @asynccontextmanager
     async def still(self) -> AsyncIterator[None]:
@@ -232,8 +228,7 @@ class Core:
             self._changed.notify_all()
 
     def _hear(self, poll: Poll) -> None:
-        loop = asyncio.get_running_loop()
-        self.runners[poll.runner] = Seen(_facts(poll), loop.time(), poll.running)
+        self.runners[poll.runner] = asyncio.get_running_loop().time()
 
     async def _miss(self, poll: Poll) -> None:
         """Take back what this runner was handed and is not at: it never heard of it, or it has
@@ -251,14 +246,6 @@ class Core:
                     await self._write(StageReturned(at=now(), run=run.number, stage=stage.name))
         await self._settle()
 
-    def _at(self, attempt: str, *, ended: bool = False) -> tuple[Run, Stage] | None:
-        runs = list(self.runs) if ended else self.runs.open()
-        for run in runs:
-            for stage in run.stages.values():
-                if attempt and stage.attempt == attempt and (ended or not stage.ended):
-                    return run, stage
-        return None
-
     async def _settle(self) -> None:
         """Say of stages that wait in vain that they do, until none is left."""
         while found := list(settled(self.runs.open())):
@@ -273,15 +260,11 @@ class Core:
         self.runs.apply(record)
         run = self.runs.get(record.run)
         if run is not None:
-            self._tell(run)
+            self.tell_of(run)
         await self.ring()
 
-    def again(self, run: Run) -> None:
-        """Tell of a run as it stands, once more."""
-        self._tell(run)
-
-    def _tell(self, run: Run) -> None:
-        """Whoever is told must not keep us from going on."""
+    def tell_of(self, run: Run) -> None:
+        """Tell of a run as it stands. Whoever is told must not keep us from going on."""
         try:
             self.tell(run)
         except Exception:  # noqa: BLE001 (it is written down already)

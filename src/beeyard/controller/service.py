@@ -45,7 +45,6 @@ from beeyard.controller.state import State, kinds
 from beeyard.controller.throttle import Throttle
 from beeyard.controller.vault import Vault, read_keys
 from beeyard.errors import BeeyardError
-from beeyard.pipelines.event import EventKind
 from beeyard.secret import Secret
 from beeyard.waiting import SystemClock
 
@@ -160,7 +159,7 @@ class Service:
         keeping = asyncio.create_task(self._upkeep())
         for run in self.core.runs.open():
             # What another copy had not told of yet.
-            self.core.again(run)
+            self.core.tell_of(run)
         try:
             async with reporter:
                 yield
@@ -293,16 +292,11 @@ class Service:
             await asyncio.sleep(_UPKEEP)
 
     async def _wish(self, wanted: Wanted, by: str) -> Run:
-        kinds_: dict[str, EventKind] = {
-            "custom": "custom",
-            "promote": "promote",
-            "rollback": "rollback",
-        }
         return await self.starts.wish(
             wanted.application,
             wanted.branch,
             by,
-            kinds_[wanted.event],
+            wanted.event,
             target=wanted.target,
             parameters=dict(wanted.parameters),
         )

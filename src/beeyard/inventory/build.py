@@ -91,7 +91,7 @@ def _infrastructure(spec: ClusterSpec, outputs: Outputs) -> dict[str, Any]:
 def _pipelines(
     spec: ClusterSpec, outputs: Outputs, controller: Controller | None
 ) -> dict[str, Any]:
-    if "ci" not in spec.infrastructure or controller is None:
+    if not spec.runs_pipelines or controller is None:
         return {"swarm_ci_nodes": [], "infra_stack_ci": {}}
     settings = spec.pipelines
     return {

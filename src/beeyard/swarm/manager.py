@@ -1,6 +1,6 @@
 """A manager as the later stages use it: observed, and asked for the logs of tasks, in words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -64,15 +64,25 @@ class Manager:
         api: Any = self.client.api
         with in_words(f"the service {service} could not be handed back"):
             raw = api.inspect_service(service)
-            answer = api.post(
-                f"{api.base_url}/v{api.api_version}/services/{raw['ID']}/update",
-                params={"version": raw["Version"]["Index"], "registryAuthFrom": "spec"},
-                json=raw["Spec"],
-                timeout=api.timeout,
-            )
+            answer = post_service(api, raw, raw["Spec"])
             # Somebody was faster: then theirs is the update that looks at the slots.
             if "out of sequence" not in answer.text:
                 raise_for(answer)
+
+
+def post_service(api: Any, raw: Mapping[str, Any], spec: Mapping[str, Any]) -> requests.Response:
+    """Have the Swarm take `spec` for the service that was read as `raw`; give what it answered.
+
+    What was signed in to pull its image stays (`registryAuthFrom`: Docker Engine API, "Update a
+    service").
+    """
+    answer: requests.Response = api.post(
+        f"{api.base_url}/v{api.api_version}/services/{raw['ID']}/update",
+        params={"version": raw["Version"]["Index"], "registryAuthFrom": "spec"},
+        json=spec,
+        timeout=api.timeout,
+    )
+    return answer
 
 
 def raise_for(answer: requests.Response) -> None:

@@ -12,7 +12,7 @@ from typing import Any, cast
 from docker.errors import APIError
 
 from beeyard.errors import SwarmError
-from beeyard.swarm.manager import LEADERLESS, Manager, in_words, raise_for
+from beeyard.swarm.manager import LEADERLESS, Manager, in_words, post_service, raise_for
 
 Spec = dict[str, Any]
 #: From a specification to what it should be; pure, for it may be applied more than once.
@@ -28,19 +28,13 @@ _AGAIN = ("out of sequence", *LEADERLESS)
 def change_service(manager: Manager, service: str, change: Change) -> bool:
     """Apply `change` to a service, named by name or ID; give whether anything was to be changed.
 
-    What was signed in to pull its image stays (`registryAuthFrom`: Docker Engine API, "Update a
-    service"). Raises SwarmError if there is no such service, or the Swarm refuses.
+    What was signed in to pull its image stays. Raises SwarmError if there is no such service, or
+    the Swarm refuses.
     """
     api = cast(Any, manager.client.api)
 
     def write(raw: Mapping[str, Any], spec: Spec) -> None:
-        answer = api.post(
-            f"{api.base_url}/v{api.api_version}/services/{raw['ID']}/update",
-            params={"version": raw["Version"]["Index"], "registryAuthFrom": "spec"},
-            json=spec,
-            timeout=api.timeout,
-        )
-        raise_for(answer)
+        raise_for(post_service(api, raw, spec))
 
     with in_words(f"the service {service} could not be changed"):
         return _changed(lambda: api.inspect_service(service), write, change)

@@ -97,7 +97,7 @@ class Api:
 def open_api(hosts: Hosts) -> Iterator[Api]:
     """The API of a cluster. Raises ConfigError where its file wants no pipelines."""
     cluster = hosts.cluster
-    if "ci" not in cluster.spec.infrastructure:
+    if not cluster.spec.runs_pipelines:
         raise ConfigError(
             "this cluster runs no pipelines",
             why="`ci` is not among `infrastructure` in beeyard.yml",

@@ -21,7 +21,7 @@ from beeyard.workflows.progress import Phase
 
 def controller_of(cluster: Cluster) -> Controller | None:
     """What the inventory has to know of the controller; None where none is wanted."""
-    if "ci" not in cluster.spec.infrastructure:
+    if not cluster.spec.runs_pipelines:
         return None
     return Controller(plan(_registry(cluster.spec)).reference, tuple(_known_hosts(cluster)))
 

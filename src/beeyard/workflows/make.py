@@ -147,7 +147,7 @@ def _runtime(hosts: Hosts) -> Iterator[Future[None]]:
     """Have the controller's image on its nodes, beside the rest."""
 
     def make() -> None:
-        if "ci" in hosts.cluster.spec.infrastructure:
+        if hosts.cluster.spec.runs_pipelines:
             controller_image(hosts)
 
     with ThreadPoolExecutor(1) as pool:

@@ -72,7 +72,7 @@ def up(cluster: Cluster, confirm: Confirm, where: Where = "manager") -> UpResult
     with cluster.progress.phase("addresses") as phase:
         answers = await_urls(cluster, hosts.outputs, left_out, phase)
         phase.result = f"{sum(answer.ok for answer in answers)} answer over verified TLS"
-    if "ci" in cluster.spec.infrastructure:
+    if cluster.spec.runs_pipelines:
         _keep_audit_head(cluster, hosts)
     return UpResult(changes, answers, left_out, dict(cluster.progress.seconds))
 
@@ -150,7 +150,7 @@ def _hosts(
     if hosts.in_swarm():
         with hosts.swarm() as manager:
             missing = missing_secrets(cluster.spec, manager.snapshot())
-        if "ci" in cluster.spec.infrastructure:
+        if cluster.spec.runs_pipelines:
             controller_image(hosts)
         if not missing:
             with cluster.progress.phase("hosts") as phase:

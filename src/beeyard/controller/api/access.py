@@ -2,12 +2,12 @@
 
 import asyncio
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from beeyard.controller.account_records import TokenMade, UserSet
+from beeyard.controller.account_records import Role, TokenMade, UserSet
 from beeyard.controller.accounts import Accounts
 from beeyard.controller.api.audited import audited
 from beeyard.controller.api.callers import COOKIE, Admin, Caller, Viewer, address_of
@@ -16,8 +16,6 @@ from beeyard.controller.sessions import Sessions
 from beeyard.secret import Secret
 
 router = APIRouter(prefix="/api", tags=["access"])
-
-Role = Literal["viewer", "operator", "admin"]
 
 
 class NewUser(BaseModel):

@@ -4,14 +4,12 @@ import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Protocol
 
 from fastapi import Depends, HTTPException, Request
 
+from beeyard.controller.account_records import Role, covers
 from beeyard.secret import Secret
-
-Role = Literal["viewer", "operator", "admin"]
-_RANK: dict[str, int] = {"viewer": 0, "operator": 1, "admin": 2}
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class Caller:
     def may(self, role: Role, application: str | None = None) -> bool:
         """Whether they have at least that role, for that application."""
         mine = self.application is None or self.application == application
-        return mine and _RANK[self.role] >= _RANK[role]
+        return mine and covers(self.role, role)
 
 
 class Doorman(Protocol):

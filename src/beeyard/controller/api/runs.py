@@ -3,11 +3,11 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 from sse_starlette.sse import EventSourceResponse
 
 from beeyard.controller.api.callers import Caller, Operator, Viewer
@@ -30,7 +30,7 @@ class Wanted(BaseModel):
 
     application: str
     branch: str = ""
-    event: str = Field(default="custom", pattern="^(custom|promote|rollback)$")
+    event: Literal["custom", "promote", "rollback"] = "custom"
     target: str = ""
     parameters: Mapping[str, str] = {}
 
