@@ -21,6 +21,7 @@ import pytest
 from docker import DockerClient
 from docker.types import IPAMConfig, IPAMPool
 
+import leavings
 import registry
 from beeyard.pipelines.docker_engine import CARRIER
 from beeyard.process import Command, LocalRunner, SshRunner
@@ -46,6 +47,11 @@ TINY = (
 #: Lines of tests that need Docker; each runs in one process, and they may run beside each other:
 #: what makes sandboxes, the tests' own Swarm, images, and what needs this machine's engine only.
 LINES = ("sandbox", "swarm", "images", "engine")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if leavings.is_first_process():
+        session.config.add_cleanup(leavings.begin().close)
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks for groups

@@ -7,20 +7,21 @@ from typing import Any
 
 import pytest
 
-from cluster.yard import CIDR, DOMAIN, NAME, Running, Yard, write_file
+from cluster.yard import CIDR, DOMAIN, NAME, Running, Yard, leftovers, write_file
+from leavings import STATE_HOME
 
 
 @pytest.fixture(scope="session")
 def yard(tmp_path_factory: pytest.TempPathFactory) -> Yard:
     folder = tmp_path_factory.mktemp("e2e")
     file = write_file(folder, name=NAME, domain=DOMAIN, cidr=CIDR)
-    state = tmp_path_factory.mktemp("state")
-    return Yard(file, {"XDG_STATE_HOME": str(state), "NO_COLOR": "1"})
+    return Yard(file, {"XDG_STATE_HOME": str(STATE_HOME), "NO_COLOR": "1"})
 
 
 @pytest.fixture(scope="session")
 def cluster(yard: Yard) -> Iterator[Running]:
     """The cluster, up. Whatever the tests leave is removed at the end."""
+    assert leftovers() == [], "another run of the tests has this cluster"
     started = time.monotonic()
     try:
         yield Running(yard, yard.json("up", "--yes"), time.monotonic() - started)

@@ -25,6 +25,7 @@ from beeyard.sandbox.readiness import resolve
 from beeyard.sandbox.spec import LABEL, resource_name
 from beeyard.sandbox.state import StateFolder
 from beeyard.waiting import SystemClock, Timeout, wait_until
+from leavings import STATE_HOME
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
@@ -96,9 +97,9 @@ class Cluster:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _own_state() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        patch.setenv("XDG_STATE_HOME", str(STATE_HOME))
         yield
 
 
@@ -111,13 +112,13 @@ def _running(engine: DockerClient, images: Images, spec: SandboxSpec) -> Iterato
 
 @pytest.fixture(scope="module")
 def cloud(engine: DockerClient, images: Images) -> Iterator[Cloud]:
-    spec = SandboxSpec(f"one-{os.getpid()}", f"app.{ZONE}", "us-east-1", "10.201.0.0/16", ZONE)
+    spec = SandboxSpec(f"e2e-one-{os.getpid()}", f"app.{ZONE}", "us-east-1", "10.201.0.0/16", ZONE)
     yield from _running(engine, images, spec)
 
 
 @pytest.fixture(scope="module")
 def other(engine: DockerClient, images: Images, cloud: Cloud) -> Iterator[Cloud]:
-    spec = SandboxSpec(f"two-{os.getpid()}", "two.localhost", "eu-central-1", "10.202.0.0/22")
+    spec = SandboxSpec(f"e2e-two-{os.getpid()}", "two.localhost", "eu-central-1", "10.202.0.0/22")
     yield from _running(engine, images, spec)
 
 
