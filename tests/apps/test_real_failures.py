@@ -1,6 +1,7 @@
 """Bad input and bad luck on a real Swarm: what is said, and that the old version serves."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -354,11 +355,22 @@ def test_what_was_killed_when_it_was_found_good_is_finished(shop: Team, real_swa
     shop.deploy()
 
 
-def test_a_network_that_is_cut_is_said_and_then_undone(shop: Team, real_swarm: Any) -> None:
-    change(shop, real_swarm, environment={"NEW": "cut"})
-    with halted(shop, "switch+") as other, cut_off(other.tunnel):
+@pytest.mark.parametrize(
+    ("how", "within"),
+    # A connection that is reset ends at once; of one that is silent, ssh's keep-alive says so.
+    [(["REJECT", "--reject-with", "tcp-reset"], 30), (["DROP"], 60)],
+    ids=["reset", "silent"],
+)
+def test_a_network_that_is_cut_is_said_and_then_undone(
+    shop: Team, real_swarm: Any, how: list[str], within: float
+) -> None:
+    change(shop, real_swarm, environment={"NEW": f"cut {how[0]}"})
+    with halted(shop, "switch+") as other, cut_off(other.tunnel, how):
+        started = time.monotonic()
         code, said = other.go_on()
+        took = time.monotonic() - started
     assert code == 9
+    assert took < within
     assert "and release" in said
     assert "could not be brought back: " in said
     assert "when the manager answers again, the next deploy, rollback or scale undoes it" in said
@@ -367,16 +379,13 @@ def test_a_network_that_is_cut_is_said_and_then_undone(shop: Team, real_swarm: A
     assert list(shop.verdicts.values())[-1] == "failed"
 
 
-_RESET = ("REJECT", "--reject-with", "tcp-reset")
-
-
 @contextmanager
-def cut_off(link: psutil.Process) -> Iterator[None]:
-    """The manager takes no SSH connection any more, and resets that one."""
+def cut_off(link: psutil.Process, how: list[str]) -> Iterator[None]:
+    """The manager takes no SSH connection any more, nor anything of that one."""
     port = link.net_connections("tcp")[0].laddr.port
     node = ContainerRunner(LOCAL, container("manager-1"))
     rules = [
-        ["INPUT", "-p", "tcp", "--dport", "22", *which, "-j", *_RESET]
+        ["INPUT", "-p", "tcp", "--dport", "22", *which, "-j", *how]
         for which in (["--syn"], ["--sport", str(port)])
     ]
     for rule in rules:

@@ -9,7 +9,7 @@ import pytest
 from apps.example import release
 from beeyard.apps import Bundle, Site
 from beeyard.apps.deploy import stack_deploy
-from beeyard.apps.lock import LockTaken
+from beeyard.apps.lock import LockLost
 from beeyard.apps.recovery import put_back
 from beeyard.errors import AppError, SwarmError
 from beeyard.swarm import TunnelEnded
@@ -82,7 +82,7 @@ class TestPutBack:
             self.put(manager, clock, allowed)
         assert (left, clock.slept) == ([], [2.0, 2.0])
 
-    @pytest.mark.parametrize("error", [LockTaken("taken"), TunnelEnded("gone")])
+    @pytest.mark.parametrize("error", [LockLost("taken"), TunnelEnded("gone")])
     def test_what_can_not_come_again_is_not_waited_for(self, error: SwarmError) -> None:
         def allowed() -> None:
             raise error

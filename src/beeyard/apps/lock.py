@@ -63,8 +63,9 @@ class Holder:
         return f"{self.who} on {self.host} (process {self.pid}), since {self.since}: {self.doing}"
 
 
-class LockTaken(SwarmError):
-    """The lock is somebody else's now: nothing may be touched any more."""
+class LockLost(SwarmError):
+    """The lock may be somebody else's now: nothing may be touched any more, and no later beat gives
+    it back."""
 
 
 class _Held(AppError):
@@ -124,8 +125,8 @@ class Lock:
             self._api.remove_config(self._id)
 
     def check(self) -> None:
-        """Before each step: whether it is still ours. Raises SwarmError if that is not sure, and
-        LockTaken if it is not.
+        """Before each step: whether it is still ours. Raises LockLost if that is not sure, and
+        TunnelEnded if nobody can be asked any more.
 
         It is asked, not remembered: this machine may have slept meanwhile, and its clock with it. A
         manager that says nothing is asked again for as long as nobody else may take it over.
@@ -135,14 +136,14 @@ class Lock:
             try:
                 with in_words(f"the lock of {self.application} could not be held"):
                     self._require_mine()
-            except (LockTaken, TunnelEnded):
+            except (LockLost, TunnelEnded):
                 raise
             except SwarmError as error:
                 why = error.why or error.what
                 self.clock.sleep(_POLL)
             else:
                 return
-        raise SwarmError(
+        raise LockLost(
             f"the lock of {self.application} is lost",
             why=f"the manager took no sign of life from here for {FENCED:g} s: {why}",
             fix="see whether the manager is reachable; the next command finishes or undoes it",
@@ -154,7 +155,7 @@ class Lock:
         except APIError as error:
             if error.status_code != 404:
                 raise
-            raise LockTaken(
+            raise LockLost(
                 f"the lock of {self.application} is lost",
                 why="somebody else has taken it over",
                 fix="see what becomes of it: `beeyard releases`",

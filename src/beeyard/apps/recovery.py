@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from beeyard.apps.canary_steps import remove_canaries
 from beeyard.apps.deploy import stack_deploy, with_replicas
-from beeyard.apps.lock import LockTaken
+from beeyard.apps.lock import LockLost
 from beeyard.apps.oneoff import LABEL, remove_service
 from beeyard.apps.release import Release, Verdict, Word
 from beeyard.apps.releases import PREPARING, VERIFIED, Entry, Releases, current
@@ -91,7 +91,7 @@ def put_back(
             allowed()
             remove_canaries(site, previous.application)
             stack_deploy(previous.application, bundle, site.runner)
-        except (LockTaken, TunnelEnded):
+        except (LockLost, TunnelEnded):
             raise
         except SwarmError:
             if site.clock.monotonic() >= end:

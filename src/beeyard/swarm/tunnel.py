@@ -18,6 +18,8 @@ _POLL = 0.05
 _CALL_TIMEOUT = 20.0
 # Generous: a push may be silent for minutes. A link that died is noticed by ssh's own keep-alive.
 _HTTP_TIMEOUT = 300
+# After 25 seconds of a silence that no reset ends: whoever holds a lock has lost it by then.
+_KEEP_ALIVE = ("ServerAliveInterval=5", "ServerAliveCountMax=5")
 
 
 @dataclass(frozen=True)
@@ -169,8 +171,7 @@ class Tunnel:
             "LogLevel=INFO",
             "ConnectTimeout=10",
             "ExitOnForwardFailure=yes",
-            "ServerAliveInterval=15",
-            "ServerAliveCountMax=3",
+            *_KEEP_ALIVE,
             # A connection of its own: forwards given to a shared one outlive the process.
             "ControlMaster=no",
             "ControlPath=none",
