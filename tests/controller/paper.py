@@ -12,15 +12,17 @@ P = TypeVar("P", bound=Part)
 
 @dataclass
 class Paper:
-    """Records in memory; broken, it takes none."""
+    """Records in memory; broken, it takes none. `appends`: how many came with each."""
 
     records: list[Record] = field(default_factory=list)
     broken: bool = False
+    appends: list[int] = field(default_factory=list)
 
     def append(self, records: Sequence[Record], /) -> None:
         if self.broken:
             raise OSError(28, "No space left on device")
         self.records.extend(records)
+        self.appends.append(len(records))
 
     def give(self, part: P) -> P:
         """A part that writes here, with all that is here already."""

@@ -1,40 +1,29 @@
 """What the controller makes of what it is told: written down first, and told to who waits."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from beeyard.controller.assignment import Poll
 from beeyard.controller.core import LOST, Core, now
+from beeyard.controller.crons import CronLooked
 from beeyard.controller.records import (
     DeployEnded,
+    Record,
     RunCreated,
-    RunRecord,
     StagePlan,
     StepChanged,
     StepPlan,
 )
 from beeyard.controller.runs import Runs
+from beeyard.controller.state import RUN_RECORDS
 from beeyard.errors import PipelineError
+from controller.paper import Paper
 
 PLAN = StagePlan(name="test", steps=(StepPlan(name="unit"),))
 SHIP = StagePlan(name="ship", steps=(StepPlan(name="deploy"),), depends_on=("test",))
-
-
-@dataclass
-class Paper:
-    """Records in memory; broken, it takes none."""
-
-    records: list[RunRecord] = field(default_factory=list)
-    broken: bool = False
-
-    def append(self, records: Sequence[RunRecord]) -> None:
-        if self.broken:
-            raise OSError("no space left")
-        self.records.extend(records)
 
 
 def push(number: int, *stages: StagePlan, ref: str = "refs/heads/main") -> RunCreated:
@@ -66,7 +55,8 @@ def played(scene: Callable[[Core, Paper], Awaitable[None]]) -> Paper:
     core = asyncio.run(play())
     again = Runs()
     for record in paper.records:
-        again.apply(record)
+        assert isinstance(record, RUN_RECORDS)
+        again.apply(record)  # type: ignore[arg-type]
     assert [run.as_dict() for run in again] == [run.as_dict() for run in core.runs]
     return paper
 
@@ -88,6 +78,24 @@ def test_a_push_runs_to_its_end() -> None:
         assert run.status == "failure"
 
     played(scene)
+
+
+def test_what_a_run_was_begun_for_is_written_with_it_or_not_at_all() -> None:
+    taken_in: list[Record] = []
+    beside = CronLooked(at=now(), application="shop", name="nightly", schedule="0 3 * * *")
+
+    async def scene() -> None:
+        paper = Paper(broken=True)
+        core = Core(Runs(), paper, take_in=taken_in.append)
+        with pytest.raises(OSError, match="No space"):
+            await core.create(push, beside)
+        assert (list(core.runs), taken_in) == ([], [])
+        paper.broken = False
+        await core.create(push, beside)
+        assert paper.appends == [2]
+        assert taken_in == [beside]
+
+    asyncio.run(scene())
 
 
 def test_what_is_said_twice_counts_once() -> None:
@@ -213,7 +221,7 @@ def test_no_step_deploys_twice() -> None:
 def test_what_can_not_be_written_down_has_not_happened() -> None:
     async def scene(core: Core, paper: Paper) -> None:
         paper.broken = True
-        with pytest.raises(OSError, match="no space"):
+        with pytest.raises(OSError, match="No space"):
             await core.create(push)
         assert list(core.runs) == []
         paper.broken = False

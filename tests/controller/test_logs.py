@@ -1,14 +1,16 @@
 """Logs that grow by pieces, which may come twice, late, or too early."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from beeyard.controller.logs import Ahead, Logs
-from beeyard.controller.records import RunCreated, StagePlan, StepPlan
+from beeyard.controller.records import RunCreated, StageEnded, StagePlan, StepPlan
 from beeyard.controller.runs import Run, Runs
 from beeyard.errors import PipelineError
+
+NOW = datetime(2030, 5, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -64,3 +66,22 @@ def test_a_log_that_is_not_there_is_empty(tmp_path: Path, run: Run) -> None:
     path = kept.path(run, "../../etc", "a/b")
     assert (kept.size(path), kept.read(path), list(kept.pieces(path))) == (0, b"", [])
     kept.sync(path)
+
+
+def test_logs_go_some_time_after_their_run(tmp_path: Path) -> None:
+    kept, runs = Logs(tmp_path, days=30), Runs()
+    assert kept.sweep(runs, NOW) == []
+    stage = StagePlan(name="test", steps=(StepPlan(name="unit"),))
+    for number in range(2, 6):
+        runs.apply(RunCreated(at=NOW, run=number, application="a", event={}, stages=(stage,)))
+    for number, days in ((2, 31), (3, 29)):
+        end = StageEnded(at=NOW - timedelta(days), run=number, stage="test", status="success")
+        runs.apply(end)
+    for number in (1, 2, 3, 4, 6):
+        # 1 is known no more, 4 has not ended, and 6 is just being made.
+        path = tmp_path / str(number) / "0-0.log"
+        path.parent.mkdir()
+        path.write_text("said")
+    assert kept.sweep(runs, NOW) == [1, 2]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["3", "4", "6"]
+    assert kept.sweep(runs, NOW) == []

@@ -62,6 +62,16 @@ def said(runner: httpx.Client, attempt: str, step: str, status: str, **more: Any
     assert answer.status_code == 204, answer.text
 
 
+def audited(admin: httpx.Client, application: str) -> list[tuple[str, str, str]]:
+    """What the audit log says of an application, the oldest first."""
+    entries = admin.get("/api/audit", params={"limit": 1000}).json()
+    return [
+        (entry["what"], entry["on"], entry["outcome"])
+        for entry in reversed(entries)
+        if entry["on"].split()[0] == application
+    ]
+
+
 def ended(runner: httpx.Client, attempt: str, status: str = "success") -> None:
     answer = runner.post(f"/runner/attempts/{attempt}/end", json={"status": status})
     assert answer.status_code == 204, answer.text
@@ -180,6 +190,7 @@ def test_secrets_reach_the_stage_that_names_them_and_no_other(
             assert admin.put(path, json={"value": value}).status_code == 204
         begun = admin.post("/api/runs", json={"application": "shop5"})
         assert begun.status_code == 201, begun.text
+        assert audited(admin, "shop5")[-1] == ("run.begin", "shop5", "done")
     with running.runner() as runner:
         stage = take(runner)["stage"]
         assert stage["secrets"] == {"key": "one"}
@@ -202,6 +213,14 @@ def test_a_run_is_cancelled_and_its_runner_told(running: Controller, tmp_path: P
         assert again.status_code == 201, again.text
         assert again.json()["retry_of"] == stage["run"]
         ended(runner, take(runner)["stage"]["attempt"])
+        assert admin.post(f"/api/runs/{stage['run']}/cancel").status_code == 409
+        title = f"shop6 run {stage['run']}"
+        assert audited(admin, "shop6") == [
+            ("git.push", "shop6 refs/heads/main", "done"),
+            ("run.cancel", title, "done"),
+            ("run.retry", title, "done"),
+            ("run.cancel", title, "refused"),
+        ]
 
 
 def test_a_log_is_followed_while_it_grows(running: Controller, tmp_path: Path) -> None:
@@ -397,6 +416,7 @@ def test_a_webhook_runs_its_commit_once(running: Controller, tmp_path: Path) -> 
         assert [run["number"] for run in runs] == [first.json()["run"]]
         assert runs[0]["event"]["commit"] == work.head()
         assert admin.post(f"/api/runs/{runs[0]['number']}/cancel").status_code == 200
+        assert ("run.begin", f"forged run {runs[0]['number']}", "done") in audited(admin, "forged")
 
 
 def test_of_two_copies_one_serves(own: Controller) -> None:

@@ -435,6 +435,9 @@ class Pipelines(Section):
     timeout: int = Field(
         default=3600, ge=1, description="Seconds after which a pipeline is stopped."
     )
+    log_days: int = Field(
+        default=90, ge=1, description="Days for which the logs of a run are kept after its end."
+    )
 
 
 class Forge(Section):

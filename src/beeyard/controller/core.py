@@ -10,13 +10,14 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
 
 from beeyard.controller.assignment import Poll
+from beeyard.controller.part import Written
 from beeyard.controller.records import (
     ENDED,
     DeployEnded,
     DeployStarted,
+    Record,
     RunCancelled,
     RunCreated,
     RunRecord,
@@ -41,36 +42,33 @@ class AttemptOver(PipelineError):
     """What a runner speaks of is over, or was never known: nobody waits for it."""
 
 
-class Written(Protocol):
-    """Where records are kept."""
-
-    def append(self, records: Sequence[RunRecord]) -> None:
-        """Returns once they are on disk. Raises where they can't be, or this is no longer the
-        active copy."""
-        ...
-
-
 @dataclass
 class Core:
-    """Runs, and when each runner last spoke, by the event loop's clock. `tell` is called with each
-    run that changed; `version` grows with every change, of logs as well."""
+    """Runs, and when each runner last spoke, by the event loop's clock.
+
+    tell     called with each run that changed
+    take_in  given the records that were written together with a run's, once they are on disk
+    version  grows with every change, of logs as well
+    """
 
     runs: Runs
     written: Written
     tell: Callable[[Run], None] = lambda _: None
+    take_in: Callable[[Record], None] = lambda _: None
     runners: dict[str, float] = field(default_factory=dict)
     version: int = 0
     _polls: dict[str, object] = field(default_factory=dict)
     _order: asyncio.Lock = field(default_factory=asyncio.Lock)
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
-    async def create(self, made: Callable[[int], RunCreated]) -> Run:
+    async def create(self, made: Callable[[int], RunCreated], *beside: Record) -> Run:
         """A new run; `made` gives its record from its number. Older runs that still wait for the
-        same branch are superseded."""
+        same branch are superseded. `beside` is on disk together with the run, or not at all: what
+        it was begun for was dealt with."""
         async with self._order:
             number = self.runs.last + 1
             # It reads a file that somebody wrote, which may take its time.
-            await self._write(await asyncio.to_thread(made, number))
+            await self._write(await asyncio.to_thread(made, number), *beside)
             run = self.run(number)
             for older in superseded(self.runs, run):
                 await self._write(RunSuperseded(at=now(), run=older.number, by_run=number))
@@ -255,9 +253,11 @@ class Core:
     async def _end(self, run: int, stage: str, status: Status, reason: str) -> None:
         await self._write(StageEnded(at=now(), run=run, stage=stage, status=status, reason=reason))
 
-    async def _write(self, record: RunRecord) -> None:
-        await asyncio.to_thread(self.written.append, [record])
+    async def _write(self, record: RunRecord, *beside: Record) -> None:
+        await asyncio.to_thread(self.written.append, [record, *beside])
         self.runs.apply(record)
+        for one in beside:
+            self.take_in(one)
         run = self.runs.get(record.run)
         if run is not None:
             self.tell_of(run)

@@ -1,14 +1,14 @@
 """What is known of repositories: where their refs are, and which deliveries were taken."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
 from beeyard.controller.core import now
-from beeyard.controller.forges.deliveries import Known, Remembered
+from beeyard.controller.forges.deliveries import Known, Note, Remembered
 from beeyard.controller.git import NOTHING, Push
 from beeyard.controller.part import Part
 from beeyard.controller.records import Record
@@ -31,6 +31,22 @@ class DeliveryTaken(Record):
     names: tuple[str, ...]
     ref: str
     known: Mapping[str, Any]
+
+
+def moved(push: Push) -> RefMoved:
+    """The record that a push was dealt with."""
+    return RefMoved(at=now(), application=push.application, ref=push.ref, after=push.after)
+
+
+def taken(note: Note) -> DeliveryTaken:
+    """The record that a delivery was taken."""
+    return DeliveryTaken(
+        at=now(),
+        application=note.application,
+        names=note.names,
+        ref=note.ref,
+        known=asdict(note.known),
+    )
 
 
 KNOWN_RECORDS = (RefMoved, DeliveryTaken)
@@ -63,11 +79,9 @@ class Refs(Part):
         return dict(self._refs.get(application, {}))
 
     def dealt_with(self, push: Push) -> None:
-        """Note that a push was dealt with."""
+        """Note that a push was dealt with, and that nothing runs for it."""
         with self.still():
-            self._write(
-                RefMoved(at=now(), application=push.application, ref=push.ref, after=push.after)
-            )
+            self._write(moved(push))
 
 
 class Deliveries(Part):
@@ -80,19 +94,13 @@ class Deliveries(Part):
     def apply(self, record: Record) -> None:
         if isinstance(record, DeliveryTaken):
             known = _KNOWN.validate_python(dict(record.known))
-            self._seen.apply(record.application, record.names, record.ref, known)
+            self._seen.apply(Note(record.application, record.names, record.ref, known))
 
     def records(self) -> Iterator[Record]:
         names = self._seen.names()
         for (application, ref), known in self._seen.refs_known().items():
             # All of an application's names go with the first of its refs.
-            yield DeliveryTaken(
-                at=now(),
-                application=application,
-                names=tuple(names.pop(application, ())),
-                ref=ref,
-                known=asdict(known),
-            )
+            yield taken(Note(application, tuple(names.pop(application, ())), ref, known))
 
     def delivered(self, application: str, name: str) -> bool:
         return self._seen.delivered(application, name)
@@ -100,13 +108,8 @@ class Deliveries(Part):
     def known(self, application: str, ref: str) -> Known | None:
         return self._seen.known(application, ref)
 
-    async def remember(
-        self, application: str, names: Sequence[str], ref: str, known: Known
-    ) -> None:
-        record = DeliveryTaken(
-            at=now(), application=application, names=tuple(names), ref=ref, known=asdict(known)
-        )
-        await asyncio.to_thread(self._remember, record)
+    async def remember(self, note: Note) -> None:
+        await asyncio.to_thread(self._remember, taken(note))
 
     def _remember(self, record: DeliveryTaken) -> None:
         with self.still():

@@ -5,11 +5,13 @@ is ahead of what is here is refused with how far we are, and nobody has to remem
 """
 
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from beeyard.controller.runs import Run
+from beeyard.controller.runs import Run, Runs
 from beeyard.errors import PipelineError
 
 #: How much of one step's log is kept (bytes). The rest is counted, not kept.
@@ -27,10 +29,15 @@ class Ahead(PipelineError):
 
 @dataclass(frozen=True)
 class Logs:
-    """All logs, below one folder. Files are named by numbers: what people write names no path."""
+    """All logs, below one folder. Files are named by numbers: what people write names no path.
+
+    most  bytes of one step's that are kept
+    days  for which a run's are kept after its end
+    """
 
     folder: Path
     most: int = MOST
+    days: int = 90
 
     def path(self, run: Run, stage: str, step: str) -> Path:
         """Raises PipelineError where the run has no such step."""
@@ -78,6 +85,21 @@ class Logs:
         """The last lines, of the last 64 KiB."""
         data = self.read(path, max(0, self.size(path) - _PIECE))
         return data.decode(errors="replace").splitlines()[-lines:]
+
+    def is_over(self, run: Run, now: datetime) -> bool:
+        """Whether a run ended so long ago that its logs are not kept any more."""
+        return run.stopped is not None and now - run.stopped > timedelta(days=self.days)
+
+    def sweep(self, runs: Runs, now: datetime) -> list[int]:
+        """Remove the logs of runs that are over, or no longer known; the runs' numbers."""
+        gone = []
+        for folder in self.folder.iterdir() if self.folder.is_dir() else ():
+            number = int(folder.name)
+            run = runs.get(number)
+            if number <= runs.last and (run is None or self.is_over(run, now)):
+                shutil.rmtree(folder)
+                gone.append(number)
+        return sorted(gone)
 
     def sync(self, path: Path) -> None:
         """See to it that a log that ended is on disk."""

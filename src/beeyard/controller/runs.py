@@ -114,6 +114,11 @@ class Run:
     history: list[RunRecord] = field(default_factory=list)
 
     @property
+    def title(self) -> str:
+        """What it is called where people read of it."""
+        return f"{self.application} run {self.number}"
+
+    @property
     def status(self) -> Status:
         """What its stages make of it."""
         if self.superseded_by is not None:

@@ -20,7 +20,7 @@ from beeyard.controller.assigning import Assigning
 from beeyard.controller.audit import Audit, AuditFailed
 from beeyard.controller.audit_inbox import Inbox
 from beeyard.controller.core import Core, now
-from beeyard.controller.crons import due
+from beeyard.controller.crons import CronLooked, Crons
 from beeyard.controller.deploying import Deploying
 from beeyard.controller.deploys import Deploys
 from beeyard.controller.doors import Doors, GitDoor
@@ -34,7 +34,7 @@ from beeyard.controller.git.run import check_git
 from beeyard.controller.hooked import Hooked
 from beeyard.controller.inside import Inside
 from beeyard.controller.journal import Journal, JournalBroken
-from beeyard.controller.known import Deliveries, Refs
+from beeyard.controller.known import Deliveries, Refs, moved
 from beeyard.controller.logs import Logs
 from beeyard.controller.passwords import Passwords, PasswordThreads
 from beeyard.controller.records import Record
@@ -78,14 +78,14 @@ class Service:
         spec = given.inside.spec
         accounts = Accounts(Passwords(), given.admin_token)
         self.state = State(
-            Runs(), accounts, Vault(read_keys(given.vault_key)), Refs(), Deliveries()
+            Runs(), accounts, Vault(read_keys(given.vault_key)), Refs(), Deliveries(), Crons()
         )
         self.journal: Journal[Record] = Journal.open(lease, kinds(), self.state.apply)
         self.state.begin(self.journal)
         self.audit = Audit.open(given.data / "audit", lease)
         self.inbox = Inbox(given.data / "audit", self.audit)
-        self.logs = Logs(given.data / "logs")
-        self.core = Core(self.state.runs, self.journal)
+        self.logs = Logs(given.data / "logs", days=spec.pipelines.log_days)
+        self.core = Core(self.state.runs, self.journal, take_in=self.state.apply)
         self.repositories = Repositories(given.data / "repos")
         self.place = Place(spec.name, f"ci.{spec.domain}", f"git.{spec.domain}")
         self.assigning = Assigning(
@@ -112,7 +112,9 @@ class Service:
             self.repositories, GitDoor(self.doors), self.applications.__contains__, self._on_push
         )
         self.spec = spec
-        self.hooked = Hooked(spec, self.state.vault, self.repositories, self.starts, self.place)
+        self.hooked = Hooked(
+            spec, self.state.vault, self.repositories, self.starts, self.place, self.audit
+        )
         self.api = self._api(given, sessions)
 
     @property
@@ -175,12 +177,9 @@ class Service:
 
     async def _tick(self) -> None:
         loop = asyncio.get_running_loop()
-        looked = now()
         while True:
-            await asyncio.sleep(_TICK)
-            looked, since = now(), looked
             try:
-                await self._schedule(since, looked)
+                await self._schedule(now())
                 for name in await self.core.lose(loop.time()):
                     _log.warning("the runner on %s does not answer any more", name)
                 await self._take_entries()
@@ -192,6 +191,7 @@ class Service:
                 return
             except Exception:  # noqa: BLE001 (the rest must go on)
                 _log.exception("what goes on by itself failed, and is tried again")
+            await asyncio.sleep(_TICK)
 
     async def _take_entries(self) -> None:
         try:
@@ -199,13 +199,26 @@ class Service:
         except OSError as error:
             _log.warning("the inbox of the audit log: %s; it is tried again", error)
 
-    async def _schedule(self, since: datetime, until: datetime) -> None:
+    async def _schedule(self, until: datetime) -> None:
+        crons = self.state.crons
         for name, application in self.spec.applications.items():
-            for cron in due(application.crons, since, until):
-                try:
-                    await self.starts.wish(name, "", "cron", "cron", cron=cron)
-                except Exception:  # noqa: BLE001 (the others must have theirs)
-                    _log.exception("schedule %s of %s", cron, name)
+            for looked in await asyncio.to_thread(crons.due, name, application.crons, until):
+                await self._begin_due(looked)
+
+    async def _begin_due(self, looked: CronLooked) -> None:
+        name, cron = looked.application, looked.name
+        try:
+            run = await self.starts.wish(name, "", "cron", "cron", beside=looked, cron=cron)
+        except _LAST:
+            raise
+        except Exception as error:  # noqa: BLE001 (the others must have theirs)
+            await asyncio.to_thread(self.state.crons.looked, looked)
+            if isinstance(error, BeeyardError):
+                _log.warning("schedule %s of %s: %s: %s", cron, name, error.what, error.why)
+            else:
+                _log.exception("schedule %s of %s", cron, name)
+            return
+        await self._note(Who(f"schedule {cron}", "cron", "controller"), "run.begin", run.title)
 
     async def _compact(self) -> None:
         async with self.core.still():
@@ -227,24 +240,7 @@ class Service:
                 _log.error("%s: %s: %s", repository.application, error.what, error.why)
                 continue
             for push in pushes:
-                if self._has_run(push):
-                    # It was killed between the run and its note of the push.
-                    await asyncio.to_thread(self.state.refs.dealt_with, push)
-                else:
-                    await self._deal_with(push)
-
-    def _has_run(self, push: Push) -> bool:
-        """Whether the newest run of a ref is that of this very push."""
-        of_ref = [
-            run
-            for run in self.core.runs
-            if run.application == push.application and run.event.get("ref") == push.ref
-        ]
-        if not of_ref or push.deleted:
-            return False
-        newest = max(of_ref, key=lambda run: run.number)
-        is_tag = newest.event.get("kind") == "tag"
-        return is_tag or newest.event.get("commit") == push.after
+                await self._deal_with(push)
 
     async def _on_push(self, pushes: Sequence[Push]) -> AsyncGenerator[str, None]:
         # All of them first: from the first line on, nobody may be there any more.
@@ -261,34 +257,39 @@ class Service:
     async def _deal_with(self, push: Push) -> Run | str:
         """The run of a push, or why there is none. One that can't be dealt with says so, and holds
         up no other."""
+        await self._note(
+            Who(push.pusher, "operator", "api"),
+            "git.push",
+            f"{push.application} {push.ref}",
+            before=push.before,
+            after=push.after,
+            forced=push.forced,
+        )
         try:
-            made = await self.starts.pushed(push)
+            made = await self.starts.pushed(push, moved(push))
         except BeeyardError as error:
             _log.error("%s %s: %s: %s", push.application, push.ref, error.what, error.why)
             return f"{error.what}: {error.why}" if error.why else error.what
         except Exception as error:  # noqa: BLE001 (the pusher hears of it, and the log)
             _log.exception("%s %s", push.application, push.ref)
             return f"the controller itself failed: {type(error).__name__}: {error}"
-        await asyncio.to_thread(self.state.refs.dealt_with, push)
-        who = Who(push.pusher, "operator", "api")
-        details: dict[str, Plain] = {
-            "before": push.before,
-            "after": push.after,
-            "forced": push.forced,
-        }
-        on = f"{push.application} {push.ref}"
-        await asyncio.to_thread(self.audit.append, Entry(who, "git.push", on, details=details))
+        if isinstance(made, str):
+            await asyncio.to_thread(self.state.refs.dealt_with, push)
         return made
 
+    async def _note(self, who: Who, what: str, on: str, **details: Plain) -> None:
+        await asyncio.to_thread(self.audit.append, Entry(who, what, on, details=details))
+
     async def _upkeep(self) -> None:
-        """Repack repositories, now and then, one after another."""
+        """Repack repositories, now and then, one after another; and remove logs that are old."""
         await asyncio.sleep(_FIRST_UPKEEP)
         while True:
             try:
                 for repository in await self.repositories.all():
                     await maintain(repository)
+                await asyncio.to_thread(self.logs.sweep, self.core.runs, now())
             except Exception:  # noqa: BLE001 (the next time may be better)
-                _log.exception("repositories could not all be repacked")
+                _log.exception("repositories or logs could not all be kept in order")
             await asyncio.sleep(_UPKEEP)
 
     async def _wish(self, wanted: Wanted, by: str) -> Run:

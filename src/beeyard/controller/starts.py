@@ -18,7 +18,7 @@ from beeyard.controller.git import (
 )
 from beeyard.controller.git.names import BRANCHES, TAGS
 from beeyard.controller.planning import Planned, as_json, from_json, planned
-from beeyard.controller.records import RunCreated
+from beeyard.controller.records import Record, RunCreated
 from beeyard.controller.runs import Run
 from beeyard.errors import ConfigError, PipelineError, render
 from beeyard.pipelines.environment import Build, System
@@ -54,9 +54,15 @@ class Starts:
     version: str = ""
 
     async def start(
-        self, event: Event, application: str, by: str, again: Run | None = None
+        self,
+        event: Event,
+        application: str,
+        by: str,
+        again: Run | None = None,
+        beside: Record | None = None,
     ) -> Run | str:
-        """Create the run of an event whose commit is in the application's repository.
+        """Create the run of an event whose commit is in the application's repository; `beside` is
+        written down with it.
 
         Gives why there is none, where no pipeline wants it. A file with mistakes makes a run that
         says so.
@@ -81,7 +87,7 @@ class Starts:
         seen = await asyncio.to_thread(self._planned, application, event, text, problem, build)
         if not seen.problem and not seen.runs:
             return seen.why_not or f"{FILE_NAME} has no pipeline"
-        return await self.core.create(made)
+        return await self.core.create(made, *([beside] if beside else []))
 
     async def retry(self, run: Run, by: str) -> Run:
         """The same event again. Raises PipelineError where nothing of it would run now."""
@@ -93,6 +99,7 @@ class Starts:
         branch: str,
         by: str,
         kind: EventKind = "custom",
+        beside: Record | None = None,
         **more: object,
     ) -> Run:
         """A run for the head of a branch (empty: the usual one), because somebody wants it.
@@ -105,10 +112,12 @@ class Starts:
         if found is None:
             raise PipelineError(f"{application} has no branch {name}")
         event = await self.event(repository, kind, f"{BRANCHES}{name}", found, sender=by)
-        return self._run(await self.start(replace(event, **more), application, by))  # type: ignore[arg-type]
+        event = replace(event, **more)  # type: ignore[arg-type]
+        return self._run(await self.start(event, application, by, beside=beside))
 
-    async def pushed(self, push: Push) -> Run | str:
-        """The run of a push, or why there is none."""
+    async def pushed(self, push: Push, dealt_with: Record) -> Run | str:
+        """The run of a push, with which it is written down that it was dealt with; or why there is
+        none."""
         if push.deleted:
             return "it was deleted"
         if push.skip:
@@ -121,7 +130,7 @@ class Starts:
         event = await self.event(repository, kind, push.ref, found, sender=push.pusher)
         before = "" if push.before == NOTHING else push.before
         event = replace(event, before=before, action="created" if push.created else "")
-        return await self.start(event, push.application, push.pusher)
+        return await self.start(event, push.application, push.pusher, beside=dealt_with)
 
     async def event(
         self, repository: Repository, kind: EventKind, ref: str, found: str, sender: str

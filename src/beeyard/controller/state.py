@@ -6,6 +6,7 @@ from typing import get_args
 
 from beeyard.controller.account_records import ACCOUNT_RECORDS
 from beeyard.controller.accounts import Accounts
+from beeyard.controller.crons import CRON_RECORDS, Crons
 from beeyard.controller.kinds import Kinds
 from beeyard.controller.known import KNOWN_RECORDS, Deliveries, Refs
 from beeyard.controller.part import Part, Written
@@ -18,7 +19,7 @@ RUN_RECORDS: tuple[type[Record], ...] = get_args(RunRecord)
 
 def kinds() -> Kinds:
     """How records are written, and read again."""
-    return Kinds([*RUN_RECORDS, *ACCOUNT_RECORDS, *VAULT_RECORDS, *KNOWN_RECORDS])
+    return Kinds([*RUN_RECORDS, *ACCOUNT_RECORDS, *VAULT_RECORDS, *KNOWN_RECORDS, *CRON_RECORDS])
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,11 @@ class State:
     vault: Vault
     refs: Refs
     deliveries: Deliveries
+    crons: Crons
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        return (self.accounts, self.vault, self.refs, self.deliveries)
+        return (self.accounts, self.vault, self.refs, self.deliveries, self.crons)
 
     def apply(self, record: Record) -> None:
         """Take in a record, of whichever part."""

@@ -8,6 +8,7 @@ import pytest
 
 from beeyard.controller.forges.deliveries import (
     Deliveries,
+    Note,
     Remembered,
     Taken,
 )
@@ -27,8 +28,9 @@ class Controller:
     wants: bool = True
     busy: Callable[[], None] = lambda: None
     repository: Repository = field(default_factory=Repository)
+    seen: Remembered = field(default_factory=Remembered)
 
-    async def start(self, event: Event) -> int | str:
+    async def start(self, event: Event, note: Note) -> int | str:
         self.busy()
         await asyncio.sleep(0)
         if self.broken:
@@ -36,6 +38,7 @@ class Controller:
         if not self.wants:
             return "no pipeline wants it"
         self.runs.append(event)
+        self.seen.apply(note)
         return len(self.runs)
 
     async def is_ancestor(self, application: str, older: str, newer: str) -> bool:
@@ -48,11 +51,14 @@ class Taking:
     """Deliveries as they are taken, one after another."""
 
     controller: Controller = field(default_factory=Controller)
-    seen: Remembered = field(default_factory=Remembered)
     deliveries: Deliveries = field(init=False)
 
     def __post_init__(self) -> None:
         self.deliveries = Deliveries(self.seen, self.controller)
+
+    @property
+    def seen(self) -> Remembered:
+        return self.controller.seen
 
     def take(self, delivery: Delivery, application: str = "shop") -> Taken:
         async def scene() -> Taken:
@@ -178,7 +184,7 @@ def test_applications_do_not_wait_for_each_other() -> None:
         deliveries = Deliveries(Remembered(), Controller())
         begun = asyncio.Event()
 
-        async def never(event: Event) -> int:
+        async def never(event: Event, note: Note) -> int:
             begun.set()
             await asyncio.Event().wait()
             return 0
@@ -195,7 +201,7 @@ def test_applications_do_not_wait_for_each_other() -> None:
 
 
 def test_memory_is_bounded_and_what_was_forgotten_is_still_old() -> None:
-    taking = Taking(seen=Remembered(deliveries=4, refs=2))
+    taking = Taking(Controller(seen=Remembered(deliveries=4, refs=2)))
     taking.take(push("github", A, B, id="1"))
     taking.take(push("github", B, C, id="2"))
     for number in range(5):

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beeyard.controller.forges.deliveries import Deliveries, Remembered
+from beeyard.controller.forges.deliveries import Deliveries, Note, Remembered
 from beeyard.controller.forges.routes import Hooks, Intake, hooks_router
 from beeyard.controller.forges.settings import Settings
 from beeyard.errors import PipelineError
@@ -45,18 +45,20 @@ class Controller:
 
     started: list[tuple[str, Event]] = field(default_factory=list)
     broken: bool = False
+    seen: Remembered = field(default_factory=Remembered)
 
     def settings(self, application: str) -> Settings | None:
         if application not in FORMS:
             return None
         return settings(push(application).kind, push(application).secret)
 
-    async def start(self, event: Event, application: str) -> int | str:
+    async def start(self, event: Event, note: Note) -> int | str:
         if self.broken:
             raise PipelineError("the journal is full", fix="make room")
         if event.branch == "unwanted":
             return "test: the branch unwanted is not among main"
-        self.started.append((application, event))
+        self.seen.apply(note)
+        self.started.append((note.application, event))
         return len(self.started)
 
     async def is_ancestor(self, application: str, older: str, newer: str) -> bool:
@@ -106,7 +108,7 @@ def yard(place: tuple[Exchangeable, str]) -> Iterator[Yard]:
     intake = Intake(largest=LARGEST, at_once=3 * LARGEST)
     application.include_router(
         hooks_router(
-            controller.settings, controller, Remembered(), controller, intake, now=lambda: 1.7e9
+            controller.settings, controller, controller.seen, controller, intake, now=lambda: 1.7e9
         )
     )
     place[0].inner = application

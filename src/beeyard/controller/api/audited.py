@@ -1,7 +1,7 @@
 """Changes that come in by the API, and their entries in the audit log."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
 
 from fastapi import Request
@@ -15,15 +15,16 @@ from beeyard.errors import BeeyardError
 @asynccontextmanager
 async def audited(
     request: Request, caller: Caller, what: str, on: str, **details: Plain
-) -> AsyncIterator[None]:
+) -> AsyncIterator[MutableMapping[str, Plain]]:
     """Around a change: when it is done, or refused, that is in the audit log before the answer is.
+    Gives the details, to which what comes of it may be added.
 
     Where the log takes no entries, the change must not go on as if it did: AuditFailed is raised.
     """
     audit: Audit = request.app.state.audit
     who = Who(caller.name, caller.role, "page" if caller.session else "api")
     try:
-        yield
+        yield details
     except BeeyardError as error:
         why = {**details, "why": error.what}
         await asyncio.to_thread(audit.append, Entry(who, what, on, "refused", details=why))

@@ -10,8 +10,9 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict
 from sse_starlette.sse import EventSourceResponse
 
+from beeyard.controller.api.audited import audited
 from beeyard.controller.api.callers import Caller, Operator, Viewer
-from beeyard.controller.core import Core
+from beeyard.controller.core import Core, now
 from beeyard.controller.logs import Logs
 from beeyard.controller.records import ENDED
 from beeyard.controller.runs import Run
@@ -67,7 +68,12 @@ async def begin(request: Request, caller: Operator, wanted: Wanted) -> dict[str,
     """Run the pipelines of a branch, at its head, as an event of its own."""
     _mine(caller, wanted.application)
     begin_run: Begin = request.app.state.begin
-    return (await begin_run(wanted, caller.name)).as_dict()
+    on = wanted.application
+    async with audited(request, caller, "run.begin", on, event=wanted.event) as details:
+        details["branch"], details["target"] = wanted.branch or None, wanted.target or None
+        made = await begin_run(wanted, caller.name)
+        details["run"] = made.number
+    return made.as_dict()
 
 
 @router.get("/{number}")
@@ -80,15 +86,19 @@ async def run(request: Request, caller: Viewer, number: int) -> dict[str, Any]:
 async def cancel(request: Request, caller: Operator, number: int) -> dict[str, Any]:
     """Stop what runs, and begin nothing more."""
     core: Core = request.app.state.core
-    _run(request, caller, number)
-    return (await core.cancel(number, caller.name)).as_dict()
+    async with audited(request, caller, "run.cancel", _run(request, caller, number).title):
+        return (await core.cancel(number, caller.name)).as_dict()
 
 
 @router.post("/{number}/retry", status_code=201)
 async def retry(request: Request, caller: Operator, number: int) -> dict[str, Any]:
     """Run the same event again, as a new run."""
     again: Again = request.app.state.again
-    return (await again(_run(request, caller, number), caller.name)).as_dict()
+    old = _run(request, caller, number)
+    async with audited(request, caller, "run.retry", old.title) as details:
+        made = await again(old, caller.name)
+        details["run"] = made.number
+    return made.as_dict()
 
 
 @router.get("/{number}/events")
@@ -128,6 +138,8 @@ async def log(
     logs: Logs = request.app.state.logs
     found = _run(request, caller, number)
     path = logs.path(found, stage, step)
+    if logs.is_over(found, now()):
+        raise HTTPException(410, f"logs are kept for {logs.days} days after a run's end")
 
     async def pieces() -> AsyncIterator[bytes]:
         at = offset

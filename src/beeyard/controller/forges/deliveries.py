@@ -7,7 +7,7 @@ later and fills a gap is older than the head.
 
 import asyncio
 from collections import OrderedDict, defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
@@ -122,6 +122,17 @@ def _with(passed: tuple[str, ...], *commits: str) -> tuple[str, ...]:
     return (*(one for one in passed if one not in new), *dict.fromkeys(new))[-PASSED:]
 
 
+@dataclass(frozen=True)
+class Note:
+    """What is kept of a delivery that was taken: its names, and what is known of its ref then; both
+    or neither."""
+
+    application: str
+    names: tuple[str, ...]
+    ref: str
+    known: Known
+
+
 class Seen(Protocol):
     """What is kept of deliveries, also when the controller moves. All of an application's are
     handled one after another."""
@@ -134,11 +145,8 @@ class Seen(Protocol):
         """What is known of a ref; None if nothing is."""
         ...
 
-    async def remember(
-        self, application: str, names: Sequence[str], ref: str, known: Known
-    ) -> None:
-        """A delivery was taken, and that is known of its ref now: both or neither. Returns once it
-        is kept."""
+    async def remember(self, note: Note) -> None:
+        """A delivery was taken, for which nothing runs. Returns once that is kept."""
         ...
 
 
@@ -171,17 +179,16 @@ class Remembered:
         """What is known, by application and ref."""
         return dict(self._known)
 
-    async def remember(
-        self, application: str, names: Sequence[str], ref: str, known: Known
-    ) -> None:
-        self.apply(application, names, ref, known)
+    async def remember(self, note: Note) -> None:
+        self.apply(note)
 
-    def apply(self, application: str, names: Sequence[str], ref: str, known: Known) -> None:
+    def apply(self, note: Note) -> None:
         """The same at once: for who reads it back from where it is kept."""
-        for name in names:
-            self._names[application, name] = None
-        self._known[application, ref] = known
-        self._known.move_to_end((application, ref))
+        at = (note.application, note.ref)
+        for name in note.names:
+            self._names[note.application, name] = None
+        self._known[at] = note.known
+        self._known.move_to_end(at)
         while len(self._names) > self.deliveries:
             self._names.popitem(last=False)
         while len(self._known) > self.refs:
@@ -196,8 +203,8 @@ class Ancestry(Protocol):
         ...
 
 
-#: Gives the run's number, or why there is none.
-Start = Callable[[Event], Awaitable[int | str]]
+#: Gives the run's number, or why there is none. With a run it keeps the note: both or neither.
+Start = Callable[[Event, Note], Awaitable[int | str]]
 
 
 @dataclass(frozen=True)
@@ -222,8 +229,7 @@ class Deliveries:
         """Start what a genuine delivery asks for, if it is the first of its kind and the newest.
 
         Raises Replayed, and whatever `start` raises: then it is as if it had not come, so that the
-        forge's user can have it delivered again. It is remembered after it was started: cut short
-        between, a delivery that is sent again may start a second run, but none is lost.
+        forge's user can have it delivered again.
         """
         if hook.move is None:
             return Taken(None, hook.why)
@@ -236,9 +242,11 @@ class Deliveries:
                 )
             known = self.seen.known(application, hook.move.ref)
             verdict = await self._decide(application, hook.move, known)
-            taken = await _started(hook, hook.move, verdict, start)
             news = advance(hook.move, known, verdict)
-            await self.seen.remember(application, hook.names, hook.move.ref, news)
+            note = Note(application, hook.names, hook.move.ref, news)
+            taken = await _started(hook, hook.move, verdict, note, start)
+            if taken.run is None:
+                await self.seen.remember(note)
             return taken
 
     async def _decide(self, application: str, move: Move, known: Known | None) -> Verdict:
@@ -249,12 +257,12 @@ class Deliveries:
         return decide(move, known, lambda older, newer: answers[older, newer])
 
 
-async def _started(hook: Hook, move: Move, verdict: Verdict, start: Start) -> Taken:
+async def _started(hook: Hook, move: Move, verdict: Verdict, note: Note, start: Start) -> Taken:
     if verdict == "same":
         return Taken(None, f"{move.ref} is at {move.after[:12]} already, as a delivery before said")
     if verdict == "older":
         return Taken(None, f"{move.ref} has gone on since it was at {move.after[:12]}")
     if hook.event is None:
         return Taken(None, hook.why)
-    begun = await start(hook.event)
+    begun = await start(hook.event, note)
     return Taken(None, begun) if isinstance(begun, str) else Taken(begun)

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.requests import ClientDisconnect
 
 from beeyard.config.names import ApplicationName
-from beeyard.controller.forges.deliveries import Ancestry, Deliveries, Seen, Taken
+from beeyard.controller.forges.deliveries import Ancestry, Deliveries, Note, Seen, Taken
 from beeyard.controller.forges.hook import Hook
 from beeyard.controller.forges.receive import receive
 from beeyard.controller.forges.refusal import Busy, HookError, Late, TooLarge, Unreadable
@@ -27,8 +27,9 @@ _APPLICATION: TypeAdapter[str] = TypeAdapter(ApplicationName)
 class Starts(Protocol):
     """The rest of the controller, as far as deliveries need it."""
 
-    async def start(self, event: Event, application: str) -> int | str:
-        """Create the run for an event; gives its number, or why no pipeline wants it.
+    async def start(self, event: Event, note: Note) -> int | str:
+        """Create the run for an event, and keep the note of its delivery with it; gives the run's
+        number, or why no pipeline wants it, and then keeps nothing.
 
         Raises BeeyardError where that can't be done now; the delivery may then come again. Forges
         wait for ten seconds for an answer, so what takes longer belongs into the run.
@@ -117,11 +118,7 @@ class Hooks:
         # Who may not know which applications there are gets the same answer, by the same way.
         known = settings or nobody()
         hook = await asyncio.to_thread(receive, known, headers, body, self.now())
-
-        async def start(event: Event) -> int | str:
-            return await self.starts.start(event, application)
-
-        return hook, await self.deliveries.take(application, hook, start)
+        return hook, await self.deliveries.take(application, hook, self.starts.start)
 
 
 def nobody() -> Settings:
