@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cluster.shipping import Team, new_team
 from cluster.yard import CIDR, DOMAIN, NAME, Running, Yard, leftovers, write_file
 from leavings import STATE_HOME
 
@@ -41,3 +42,9 @@ def sandbox(cluster: Running) -> dict[str, Any]:
     found = cluster.yard.json("sandbox", "status", NAME)
     assert isinstance(found[0], dict)
     return found[0]
+
+
+@pytest.fixture(scope="session")
+def team(cluster: Running, ca: Path, tmp_path_factory: pytest.TempPathFactory) -> Team:
+    """A team with a repository of the application; each test pushes what it wants."""
+    return new_team(cluster, ca, tmp_path_factory.mktemp("team"))

@@ -66,5 +66,5 @@ class Hooked:
         settings = self.settings(run.application)
         if settings is None or settings.token is None:
             return
-        for report in reports(run, settings, f"https://{self.place.api}/runs/{run.number}"):
+        for report in reports(run, settings, self.place.link(f"runs/{run.number}")):
             reporter.report(report)

@@ -23,12 +23,15 @@ from beeyard.workflows import Cluster, Listener, Progress
 class Inside:
     """What the controller was told of its cluster.
 
-    `outputs` name the addresses that hold within: every node's private one, and the managers' own
-    ports. `key` is the private key; `folder` is the controller's own, for what can be made again.
+    outputs     the addresses that hold within: every node's private one, the managers' own ports
+    users_port  where users reach HTTPS
+    key         the private key
+    folder      the controller's own, for what can be made again
     """
 
     spec: ClusterSpec
     outputs: Outputs
+    users_port: int
     known_hosts: tuple[str, ...]
     key: Path
     folder: Path
@@ -40,6 +43,7 @@ class Inside:
             found = json.loads(told.read_bytes())
             spec = ClusterSpec.model_validate(found["spec"])
             outputs = TypeAdapter(Outputs).validate_python(found["outputs"])
+            port = outputs.ingress.https_port
             known = tuple(found["known_hosts"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ConfigError(
@@ -48,7 +52,7 @@ class Inside:
                 why=f"{type(error).__name__}: {error}",
                 fix="run `beeyard up`",
             ) from error
-        return cls(spec, _within(outputs), known, key, folder)
+        return cls(spec, _within(outputs), port, known, key, folder)
 
     def cluster(self, application: str, checkout: Path, listener: Listener) -> Cluster:
         """The cluster as workflows want it, with an application's folder at `checkout`."""

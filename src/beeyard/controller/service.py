@@ -87,7 +87,9 @@ class Service:
         self.logs = Logs(given.data / "logs", days=spec.pipelines.log_days)
         self.core = Core(self.state.runs, self.journal, take_in=self.state.apply)
         self.repositories = Repositories(given.data / "repos")
-        self.place = Place(spec.name, f"ci.{spec.domain}", f"git.{spec.domain}")
+        self.place = Place(
+            spec.name, f"ci.{spec.domain}", f"git.{spec.domain}", given.inside.users_port
+        )
         self.assigning = Assigning(
             spec, self.state.vault, self.place, given.registry, beeyard.__version__
         )
@@ -250,7 +252,7 @@ class Service:
                 yield f"{push.ref}: nothing runs: {made}"
         for _, made in dealt:
             if isinstance(made, Run):
-                link = f"https://{self.place.api}/runs/{made.number}"
+                link = self.place.link(f"runs/{made.number}")
                 async for line in lines_of(self.core, self.logs, made, link):
                     yield line
 

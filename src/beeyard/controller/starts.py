@@ -35,12 +35,25 @@ _LONGEST, _LONGEST_TITLE = 20_000, 250
 
 @dataclass(frozen=True)
 class Place:
-    """Where this is: the cluster's name, and the hosts of API and git remote, with their ports
-    where they are not the usual ones."""
+    """Where this is: the cluster's name, the hosts of API and git remote, and the port at which
+    users reach them; within the cluster it is the usual one."""
 
     cluster: str
     api: str
     git: str
+    users_port: int = 443
+
+    def link(self, path: str) -> str:
+        """A page for people."""
+        return f"https://{self.api}{self._port}/{path}"
+
+    def remote(self, application: str) -> str:
+        """Where people push an application to."""
+        return f"https://{self.git}{self._port}/{application}.git"
+
+    @property
+    def _port(self) -> str:
+        return "" if self.users_port == 443 else f":{self.users_port}"
 
 
 @dataclass(frozen=True)
@@ -144,7 +157,7 @@ class Starts:
                 namespace=self.place.cluster,
                 name=repository.application,
                 clone_url=f"https://{self.place.git}/{repository.application}.git",
-                link=f"https://{self.place.api}/applications/{repository.application}",
+                link=self.place.link(f"applications/{repository.application}"),
                 default_branch=usual,
             ),
             ref=ref,
@@ -152,7 +165,7 @@ class Starts:
             branch=ref.removeprefix(BRANCHES) if ref.startswith(BRANCHES) else usual,
             message=facts.message[:_LONGEST],
             title=facts.title[:_LONGEST_TITLE],
-            link=f"https://{self.place.api}/applications/{repository.application}",
+            link=self.place.link(f"applications/{repository.application}"),
             author=Author(sender, facts.author.name, facts.author.email),
             sender=sender,
             at=facts.author.at,
@@ -164,7 +177,7 @@ class Starts:
         if found is None:
             raise PipelineError(
                 f"nothing has been pushed to {application} yet",
-                fix=f"git push https://{self.place.git}/{application}.git main",
+                fix=f"git push {self.place.remote(application)} main",
             )
         return found
 

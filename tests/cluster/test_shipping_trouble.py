@@ -1,0 +1,154 @@
+"""Push to deploy where things go wrong: what is lost is said and can be repeated, and nothing is
+deployed twice."""
+
+import contextlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import docker
+import httpx
+import pytest
+
+from beeyard.waiting import SystemClock, wait_until
+from cluster.shipping import SHIP, Team, steps
+from cluster.yard import LABEL
+
+pytestmark = pytest.mark.cluster
+
+
+def state(team: Team, number: int) -> dict[str, Any] | None:
+    """A run; None as long as no copy of the controller answers."""
+    with team.api() as api, contextlib.suppress(httpx.TransportError):
+        answer = api.get(f"/api/runs/{number}")
+        if answer.is_success:
+            found: dict[str, Any] = answer.json()
+            return found
+        assert answer.status_code in (404, 502, 503, 504), answer.text
+    return None
+
+
+def at(team: Team, number: int, step: str) -> dict[str, Any]:
+    """The run when that step of it runs."""
+
+    def is_there() -> bool:
+        run = state(team, number)
+        found.append(run or {})
+        return run is not None and steps(run).get(step) == "running"
+
+    found: list[dict[str, Any]] = []
+    wait_until(is_there, clock=SystemClock(), deadline=90, interval=0.05)
+    return found[-1]
+
+
+def ended(team: Team, number: int, within: float = 180) -> dict[str, Any]:
+    """The run after its end."""
+
+    def is_over() -> bool:
+        run = state(team, number)
+        found.append(run or {})
+        return run is not None and run["status"] not in ("pending", "running")
+
+    found: list[dict[str, Any]] = []
+    wait_until(is_over, clock=SystemClock(), deadline=within, interval=0.5)
+    return found[-1]
+
+
+def kill_controller(team: Team) -> None:
+    one = team.cluster.docker_on(
+        "manager-1", "ps", "--quiet", "--filter", "name=ci_controller"
+    ).strip()
+    team.cluster.docker_on("manager-1", "kill", one)
+    wait_until(lambda: answers(team), clock=SystemClock(), deadline=90, interval=0.2)
+
+
+def answers(team: Team) -> bool:
+    with team.api() as api, contextlib.suppress(httpx.TransportError):
+        return api.get("/healthz").is_success
+    return False
+
+
+def test_a_controller_that_is_killed_in_every_step_deploys_once(team: Team) -> None:
+    """The run goes on each time, and there is one release of it."""
+    team.dockerfile("LABEL made=again", "RUN sleep 8")
+    tests = SHIP.replace("TESTS", "sleep 8")
+    (team.folder / ".drone.yml").write_text(tests)
+    number = team.push_and_leave()
+    for step in ("test", "publish", "deploy"):
+        at(team, number, step)
+        kill_controller(team)
+    run = ended(team, number)
+    releases = [
+        one
+        for one in team.cluster.yard.json("releases", "timeoff")
+        if one["cause"] == f"pipeline run {number}: timeoff/deploy"
+    ]
+    assert len(releases) == 1
+    well = releases[0]["verdict"] == "succeeded"
+    assert steps(run) == {
+        "clone": "success",
+        "test": "success",
+        "publish": "success",
+        "deploy": "success" if well else "failure",
+    }
+
+
+@contextmanager
+def full_registry(team: Team) -> Iterator[None]:
+    """Its storage has room for nothing more."""
+
+    def on_manager(*argv: str) -> str:
+        return team.cluster.yard.run("ssh", "manager-1", "--", "sudo", *argv).strip()
+
+    name = "name=registry_registry"
+    container = on_manager("docker", "ps", "--quiet", "--filter", name)
+    pid = on_manager("docker", "inspect", "--format", "{{.State.Pid}}", container)
+    within = ("nsenter", "--target", pid, "--mount")
+    on_manager(*within, "mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", "/var/lib/registry")
+    try:
+        yield
+    finally:
+        on_manager(*within, "umount", "/var/lib/registry")
+
+
+def test_a_full_registry_is_said_and_the_run_can_be_repeated(team: Team) -> None:
+    before = team.release()["number"]
+    team.dockerfile("LABEL made=full")
+    with full_registry(team):
+        said = team.push(_drone_yml=SHIP.replace("TESTS", "true"))
+        run = team.run()
+        assert run["status"] == "failure", said
+        assert steps(run)["publish"] == "failure"
+        assert "no space left on device" in said
+        assert team.release()["number"] == before
+    again = team.cluster.yard.json("pipeline", "retry", str(run["number"]))
+    assert ended(team, again["number"])["status"] == "success"
+
+
+def machine_of(team: Team, node: str) -> Any:
+    """The container that is a node."""
+    nodes = team.cluster.yard.json("status")["nodes"]
+    address = next(one["address"] for one in nodes if one["name"] == node)
+    for container in docker.from_env().containers.list(filters={"label": LABEL}):
+        networks = container.attrs["NetworkSettings"]["Networks"].values()
+        if address in [network["IPAddress"] for network in networks]:
+            return container
+    raise AssertionError(f"no container has {address}")
+
+
+def test_a_run_whose_node_is_killed_is_said_to_be_lost_and_can_be_repeated(team: Team) -> None:
+    team.dockerfile("LABEL made=lost")
+    (team.folder / ".drone.yml").write_text(SHIP.replace("TESTS", "sleep 20"))
+    before = team.release()["number"]
+    number = team.push_and_leave()
+    runner = at(team, number, "test")["stages"][0]["runner"]
+    # As where the machine below an instance fails; it is started again, as EC2 does.
+    machine_of(team, runner).kill()
+    run = ended(team, number)
+    assert run["status"] == "error"
+    assert steps(run)["publish"] == steps(run)["deploy"] == "skipped"
+    reason = run["stages"][0]["reason"]
+    assert reason.startswith(f"its runner on {runner} "), reason
+    assert team.release()["number"] == before
+    again = team.cluster.yard.json("pipeline", "retry", str(number))
+    assert ended(team, again["number"])["status"] == "success"
