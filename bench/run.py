@@ -13,9 +13,10 @@ from pathlib import Path
 from types import FrameType
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from beeyard.errors import BeeyardError, Interrupted, render
-from bench import deploys, images, machine, memory, pipelines, ratios, rollouts, speed
+from bench import deploys, images, machine, memory, pipelines, pushes, ratios, rollouts, speed
 from bench.table import Row, as_json, as_markdown
 from bench.yard import Yard, say
 
@@ -60,8 +61,11 @@ def main() -> int:
 
 def measure(only: str | None, *, cold: bool) -> Generator[Iterable[Row]]:
     """Measure all, or one thing alone. `cold`: the images are made from nothing first."""
-    yield images.measure(cold=cold)
-    if only == "images":
+    if only != "pushes":
+        yield images.measure(cold=cold)
+    if only in {None, "pushes"}:
+        yield pushes.measure()
+    if only in {"images", "pushes"}:
         return
     with Yard.opened() as yard:
         first = speed.up(yard)
@@ -81,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--only",
-        choices=["images", "up", *MEASUREMENTS, *LONG],
+        choices=["images", "pushes", "up", *MEASUREMENTS, *LONG],
         help="this alone (the cluster is brought up for it all the same)",
     )
     parser.add_argument("--json", action="store_true", help="figures as JSON")

@@ -1,7 +1,6 @@
 """The controller as a process: pushes become runs, runners do them, and it may be killed."""
 
 import signal
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,17 +12,9 @@ import pytest
 from beeyard.controller.epochs import Held, claim
 from beeyard.controller.git.names import NOTHING
 from beeyard.secret import Secret
-from beeyard.waiting import SystemClock, wait_until
+from controller.crowd import PIPELINE, crowd, ended, take
 from controller.forges import payloads
 from controller.serving import ADMIN, APPLICATIONS, RUNNER, Controller, controller, project
-
-PIPELINE = """
-kind: pipeline
-name: default
-steps:
-  - {name: test, image: alpine, commands: [echo tested]}
-  - {name: ship, image: beeyard/deploy, settings: {image: "x:${DRONE_COMMIT_SHA:0:8}"}}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +39,6 @@ def push(
     return work.git("push", *options, made.remote(application), "main").stderr
 
 
-def take(runner: httpx.Client, **more: Any) -> dict[str, Any]:
-    body = {"runner": "worker-1", "free": 1, "wait": 5} | more
-    answer = runner.post("/runner/poll", json=body)
-    assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
-
-
 def said(runner: httpx.Client, attempt: str, step: str, status: str, **more: Any) -> None:
     body = {"step": step, "status": status} | more
     answer = runner.post(f"/runner/attempts/{attempt}/steps", json=body)
@@ -70,11 +53,6 @@ def audited(admin: httpx.Client, application: str) -> list[tuple[str, str, str]]
         for entry in reversed(entries)
         if entry["on"].split()[0] == application
     ]
-
-
-def ended(runner: httpx.Client, attempt: str, status: str = "success") -> None:
-    answer = runner.post(f"/runner/attempts/{attempt}/end", json={"status": status})
-    assert answer.status_code == 204, answer.text
 
 
 def wrote(runner: httpx.Client, attempt: str, step: str, offset: int, data: bytes) -> int:
@@ -300,51 +278,15 @@ def test_a_push_that_it_was_killed_after_runs_when_it_is_back(
 
 def test_many_pushes_in_a_minute_all_run_or_are_superseded(own: Controller, tmp_path: Path) -> None:
     """50 pushes over 10 applications: none is lost."""
-    works = {name: project(tmp_path / name, PIPELINE) for name in APPLICATIONS}
-    stop = threading.Event()
-
-    def run_all() -> int:
-        count = 0
-        with own.runner() as runner:
-            while True:
-                stage = take(runner, wait=0.2)["stage"]
-                if stage is None and stop.is_set():
-                    return count
-                if stage is not None:
-                    ended(runner, stage["attempt"])
-                    count += 1
-
-    def push_all(name: str) -> list[tuple[str, str]]:
-        heads = []
-        for number in range(5):
-            heads.append((name, works[name].commit(f"change {number}")))
-            works[name].git("push", "-o", "no-follow", own.remote(name), "main")
-        return heads
-
-    with ThreadPoolExecutor(5) as pool:
-        done = pool.submit(run_all)
-        pushed = [head for heads in pool.map(push_all, APPLICATIONS) for head in heads]
-        with own.api() as api:
-            wait_until(
-                lambda: all(
-                    run["status"] not in ("pending", "running")
-                    for run in api.get("/api/runs", params={"limit": 200}).json()
-                ),
-                clock=SystemClock(),
-                deadline=60,
-            )
-            found = api.get("/api/runs", params={"limit": 200}).json()
-        stop.set()
-        ran = done.result(timeout=30)
-    by_commit = {(run["application"], run["event"]["commit"]): run["status"] for run in found}
-    assert set(by_commit) == set(pushed)
-    statuses = list(by_commit.values())
+    seen = crowd(own, tmp_path)
+    assert len(seen.pushed) == 50
+    assert set(seen.runs) == set(seen.pushed)
+    statuses = list(seen.runs.values())
     assert set(statuses) <= {"success", "superseded"}
-    assert statuses.count("success") == ran >= len(APPLICATIONS)
+    assert statuses.count("success") == seen.ran >= len(APPLICATIONS)
     # The last push of each application has run.
-    newest = {run["application"]: run["status"] for run in reversed(found)}
-    assert set(newest.values()) == {"success"}
-    assert own.memory < 300_000_000
+    assert {seen.runs[last] for last in dict(seen.pushed).items()} == {"success"}
+    assert seen.memory < 300_000_000
 
 
 def test_the_token_of_a_run_clones_its_own_application_only(
