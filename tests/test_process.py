@@ -112,6 +112,17 @@ def ended(running: Running) -> bool:
     return running.code is not None
 
 
+def test_of_one_that_has_ended_all_that_it_said_is_there() -> None:
+    """Also where its end is seen before its words are."""
+    count = 20_000
+    for _ in range(5):
+        running = LocalRunner().start(Command(["seq", str(count)]))
+        while running.code is None:
+            pass
+        assert running.said(1) == str(count)
+        running.stop()
+
+
 def test_the_fake_refuses_what_was_not_scripted() -> None:
     with pytest.raises(AssertionError, match="nothing was scripted for `docker ps`"):
         FakeRunner().run(Command(["docker", "ps"]))

@@ -103,7 +103,8 @@ class Running(Protocol):
         ...
 
     def said(self, lines: int = 12) -> str:
-        """The last lines that it wrote so far, standard error first choice."""
+        """The last lines that it wrote so far, standard error first choice; all that it wrote, once
+        it has ended."""
         ...
 
     def stop(self) -> None:
@@ -180,7 +181,8 @@ class LocalRunning:
         return self._process.poll()
 
     def said(self, lines: int = 12) -> str:
-        return _tail(*self._streams.so_far(), lines=lines)
+        found = self._streams.so_far() if self.code is None else self._streams.join()
+        return _tail(*found, lines=lines)
 
     def stop(self) -> None:
         if self.code is None:

@@ -189,11 +189,12 @@ class Tunnel:
                 client = _dial(local, end - self._clock.monotonic())
                 if client is not None:
                     return client
-            said = ssh.said(40)
+            # In this order: what it says last, it says before it ends.
+            code, said = ssh.code, ssh.said(40)
             if "open failed: connect failed" in said:
                 raise self._error(f"{said}\n{self._why_not()}", "")
-            if ssh.code is not None or "open failed:" in said:
-                raise self._error(said, f"ssh ended with exit code {ssh.code}")
+            if code is not None or "open failed:" in said:
+                raise self._error(said, f"ssh ended with exit code {code}")
             if self._clock.monotonic() >= end:
                 raise self._error(said, f"nothing answered within {self._deadline:g} s")
             self._clock.sleep(_POLL)
