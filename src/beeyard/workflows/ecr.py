@@ -7,28 +7,23 @@ from beeyard.apps.registry_auth import EndingAuth, Lent
 from beeyard.cloud.api import Aws
 from beeyard.cloud.ecr import ecr_sign_in
 from beeyard.config import ClusterSpec, ExternalRegistry
-from beeyard.config.sections import Ecr
 from beeyard.errors import BeeyardError, CloudError
 from beeyard.waiting import Clock
 
 
-def ecr_of(spec: ClusterSpec) -> Ecr | None:
-    """The registry on ECR that images are pushed to; None where it is another."""
-    return spec.registry.ecr if isinstance(spec.registry, ExternalRegistry) else None
-
-
 def ecr_auth(spec: ClusterSpec, aws: Callable[[str], Aws], clock: Clock) -> EndingAuth | None:
-    """Who we are for that registry; None where there is none. `aws`: AWS's API in a region, asked
-    as whoever may sign in; asked for anew each time, since those credentials may end as well."""
-    found = ecr_of(spec)
-    if found is None or not isinstance(spec.registry, ExternalRegistry):
-        return None
+    """Who we are for the registry that images are pushed to; None where it is not on ECR.
 
-    host = spec.registry.host.partition("/")[0]
+    `aws`: AWS's API in a region, asked as whoever may sign in. It is called for each sign-in, since
+    those credentials may end as well, and may raise BeeyardError.
+    """
+    if not isinstance(spec.registry, ExternalRegistry) or spec.registry.ecr is None:
+        return None
+    host, region = spec.registry.host.partition("/")[0], spec.registry.ecr.region
 
     def ask() -> Lent:
         try:
-            made = ecr_sign_in(aws(found.region))
+            made = ecr_sign_in(aws(region))
         except BeeyardError as error:
             why = f"{error.what}: {error.why}" if error.why else error.what
             raise CloudError(f"there is no sign-in to {host}", why=why, fix=error.fix) from error
