@@ -30,7 +30,9 @@ from beeyard.secret import Secret
 from beeyard.swarm import Manager, Patience, Service, await_converged
 from beeyard.testing import FakeClock
 from beeyard.waiting import SystemClock, wait_until
-from beeyard.workflows.kept import busy_of
+from beeyard.workflows import Progress
+from beeyard.workflows.kept import busy_of, keep_signed_in
+from beeyard.workflows.progress import in_a_line
 
 pytestmark = pytest.mark.real
 
@@ -304,3 +306,43 @@ class TestTheController:
             assert yard.service("ends_agent").version == was
         keeping.look()
         assert yard.service("ends_agent").version > was
+
+
+class TestCommands:
+    """What has tasks start elsewhere sees to it first."""
+
+    def cluster(self, said: list[str], auth: Any) -> Any:
+        progress = Progress(lambda event: said.append(in_a_line(event)))
+        return SimpleNamespace(ending_auth=auth, progress=progress, clock=SystemClock())
+
+    def test_they_replace_what_is_kept(self, yard: Yard) -> None:
+        pull(yard.site, {"manager-1": [yard.image]})
+        yard.deploy("ends", "agent", "once")
+        await_converged(yard.manager, ["ends_agent"], patience=QUICK)
+        wait_until(
+            lambda: yard.tasks("ends_once")[0][2] == "complete", clock=SystemClock(), deadline=30
+        )
+        was, said = yard.service("ends_agent").version, list[str]()
+        cluster = self.cluster(said, yard.ecr.auth())
+        # Of an application whose lock is held already: by who asks.
+        with Lock(yard.manager.client, "ends", "deploy"):
+            keep_signed_in(cluster, yard.manager)
+            assert yard.service("ends_agent").version == was
+            keep_signed_in(cluster, yard.manager, "ends")
+        assert yard.service("ends_agent").version > was
+        assert any("ends is being changed" in line for line in said)
+        assert any("1 made anew" in line for line in said)
+        assert any("would be run again" in line for line in said)
+
+    def test_what_fails_hinders_none_of_them(self, yard: Yard) -> None:
+        def ask() -> Lent:
+            raise CloudError("there is no sign-in to r", why="it is so")
+
+        auth, said = EndingAuth("r", ask, yard.ecr.clock), list[str]()
+        keep_signed_in(self.cluster(said, auth), yard.manager)
+        assert any("warning: they are as they were: there is no sign-in to r" in s for s in said)
+
+    def test_other_registries_are_not_asked(self, yard: Yard) -> None:
+        said: list[str] = []
+        keep_signed_in(self.cluster(said, None), yard.manager)
+        assert said == []

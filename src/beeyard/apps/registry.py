@@ -9,6 +9,7 @@ from docker import DockerClient
 from docker.errors import APIError, ImageNotFound, NotFound
 
 from beeyard.apps.references import registry_of, repository_of
+from beeyard.config.names import ecr_of
 from beeyard.errors import AppError
 from beeyard.process import Command, Runner
 from beeyard.secret import Secret
@@ -48,8 +49,9 @@ def fix_for(reference: str, why: str, otherwise: str) -> str:
     host, said = registry_of(reference), why.lower()
     if "does not exist in the registry" in said:
         # Amazon ECR makes no repository by itself when something is pushed.
-        name = repository_of(reference).removeprefix(f"{host}/")
-        return f"make it first: aws ecr create-repository --repository-name {name}"
+        name, found = repository_of(reference).removeprefix(f"{host}/"), ecr_of(host)
+        region = f" --region {found[1]}" if found else ""
+        return f"make it first: aws ecr create-repository{region} --repository-name {name}"
     if any(sign in said for sign in _REFUSED):
         return (
             f"see that the sign-in to {host} is right and has not ended, and may pull and push "
