@@ -1,5 +1,6 @@
 """A registry that asks for a password, as a container of the sandbox's own kind."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import bcrypt
@@ -11,10 +12,23 @@ PASSWORD = "registry-password"
 PORT = 5000
 
 
+def set_users(folder: Path, others: Mapping[str, str]) -> Path:
+    """Let in the tests' own user, and `others` (passwords by name), from the next request on: the
+    registry reads the file anew when it has changed. Gives that file."""
+    passwords = {USER: PASSWORD, **others}
+    lines = (
+        f"{user}:{bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()}\n"
+        for user, password in passwords.items()
+    )
+    users = folder / "htpasswd"
+    # Not another file in its place: the container has this one.
+    users.write_text("".join(lines))
+    return users
+
+
 def container(image: str, folder: Path, address: str) -> Container:
     """One on `address`, from an image that has the registry's program; its files go to `folder`."""
-    users = folder / "htpasswd"
-    users.write_text(f"{USER}:{bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()}\n")
+    users = set_users(folder, {})
     config = folder / "registry.yml"
     config.write_text(
         "version: 0.1\n"

@@ -44,7 +44,8 @@ from beeyard.apps import (
     render,
 )
 from beeyard.apps.contents import SECTIONS, contents, ensure, external
-from beeyard.apps.images import pinned, registry_of
+from beeyard.apps.images import pinned
+from beeyard.apps.references import registry_of
 from beeyard.config.interpolation import interpolate
 from beeyard.errors import BeeyardError
 from beeyard.errors import render as in_words

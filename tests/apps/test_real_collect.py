@@ -12,7 +12,7 @@ from apps.rollouts import MANAGER, Team, push_image, team, web
 from beeyard.apps import Credentials, Verdict
 from beeyard.apps.collect import collect
 from beeyard.apps.contents import set_secret
-from beeyard.apps.images import by_digest
+from beeyard.apps.references import by_digest
 from beeyard.apps.registry import remote_digest
 from beeyard.process import Command
 from beeyard.secret import Secret

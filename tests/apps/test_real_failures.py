@@ -16,7 +16,7 @@ from apps.rollouts import LOCAL, QUICK, SERVES, Team, halted, push_image, team, 
 from apps.sites import NAME as SITE
 from apps.sites import Site
 from beeyard.apps import AppUrl, Entry, Hook, Prober, Verdict, current, planned
-from beeyard.apps.images import repository_of
+from beeyard.apps.references import repository_of
 from beeyard.apps.releases import VERIFIED
 from beeyard.errors import AppError, BeeyardError
 from beeyard.process import Command, ContainerRunner

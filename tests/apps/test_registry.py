@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from beeyard.apps import registry_login
+from beeyard.apps import Credentials, registry_login
+from beeyard.apps.registry import docker_config, fix_for
 from beeyard.errors import AppError
 from beeyard.secret import Secret
 from beeyard.testing import FakeRunner
@@ -56,3 +57,35 @@ def test_a_helper_program_is_refused_in_words() -> None:
     node = FakeRunner().expect("cat", ROOT, stdout='{"credsStore": "pass"}')
     with pytest.raises(AppError, match="helper program"):
         registry_login(node, "reg")
+
+
+ECR = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    ("why", "fix"),
+    [
+        ("connection refused", "otherwise"),
+        ("no basic auth credentials", "sign-in"),
+        ("denied: Your authorization token has expired. Reauthenticate and try again.", "sign-in"),
+        ("unauthorized: authentication required", "sign-in"),
+        ("denied: User: x is not authorized to perform: ecr:PutImage", "sign-in"),
+        (
+            "name unknown: The repository with name 'x' does not exist in the registry with id '1'",
+            (
+                "make it first: aws ecr create-repository --region eu-central-1 "
+                "--repository-name team/shop"
+            ),
+        ),
+    ],
+)
+def test_what_a_registry_says_leads_to_what_is_to_be_done(why: str, fix: str) -> None:
+    said = fix_for(f"{ECR}/team/shop:1", why, "otherwise")
+    signed = f"see that the sign-in to {ECR} is right and has not ended"
+    assert said.startswith(signed if fix == "sign-in" else fix)
+
+
+def test_sign_ins_as_docker_reads_them() -> None:
+    known = {"r.example.com": Credentials("me", Secret("a:b"))}
+    node = FakeRunner().expect("cat", ROOT, stdout=docker_config(known))
+    assert registry_login(node, "r.example.com") == known["r.example.com"]

@@ -1,17 +1,22 @@
 """The manager told what a stack is to be, and what is said and done where it does not listen."""
 
-from collections.abc import Callable
+import base64
+import io
+import json
+import tarfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from apps.example import release
-from beeyard.apps import Bundle, Site
+from beeyard.apps import Bundle, Credentials, Site
 from beeyard.apps.deploy import stack_deploy
 from beeyard.apps.lock import LockLost
 from beeyard.apps.recovery import put_back
 from beeyard.errors import AppError, SwarmError
+from beeyard.secret import Secret
 from beeyard.swarm import TunnelEnded
 from beeyard.testing import FakeClock, FakeRunner
 from swarm.swarms import swarm
@@ -98,3 +103,64 @@ class TestPutBack:
         with pytest.raises(SwarmError, match="could not be told"):
             self.put(manager, clock, lambda: None)
         assert clock.monotonic() == 60
+
+
+class TestSignIns:
+    """What Docker's command line is handed, and does not keep."""
+
+    KNOWN: Mapping[str, Credentials] = {
+        "r.example.com": Credentials("AWS", Secret("one:two")),
+        "docker.io": Credentials("me", Secret("hush")),
+    }
+
+    def test_they_are_in_a_folder_for_as_long_as_it_takes(self) -> None:
+        with FakeRunner() as manager:
+            manager.expect("mktemp", "-d", stdout="/tmp/x\n").expect("tar", "-x", "-C", "/tmp/x")
+            manager.expect("docker", ...).expect("rm", "-rf", "--", "/tmp/x")
+            stack_deploy("shop", BUNDLE, manager, self.KNOWN)
+        packed = manager.calls[1].input
+        assert packed is not None
+        with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+            (entry,) = archive.getmembers()
+            file = archive.extractfile(entry)
+            assert file is not None
+            written = json.loads(file.read())
+        assert (entry.name, entry.mode) == (".docker/config.json", 0o600)
+        assert written["auths"] == {
+            "r.example.com": {"auth": base64.b64encode(b"AWS:one:two").decode()},
+            "https://index.docker.io/v1/": {"auth": base64.b64encode(b"me:hush").decode()},
+        }
+        assert manager.calls[2].env == {"A": "1", "DOCKER_CONFIG": "/tmp/x/.docker"}
+        assert "one:two" not in str([call.argv for call in manager.calls])
+
+    def test_they_are_gone_where_docker_refuses(self) -> None:
+        manager = FakeRunner().expect("mktemp", "-d", stdout="/tmp/x\n").expect("tar", ...)
+        manager.expect("docker", ..., code=1).expect("rm", "-rf", "--", "/tmp/x")
+        with pytest.raises(AppError), manager:
+            stack_deploy("shop", BUNDLE, manager, self.KNOWN)
+
+    def site(self, *unkept: str) -> tuple[Site, list[str]]:
+        asked: list[str] = []
+
+        def credentials(registry: str) -> Credentials | None:
+            asked.append(registry)
+            return self.KNOWN.get(registry)
+
+        none = cast(Any, None)
+        return Site(none, none, none, none, credentials, unkept=frozenset(unkept)), asked
+
+    def test_all_that_the_images_need(self) -> None:
+        """What it is handed takes the place of what it would find."""
+        site, asked = self.site("r.example.com")
+        images = ["r.example.com/a:1", "r.example.com/b:1", "redis:7", "quay.io/x"]
+        assert site.handed(images) == self.KNOWN
+        assert sorted(asked) == ["docker.io", "quay.io", "r.example.com"]
+
+    def test_none_where_the_manager_keeps_what_is_needed(self) -> None:
+        site, asked = self.site("r.example.com")
+        assert site.handed(["redis:7", "r.example.com.evil/x"]) == {}
+        assert asked == []
+
+    def test_the_images_of_a_bundle_as_it_is_filled(self) -> None:
+        text = "services: {a: {image: '${R}/a:1'}, b: {image: 'x@sha256:1'}, c: {build: .}}\n"
+        assert Bundle(text, {"R": "r.example.com"}).images == {"r.example.com/a:1", "x@sha256:1"}

@@ -112,3 +112,45 @@ def test_the_values_are_json_and_do_not_depend_on_the_run() -> None:
     other = projects.variables(spec(database={}), replace(CONTEXT, state_bucket="other"))
     assert json.dumps(variables(database={}), sort_keys=True) == first
     assert json.dumps(other, sort_keys=True) == first.replace('"state"', '"other"')
+
+
+class TestEcr:
+    """The rights that the controller needs, and whoever has no controller does not."""
+
+    def of(self, host: str, *infrastructure: str) -> Any:
+        registry = {"kind": "external", "host": host}
+        applications = {"shop": {"path": "."}, "blog": {"path": "."}}
+        made = variables(
+            registry=registry, infrastructure=list(infrastructure), applications=applications
+        )
+        return made["swarm_cluster"]["ecr"]
+
+    def test_applications_images_are_pushed_and_their_neighbours_pulled(self) -> None:
+        place = "arn:aws:ecr:eu-west-3:123456789012:repository/team/"
+        assert self.of("123456789012.dkr.ecr.eu-west-3.amazonaws.com/team", "ci") == {
+            "pull": [f"{place}*"],
+            "push": [
+                f"{place}{name}"
+                for app in ("blog", "shop")
+                for name in (app, f"{app}-*", f"{app}/*", f"{app}_*")
+            ],
+        }
+
+    @pytest.mark.parametrize(
+        ("host", "place"),
+        [
+            ("eu-west-3.amazonaws.com", "arn:aws:ecr:eu-west-3:123456789012:repository/*"),
+            ("cn-north-1.amazonaws.com.cn", "arn:aws-cn:ecr:cn-north-1:123456789012:repository/*"),
+            (
+                "us-gov-west-1.amazonaws.com",
+                "arn:aws-us-gov:ecr:us-gov-west-1:123456789012:repository/*",
+            ),
+        ],
+    )
+    def test_each_part_of_aws_has_names_of_its_own(self, host: str, place: str) -> None:
+        assert self.of(f"123456789012.dkr.ecr.{host}", "ci")["pull"] == [place]
+
+    def test_none_without_the_controller_or_elsewhere(self) -> None:
+        assert self.of("123456789012.dkr.ecr.eu-west-3.amazonaws.com") is None
+        assert self.of("registry.example.com/team", "ci") is None
+        assert variables()["swarm_cluster"]["ecr"] is None

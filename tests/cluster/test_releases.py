@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from beeyard.apps.images import repository_of
+from beeyard.apps.references import repository_of
 from beeyard.waiting import SystemClock, wait_until
 from cluster.yard import Running, Yard
 

@@ -363,6 +363,21 @@ ADDED = [
         "Name both variables, or neither for a registry without signing in.",
     ),
     (
+        "registry: {kind: external, host: 1234.dkr.ecr.eu-central-1.amazonaws.com}",
+        "8:34",
+        "registry.host: `1234.dkr.ecr.eu-central-1.amazonaws.com` is no registry of Amazon ECR",
+        "Write `ACCOUNT.dkr.ecr.REGION.amazonaws.com`, the account as its twelve digits.",
+    ),
+    (
+        (
+            "registry: {kind: external, username_env: U, password_env: P, "
+            "host: 123456789012.dkr.ecr.eu-central-1.amazonaws.com/team}"
+        ),
+        "8:59",
+        "registry.password_env: a registry of Amazon ECR has no password that stays",
+        "Leave username_env and password_env out: beeyard signs in by AWS's API.",
+    ),
+    (
         "infrastructure: [registry, registry]",
         "8:28",
         "infrastructure[1]: `registry` is named twice",

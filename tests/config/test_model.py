@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from beeyard.config import FILE_NAME, ClusterSpec, SecretSource, find, load, nodes, starter, subnets
+from beeyard.config import (
+    FILE_NAME,
+    ClusterSpec,
+    ExternalRegistry,
+    SecretSource,
+    find,
+    load,
+    nodes,
+    starter,
+    subnets,
+)
 from beeyard.errors import BeeyardError, ConfigError
 
 Loaded = Callable[[str], ClusterSpec]
@@ -205,3 +215,22 @@ def test_the_starter_is_valid_also_with_its_comments_taken_away() -> None:
     assert full.dns is not None
     assert full.database is not None
     assert list(full.applications) == ["web"]
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("123456789012.dkr.ecr.eu-central-1.amazonaws.com", ("123456789012", "eu-central-1")),
+        ("123456789012.dkr.ecr.us-gov-west-1.amazonaws.com/a/b", ("123456789012", "us-gov-west-1")),
+        ("123456789012.dkr.ecr-fips.us-east-1.amazonaws.com", ("123456789012", "us-east-1")),
+        ("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/x", ("123456789012", "cn-north-1")),
+        ("registry.example.com/123456789012.dkr.ecr.eu-central-1", None),
+        ("public.ecr.aws/team", None),
+    ],
+)
+def test_a_registry_of_ecr_is_known_by_its_host(
+    loaded: Loaded, minimal: str, host: str, expected: tuple[str, str] | None
+) -> None:
+    registry = loaded(f"{minimal}registry: {{kind: external, host: {host}}}\n").registry
+    assert isinstance(registry, ExternalRegistry)
+    assert registry.ecr == expected

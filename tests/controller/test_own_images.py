@@ -8,11 +8,12 @@ from beeyard.pipelines.plan import JobStep
 from beeyard.secret import Secret
 
 REGISTRY = "registry.shop.example.com"
+ECR = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/team"
 
 
 def built(repo: str, image: str = "plugins/docker") -> None:
     step = JobStep("publish", image, environment={"PLUGIN_REPO": Secret(repo)})
-    require_own_images("shop", REGISTRY, [step])
+    require_own_images("shop", [REGISTRY, ECR], [step])
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,8 @@ def built(repo: str, image: str = "plugins/docker") -> None:
         f"{REGISTRY}/shop",
         f"{REGISTRY}/shop/web",
         f"{REGISTRY}/shop-web:1",
+        f"{ECR}/shop",
+        f"{ECR}/shop/web:1",
         "shop-tests",
         "docker.io/shop",
         "ghcr.io/anybody/anything",
@@ -37,6 +40,9 @@ def test_its_own_and_what_other_registries_decide(repo: str) -> None:
         f"{REGISTRY}/beeyard-controller",
         f"{REGISTRY}/other",
         f"{REGISTRY}/shopping",
+        f"{ECR}/other",
+        f"{ECR}/shopping",
+        f"{ECR.partition('/')[0]}/shop",
         "python",
         "docker.io/library/python",
         "index.docker.io/python",

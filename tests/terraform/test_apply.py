@@ -154,6 +154,7 @@ def test_life_of_a_cluster(cloud: Cloud) -> None:
         late = pool.map(cloud.make, LATE)
         # What happens to nodes is nothing to the later projects: both at once.
         _check_replaced_and_removed(cloud)
+        _check_rights_in_ecr(cloud)
         list(late)
 
     _check_late(cloud)
@@ -270,6 +271,38 @@ def _check_replaced_and_removed(cloud: Cloud) -> None:
     assert after["manager-1"]["instance_id"] != before["manager-1"]["instance_id"]
     for fact in ("private_ip", "public_ip", "zone"):
         assert after["manager-1"][fact] == before["manager-1"][fact]
+
+
+def _check_rights_in_ecr(cloud: Cloud) -> None:
+    """Managers that run get rights, and lose them again; nothing else changes."""
+    before = cloud.outputs("swarm_cluster")["nodes"]
+    place = f"arn:aws:ecr:{REGION}:123456789012:repository/team"
+    workers = {"worker-1": VARIABLES["swarm_cluster"]["workers"]["worker-1"]}
+    cloud.write(
+        "swarm_cluster", workers=workers, ecr={"pull": [f"{place}/*"], "push": [f"{place}/shop"]}
+    )
+    module = "module.swarm_cluster"
+    changes = cloud.plan("swarm_cluster", code=2)
+    assert changes == {f"{module}.aws_iam_role_policy.ecr[0]": ["create"]}
+    cloud.make("swarm_cluster")
+    assert cloud.outputs("swarm_cluster")["nodes"] == before
+    assert cloud.plan("swarm_cluster", code=0) == {}
+    iam = cloud.client("iam")
+    (role,) = [r["RoleName"] for r in iam.list_roles()["Roles"] if "-manager-" in r["RoleName"]]
+    (policy,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+    assert [one["Sid"] for one in document["Statement"]] == ["SignIn", "Pull", "Push"]
+    profiles = {
+        next(tag["Value"] for tag in instance["Tags"] if tag["Key"] == "beeyard:role"): instance[
+            "IamInstanceProfile"
+        ]["Arn"].rpartition("/")[2]
+        for instance in _running(cloud)
+    }
+    assert profiles["manager"].startswith("demo-manager-")
+    assert profiles["worker"].startswith("demo-node-")
+    cloud.write("swarm_cluster", workers=workers)
+    cloud.make("swarm_cluster")
+    assert iam.list_role_policies(RoleName=role)["PolicyNames"] == []
 
 
 def _check_nothing_left(cloud: Cloud) -> None:

@@ -10,7 +10,7 @@ from docker import DockerClient
 from docker.errors import APIError, DockerException, ImageNotFound
 
 from beeyard.apps.context import BuildContext
-from beeyard.apps.registry import Credentials, remote_digest
+from beeyard.apps.registry import Credentials, fix_for, remote_digest
 from beeyard.errors import AppError
 
 Lines = Callable[[str], None]
@@ -161,7 +161,7 @@ def _push(
             stream=True,
             decode=True,
         )
-        said = follow(stream, what, lambda _: None, plan.reference)
+        said = follow(stream, what, lambda _: None, plan.reference, plan.reference)
     digests = [event["aux"]["Digest"] for event in said if "Digest" in (event.get("aux") or {})]
     if not digests:
         raise AppError(f"{what}: the engine named no digest", where=plan.reference)
@@ -169,9 +169,10 @@ def _push(
 
 
 def follow(
-    stream: Iterable[Mapping[str, Any]], what: str, lines: Lines, where: str
+    stream: Iterable[Mapping[str, Any]], what: str, lines: Lines, where: str, image: str = ""
 ) -> list[Mapping[str, Any]]:
-    """Read an engine's stream of events to the end; its error becomes an AppError."""
+    """Read an engine's stream of events to the end; its error becomes an AppError. `image`: what
+    is pushed or pulled, for which a registry may refuse us."""
     events: list[Mapping[str, Any]] = []
     said: list[str] = []
     failed = False
@@ -187,7 +188,9 @@ def follow(
             failed = True
     if failed:
         why = "\n".join(said[-_KEPT_LINES - 1 :])
-        raise AppError(what, where=where, why=why, fix="mend it, then run the command again")
+        mend = "mend it, then run the command again"
+        fix = fix_for(image, why, mend) if image else mend
+        raise AppError(what, where=where, why=why, fix=fix)
     return events
 
 

@@ -43,6 +43,12 @@ class Bundle:
         services: Mapping[str, Mapping[str, Any]] = self._read["services"]
         return services
 
+    @property
+    def images(self) -> frozenset[str]:
+        """What its services run, as far as they name an image."""
+        named = (entry.get("image") for entry in self.services.values())
+        return frozenset(interpolate(str(one), self.environment) for one in named if one)
+
     @cached_property
     def _read(self) -> CommentedMap:
         return read(self.text)

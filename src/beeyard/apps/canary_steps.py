@@ -22,7 +22,7 @@ from beeyard.apps.bundle import Bundle
 from beeyard.apps.canary import USUAL, Judgement, Limits, Verdict, judge
 from beeyard.apps.canary_labels import HEADER, Side, marker
 from beeyard.apps.canary_stack import LABEL, SUFFIX, Sides, beside
-from beeyard.apps.deploy import stack_deploy, with_replicas
+from beeyard.apps.deploy import deploy_to, with_replicas
 from beeyard.apps.oneoff import remove_service
 from beeyard.apps.probe import Asker
 from beeyard.apps.sight import teller
@@ -170,7 +170,7 @@ class Canary:
     ) -> None:
         self.check()
         bundle = with_replicas(beside(self.new, self.old, sides, due), replicas or self.replicas)
-        stack_deploy(self.application, bundle, self.site.runner)
+        deploy_to(self.site, self.application, bundle)
 
     def _taken_up(self, side: Side, sides: Mapping[str, Sides]) -> bool:
         """Wait until Traefik's answers show the labels that this side has; whether they do."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from beeyard.apps.contents import made_by, remove
-from beeyard.apps.images import by_digest, registry_of, repository_of
+from beeyard.apps.references import by_digest, registry_of, repository_of
 from beeyard.apps.registry import delete_remote
 from beeyard.apps.releases import Entry, Releases, applications
 from beeyard.apps.site import Say, Site

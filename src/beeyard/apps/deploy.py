@@ -11,6 +11,8 @@ from ruamel.yaml.comments import CommentedMap
 
 from beeyard.apps.bundle import Bundle
 from beeyard.apps.compose import write
+from beeyard.apps.registry import Credentials, docker_config
+from beeyard.apps.site import Site
 from beeyard.errors import AppError, BeeyardError, SwarmError
 from beeyard.process import Command, CommandFailed, CommandTimeout, Completed, Runner
 from beeyard.swarm import AWAY
@@ -18,25 +20,40 @@ from beeyard.swarm import AWAY
 _COMMAND_TIMEOUT = 180.0
 # ssh's own exit code; every other is the command's. Source: ssh(1), "Exit status".
 _NOT_REACHED = 255
+# Where Docker's command line finds sign-ins that it is handed. Source: docs.docker.com, "docker",
+# "Environment variables".
+_CONFIG = ".docker"
 
 
-def stack_deploy(name: str, bundle: Bundle, runner: Runner) -> None:
+def deploy_to(site: Site, name: str, bundle: Bundle) -> None:
+    """Tell the Swarm of `site` that the stack `name` is to be what `bundle` says: `stack_deploy`
+    with the sign-ins that its images need."""
+    sign_ins = site.handed(bundle.images) if site.unkept else {}
+    stack_deploy(name, bundle, site.runner, sign_ins)
+
+
+def stack_deploy(
+    name: str, bundle: Bundle, runner: Runner, sign_ins: Mapping[str, Credentials] = {}
+) -> None:
     """Tell the Swarm that the stack `name` is to be what `bundle` says. Waits for nothing, and
     removes no service.
 
-    `runner` runs on a manager, as a user who may use Docker. Raises AppError if Docker refuses
-    it, SwarmError if the manager is not reached, or has no leader to ask.
+    `runner` runs on a manager, as a user who may use Docker. `sign_ins`, by registry, are used
+    instead of those that the user has there, and are there no longer than the command. Raises
+    AppError if Docker refuses it, SwarmError if the manager is not reached, or has no leader.
     """
     argv = [
         *("docker", "stack", "deploy", "--with-registry-auth"),
         # Images are named by digest: there is nothing to ask a registry.
         *("--resolve-image", "never", "--compose-file", "-", name),
     ]
-    with _files_on(runner, name, bundle.files) as folder:
+    config = {f"{_CONFIG}/config.json": docker_config(sign_ins)} if sign_ins else {}
+    with _files_on(runner, name, {**bundle.files, **config}) as folder:
+        own = {"DOCKER_CONFIG": f"{folder}/{_CONFIG}"} if config else {}
         command = Command(
             argv,
             input=bundle.text.encode(),
-            env=bundle.environment,
+            env={**bundle.environment, **own},
             cwd=folder,
             timeout=_COMMAND_TIMEOUT,
         )

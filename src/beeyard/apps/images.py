@@ -8,7 +8,8 @@ from docker import DockerClient
 
 from beeyard.apps.build import app_error, follow
 from beeyard.apps.places import takers
-from beeyard.apps.registry import Credentials, remote_digest
+from beeyard.apps.references import by_digest, registry_of
+from beeyard.apps.registry import Credentials, fix_for, remote_digest
 from beeyard.apps.release import Release
 from beeyard.apps.site import Site
 from beeyard.errors import AppError, BeeyardError
@@ -16,24 +17,6 @@ from beeyard.process import Command
 from beeyard.swarm import Snapshot
 
 _AT_ONCE = 8
-
-
-def registry_of(reference: str) -> str:
-    """The registry that a reference names; `docker.io` where it names none.
-
-    Source: distribution/reference, `normalize.go`: the first part is a host if it has a dot or a
-    colon, or is `localhost`.
-    """
-    first, slash, _ = reference.partition("/")
-    is_host = bool(slash) and ("." in first or ":" in first or first == "localhost")
-    return first if is_host else "docker.io"
-
-
-def repository_of(reference: str) -> str:
-    """A reference without tag and digest."""
-    name = reference.partition("@")[0]
-    head, slash, last = name.rpartition("/")
-    return f"{head}{slash}{last.partition(':')[0]}"
 
 
 def pinned(client: DockerClient, reference: str, credentials: Credentials | None) -> str:
@@ -112,18 +95,15 @@ def _pull(engine: DockerClient, image: str, credentials: Credentials | None, nod
             follow(stream, what, lambda _: None, f"node {node}")
     except BeeyardError as error:
         raise AppError(
-            what, where=f"node {node}", why=error.why, fix=_fix(error.why or "")
+            what, where=f"node {node}", why=error.why, fix=_fix(image, error.why or "")
         ) from error
 
 
-def by_digest(image: str) -> str:
-    """A reference without its tag where it has a digest: engines pull by one of them only."""
-    return f"{repository_of(image)}@{image.partition('@')[2]}" if "@" in image else image
-
-
-def _fix(why: str) -> str:
+def _fix(image: str, why: str) -> str:
     if "no space left" in why:
         return "make room on that node's disk (`docker system df` there), then deploy again"
     if "not found" in why or "manifest unknown" in why:
         return "the image is gone from its registry: build it again, or choose another release"
-    return "see that the registry runs and lets the nodes pull, then deploy again"
+    return fix_for(
+        image, why, "see that the registry runs and lets the nodes pull, then deploy again"
+    )

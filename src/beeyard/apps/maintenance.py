@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from beeyard.apps.bundle import Bundle
 from beeyard.apps.canary_labels import read
 from beeyard.apps.contents import Content, ensure, remove
-from beeyard.apps.deploy import stack_deploy
+from beeyard.apps.deploy import deploy_to
 from beeyard.apps.oneoff import remove_service
 from beeyard.apps.probe import MAINTENANCE, probe
 from beeyard.apps.site import Say, Site
@@ -139,7 +139,7 @@ class Maintenance:
         bundle = stack(snapshot, self.application, made, shown=shown)
         self.check()
         ensure(self.site.manager.client, self.application, made.values())
-        stack_deploy(self.application, bundle, self.site.runner)
+        deploy_to(self.site, self.application, bundle)
         await_converged(
             self.site.manager,
             [self._service],

@@ -18,7 +18,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from beeyard.apps.bundle import Bundle, only
-from beeyard.apps.deploy import stack_deploy
+from beeyard.apps.deploy import deploy_to
 from beeyard.apps.lock import Holder
 from beeyard.apps.release import Hook
 from beeyard.apps.site import Site
@@ -79,7 +79,7 @@ def run_once(
     made = only(bundle, hook.service, short, _changes(bundle, hook, kind, entrypoint))
     try:
         with _seen_to_the_end(site, name):
-            stack_deploy(application, made, site.runner)
+            deploy_to(site, application, made)
         return _Watch(site, name, hook, _Log(site, hear)).await_end()
     finally:
         remove_service(site, name)

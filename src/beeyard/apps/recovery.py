@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from beeyard.apps.canary_steps import remove_canaries
-from beeyard.apps.deploy import stack_deploy, with_replicas
+from beeyard.apps.deploy import deploy_to, with_replicas
 from beeyard.apps.lock import LockLost
 from beeyard.apps.oneoff import LABEL, remove_service
 from beeyard.apps.release import Release, Verdict, Word
@@ -90,7 +90,7 @@ def put_back(
         try:
             allowed()
             remove_canaries(site, previous.application)
-            stack_deploy(previous.application, bundle, site.runner)
+            deploy_to(site, previous.application, bundle)
         except (LockLost, TunnelEnded):
             raise
         except SwarmError:

@@ -2,12 +2,14 @@
 
 import base64
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from docker import DockerClient
 from docker.errors import APIError, ImageNotFound, NotFound
 
+from beeyard.apps.references import registry_of, repository_of
+from beeyard.config.names import ecr_of
 from beeyard.errors import AppError
 from beeyard.process import Command, Runner
 from beeyard.secret import Secret
@@ -16,6 +18,8 @@ from beeyard.swarm import in_words
 _ROOT = "/root/.docker/config.json"
 # What `docker login` files Docker Hub under. Source: moby, `registry/config.go`, IndexServer.
 _HUB = "https://index.docker.io/v1/"
+# What registries and engines say of a sign-in that is wrong, is missing, or has ended.
+_REFUSED = ("unauthorized", "denied", "token has expired", "no basic auth", "403 forbidden")
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,32 @@ class Credentials:
     def auth_config(self) -> dict[str, str]:
         """As the Docker SDK takes it: for the moment of the call."""
         return {"username": self.username, "password": self.password.reveal()}
+
+
+def docker_config(sign_ins: Mapping[str, Credentials]) -> str:
+    """What Docker's command line reads sign-ins from, by the registry's host."""
+    auths = {}
+    for host, known in sign_ins.items():
+        text = f"{known.username}:{known.password.reveal()}"
+        entry = {"auth": base64.b64encode(text.encode()).decode()}
+        auths[_HUB if host == "docker.io" else host] = entry
+    return json.dumps({"auths": auths})
+
+
+def fix_for(reference: str, why: str, otherwise: str) -> str:
+    """What to do where a registry said `why` of an image: about the sign-in, if it is that."""
+    host, said = registry_of(reference), why.lower()
+    if "does not exist in the registry" in said:
+        # Amazon ECR makes no repository by itself when something is pushed.
+        name, found = repository_of(reference).removeprefix(f"{host}/"), ecr_of(host)
+        region = f" --region {found[1]}" if found else ""
+        return f"make it first: aws ecr create-repository{region} --repository-name {name}"
+    if any(sign in said for sign in _REFUSED):
+        return (
+            f"see that the sign-in to {host} is right and has not ended, and may pull and push "
+            "there; then run the command again"
+        )
+    return otherwise
 
 
 def registry_login(runner: Runner, registry: str, users: Iterable[str] = ()) -> Credentials | None:
@@ -70,8 +100,12 @@ def remote_digest(
             "the registry did not say whether it has the image",
             where=reference,
             why=reason,
-            fix="see that the registry runs, and that the managers are signed in to it "
-            "(`beeyard provision`)",
+            fix=fix_for(
+                reference,
+                reason,
+                "see that the registry runs, and that the managers are signed in to it "
+                "(`beeyard provision`)",
+            ),
         ) from error
 
 

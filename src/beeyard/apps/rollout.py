@@ -17,7 +17,7 @@ from beeyard.apps.bundle import Bundle, mixed
 from beeyard.apps.canary import USUAL, Limits
 from beeyard.apps.canary_stack import routing_changes, sides
 from beeyard.apps.canary_steps import Canary, Entrance
-from beeyard.apps.deploy import stack_deploy, with_replicas
+from beeyard.apps.deploy import deploy_to, with_replicas
 from beeyard.apps.images import images_by_node, pull
 from beeyard.apps.lock import Lock
 from beeyard.apps.oneoff import remove_service, run_once
@@ -204,7 +204,7 @@ class Rollout:
     def _deploy(self, bundle: Bundle, services: Iterable[str]) -> None:
         """Tell the Swarm, and note what it makes of `services`: what is found there later is to be
         the same."""
-        stack_deploy(self.plan.application, bundle, self.site.runner)
+        deploy_to(self.site, self.plan.application, bundle)
         seen = definitions(self.site.manager.snapshot(), self.plan.application)
         self._meant |= {name: seen.get(name, "") for name in self._names(services)}
 

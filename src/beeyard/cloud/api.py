@@ -145,6 +145,7 @@ def session(environment: Mapping[str, str], region: str) -> boto3.Session:
     return boto3.Session(
         aws_access_key_id=environment.get("AWS_ACCESS_KEY_ID"),
         aws_secret_access_key=environment.get("AWS_SECRET_ACCESS_KEY"),
+        aws_session_token=environment.get("AWS_SESSION_TOKEN"),
         region_name=region,
         botocore_session=core,
     )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from beeyard.config import ClusterSpec, nodes
+from beeyard.config import ClusterSpec, ExternalRegistry, nodes
 
 #: Projects in waves: those of one wave read only what earlier waves made, and may run at once.
 WAVES: tuple[tuple[str, ...], ...] = (
@@ -12,6 +12,10 @@ WAVES: tuple[tuple[str, ...], ...] = (
     ("swarm_cluster",),
     ("efs", "database", "dns"),
 )
+
+#: Which part of AWS a region is in, by the start of its name; the others are in `aws`.
+#: Source: AWS reference guide, "Amazon Resource Names".
+_PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
 
 ALL: tuple[str, ...] = tuple(project for wave in WAVES for project in wave)
 
@@ -75,6 +79,27 @@ def _swarm_cluster(spec: ClusterSpec, context: Context) -> Mapping[str, Any]:
         "ami_id": spec.image.ami,
         "architecture": spec.image.architecture,
         "root_volume_size": spec.image.root_volume_gib,
+        "ecr": _ecr(spec),
+    }
+
+
+def _ecr(spec: ClusterSpec) -> Mapping[str, list[str]] | None:
+    """The repositories of Amazon ECR that the controller uses with the managers' rights: it pushes
+    applications' images, and may pull all that is beside them. None where nobody needs that."""
+    registry = spec.registry
+    if not isinstance(registry, ExternalRegistry) or registry.ecr is None:
+        return None
+    if not spec.runs_pipelines:
+        return None
+    account, region = registry.ecr
+    found = (name for start, name in _PARTITIONS.items() if region.startswith(start))
+    partition = next(found, "aws")
+    folder = registry.host.partition("/")[2]
+    place = f"arn:{partition}:ecr:{region}:{account}:repository/{folder}{'/' if folder else ''}"
+    names = sorted(spec.applications)
+    return {
+        "pull": [f"{place}*"],
+        "push": [f"{place}{name}{more}" for name in names for more in ("", "-*", "/*", "_*")],
     }
 
 

@@ -27,6 +27,11 @@ _EMAIL = rf"^[A-Za-z0-9._%+-]+@({_LABEL}\.)+{_LABEL}$"
 _REGION = r"^[a-z]{2}(-[a-z]+)+-[0-9]$"
 _ZONE = r"^[a-z]{2}(-[a-z]+)+-[0-9]([a-z]|(-[a-z]+)+-[0-9][a-z])$"
 _REGISTRY_HOST = rf"^{_LABEL}(\.{_LABEL})*(:[0-9]{{1,5}})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$"
+# Source: Amazon ECR user guide, "Private registry authentication".
+_ECR = (
+    rf"^(?P<account>[0-9]{{12}})\.dkr\.ecr(-fips)?\.(?P<region>{_REGION[1:-1]})"
+    r"\.amazonaws\.com(\.cn)?(/.*)?$"
+)
 _DASHBOARD_USER = r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$"
 
 
@@ -217,6 +222,26 @@ Zone = Annotated[
     ),
     _text(_ZONE),
 ]
+
+
+def ecr_of(host: str) -> tuple[str, str] | None:
+    """The account and the region of a registry on Amazon ECR; None for any other."""
+    found = re.fullmatch(_ECR[1:-1], host)
+    return (found["account"], found["region"]) if found else None
+
+
+def _check_ecr(value: str) -> str:
+    """What is meant for one of ECR's, and is not: nobody could sign in there."""
+    if ".amazonaws.com" in value and ".ecr" in value and ecr_of(value) is None:
+        raise refusal(
+            Wrong(
+                f"`{value}` is no registry of Amazon ECR",
+                "Write `ACCOUNT.dkr.ecr.REGION.amazonaws.com`, the account as its twelve digits.",
+            )
+        )
+    return value
+
+
 RegistryHost = Annotated[
     str,
     _rule(
@@ -224,6 +249,7 @@ RegistryHost = Annotated[
         "{} is no place in a registry",
         "Host, port if need be, path, all without `https://`: `registry.example.com/team`.",
     ),
+    AfterValidator(_check_ecr),
     _text(_REGISTRY_HOST),
 ]
 DashboardUser = Annotated[

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from cronsim import CronSim, CronSimError
 from pydantic import (
@@ -29,6 +29,7 @@ from beeyard.config.names import (
     SecretName,
     SshUser,
     VariableName,
+    ecr_of,
     matches,
 )
 from beeyard.config.network import AllowedCidr
@@ -270,8 +271,15 @@ class ClusterRegistry(Section):
     )
 
 
+class Ecr(NamedTuple):
+    """A registry on Amazon ECR: where AWS's API signs in to it."""
+
+    account: str
+    region: str
+
+
 class ExternalRegistry(Section):
-    """A registry that is there already."""
+    """A registry that is there already. To one of Amazon ECR, beeyard signs in by AWS's API."""
 
     kind: Literal["external"] = Field(description="A registry outside the cluster.")
     host: RegistryHost = Field(
@@ -297,7 +305,21 @@ class ExternalRegistry(Section):
                     "Name both variables, or neither for a registry without signing in.",
                 )
             )
+        if value is not None and ecr_of(info.data.get("host") or "") is not None:
+            raise refusal(
+                Wrong(
+                    "a registry of Amazon ECR has no password that stays",
+                    "Leave username_env and password_env out: beeyard signs in by AWS's API.",
+                    "ECR's passwords end after twelve hours.",
+                )
+            )
         return value
+
+    @property
+    def ecr(self) -> Ecr | None:
+        """Where to sign in, for a registry of Amazon ECR; None for any other."""
+        found = ecr_of(self.host)
+        return Ecr(*found) if found else None
 
     # A default is not validated by itself, and leaving out one of the pair is the mistake.
     model_config = ConfigDict(validate_default=True)

@@ -16,9 +16,10 @@ class Assignment(BaseModel):
     attempt        the word by which controller and runner speak of it
     clone_url, clone_token  where its commit is fetched from, and as whom (for as long as it runs)
     secrets        by name, as far as its event may have them
-    registry       host, username and password of the cluster's own registry, for pulling images;
-                   None where the event may not have them
-    registry_host  of the cluster's own registry, in any case
+    registry       host, username and password of the registry that images are pushed to, for
+                   pulling them; None where the event may not have them
+    registries     hosts, with a path where there is one, in which an application's images are
+                   called after it
     facts          what its environment tells: numbers, hosts, times
     trusted        whether it may mount the node's paths and have privileged steps
     """
@@ -35,7 +36,7 @@ class Assignment(BaseModel):
     clone_token: str
     secrets: Mapping[str, str] = {}
     registry: Mapping[str, str] | None = None
-    registry_host: str = ""
+    registries: tuple[str, ...] = ()
     facts: Mapping[str, Any] = {}
     trusted: bool = False
 

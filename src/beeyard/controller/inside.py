@@ -5,18 +5,30 @@ the same workflows as the command line.
 """
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import TypeAdapter
 
+from beeyard.apps.registry_auth import RegistryAuth
 from beeyard.cloud import AWS, Outputs
+from beeyard.cloud.api import Aws
+from beeyard.cloud.instance_role import role_credentials
 from beeyard.config import ClusterSpec
-from beeyard.errors import ConfigError
+from beeyard.errors import BeeyardError, ConfigError
 from beeyard.private import private_folder, write_private
 from beeyard.process import LocalRunner
+from beeyard.swarm import Manager
 from beeyard.waiting import SystemClock
 from beeyard.workflows import Cluster, Listener, Progress
+from beeyard.workflows.ecr import ecr_auth
+from beeyard.workflows.hosts import Hosts, open_hosts
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -56,29 +68,57 @@ class Inside:
 
     def cluster(self, application: str, checkout: Path, listener: Listener) -> Cluster:
         """The cluster as workflows want it, with an application's folder at `checkout`."""
+        return self._cluster(self._with(application, checkout), checkout, listener)
+
+    @cached_property
+    def auth(self) -> RegistryAuth | None:
+        """What signs in to a registry outside whose sign-ins end; None where there is none. One for
+        all who need it here: it asks AWS with the managers' rights."""
+        return ecr_auth(self.spec, self._aws, SystemClock())
+
+    @contextmanager
+    def swarm(self) -> Iterator[Manager]:
+        """The Engine API of the first manager that answers. Raises what the last one fails of."""
+        with ExitStack() as held:
+            yield self._of_a_manager(lambda hosts, name: held.enter_context(hosts.swarm_of(name)))
+
+    def _aws(self, region: str) -> Aws:
+        lent = self._of_a_manager(lambda hosts, name: role_credentials(hosts.run_on(name)))
+        return Aws(replace(AWS, environment=lent), region)
+
+    def _of_a_manager(self, ask: Callable[[Hosts, str], T]) -> T:
+        hosts = open_hosts(self._cluster(self._keyed(), self.folder, lambda _: None), self.outputs)
+        *others, last = (node.name for node in self.outputs.managers)
+        for name in others:
+            with suppress(BeeyardError):
+                return ask(hosts, name)
+        return ask(hosts, last)
+
+    def _cluster(self, spec: ClusterSpec, base: Path, listener: Listener) -> Cluster:
         private_folder(self.folder)
         known_hosts = self.folder / "known_hosts"
         write_private(known_hosts, "".join(f"{line}\n" for line in self.known_hosts).encode())
         return Cluster(
-            spec=self._with(application, checkout),
-            base=checkout,
+            spec=spec,
+            base=base,
             target=AWS,
             folder=self.folder,
             sockets=self.folder / "ssh",
             runner=LocalRunner(),
             clock=SystemClock(),
             progress=Progress(listener),
+            given_auth=self.auth,
         )
+
+    def _keyed(self) -> ClusterSpec:
+        ssh = self.spec.ssh.model_copy(update={"key": str(self.key)})
+        return self.spec.model_copy(update={"ssh": ssh})
 
     def _with(self, application: str, checkout: Path) -> ClusterSpec:
         known = self.spec.applications[application]
         moved = known.model_copy(update={"path": str(_folder(checkout, known.path, known.stack))})
-        return self.spec.model_copy(
-            update={
-                "applications": {**self.spec.applications, application: moved},
-                "ssh": self.spec.ssh.model_copy(update={"key": str(self.key)}),
-            }
-        )
+        applications = {**self.spec.applications, application: moved}
+        return self._keyed().model_copy(update={"applications": applications})
 
 
 def _folder(checkout: Path, path: str, stack: str) -> Path:

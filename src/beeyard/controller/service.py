@@ -34,6 +34,7 @@ from beeyard.controller.git.run import check_git
 from beeyard.controller.hooked import Hooked
 from beeyard.controller.inside import Inside
 from beeyard.controller.journal import Journal, JournalBroken
+from beeyard.controller.keeping import Keeping
 from beeyard.controller.known import Deliveries, Refs, moved
 from beeyard.controller.logs import Logs
 from beeyard.controller.passwords import Passwords, PasswordThreads
@@ -54,6 +55,8 @@ _TICK = 5.0
 #: And between two times that repositories are repacked.
 _UPKEEP = 6 * 3600.0
 _FIRST_UPKEEP = 300.0
+#: And between two looks at the sign-ins that services keep.
+_KEEP = 300.0
 #: After these, this copy writes no more.
 _LAST = (LeaseLost, JournalBroken, AuditFailed)
 
@@ -91,8 +94,14 @@ class Service:
             spec.name, f"ci.{spec.domain}", f"git.{spec.domain}", given.inside.users_port
         )
         self.assigning = Assigning(
-            spec, self.state.vault, self.place, given.registry, beeyard.__version__
+            spec,
+            self.state.vault,
+            self.place,
+            given.registry,
+            beeyard.__version__,
+            given.inside.auth,
         )
+        self.keeping = Keeping(given.inside, clock)
         self.starts = Starts(
             self.core,
             self.repositories,
@@ -160,7 +169,7 @@ class Service:
         await check_git()
         await self._catch_up()
         ticking = asyncio.create_task(self._tick())
-        keeping = asyncio.create_task(self._upkeep())
+        keeping = [asyncio.create_task(self._upkeep()), asyncio.create_task(self._keep())]
         for run in self.core.runs.open():
             # What another copy had not told of yet.
             self.core.tell_of(run)
@@ -170,9 +179,9 @@ class Service:
         finally:
             self.remote.leave()
             self.password_threads.close()
-            for task in (ticking, keeping):
+            for task in (ticking, *keeping):
                 task.cancel()
-            await asyncio.wait([ticking, keeping])
+            await asyncio.wait([ticking, *keeping])
             await self.deploying.wait()
             self.journal.close()
             self.audit.close()
@@ -293,6 +302,15 @@ class Service:
             except Exception:  # noqa: BLE001 (the next time may be better)
                 _log.exception("repositories or logs could not all be kept in order")
             await asyncio.sleep(_UPKEEP)
+
+    async def _keep(self) -> None:
+        """See that services have a sign-in to the registry that is good."""
+        while True:
+            try:
+                await asyncio.to_thread(self.keeping.look)
+            except Exception:  # noqa: BLE001 (the next time may be better)
+                _log.exception("sign-ins that services keep could not be looked after")
+            await asyncio.sleep(_KEEP)
 
     async def _wish(self, wanted: Wanted, by: str) -> Run:
         return await self.starts.wish(

@@ -70,15 +70,18 @@ class Manager:
                 raise_for(answer)
 
 
-def post_service(api: Any, raw: Mapping[str, Any], spec: Mapping[str, Any]) -> requests.Response:
+def post_service(
+    api: Any, raw: Mapping[str, Any], spec: Mapping[str, Any], sign_in: str = ""
+) -> requests.Response:
     """Have the Swarm take `spec` for the service that was read as `raw`; give what it answered.
 
-    What was signed in to pull its image stays (`registryAuthFrom`: Docker Engine API, "Update a
-    service").
+    What was signed in to pull its image stays, unless `sign_in`, as Docker's API encodes it, takes
+    its place (`registryAuthFrom`, `X-Registry-Auth`: Docker Engine API, "Update a service").
     """
     answer: requests.Response = api.post(
         f"{api.base_url}/v{api.api_version}/services/{raw['ID']}/update",
         params={"version": raw["Version"]["Index"], "registryAuthFrom": "spec"},
+        headers={"X-Registry-Auth": sign_in} if sign_in else {},
         json=spec,
         timeout=api.timeout,
     )

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+from beeyard.apps.registry_auth import RegistryAuth
 from beeyard.cloud import Target
 from beeyard.cloud.api import Aws
 from beeyard.cloud.workspace import cli_config
@@ -11,6 +13,7 @@ from beeyard.config import ClusterSpec
 from beeyard.inventory import SshAccess
 from beeyard.process import LocalRunner
 from beeyard.waiting import Clock
+from beeyard.workflows.ecr import ecr_auth
 from beeyard.workflows.progress import Progress
 
 
@@ -31,10 +34,19 @@ class Cluster:
     clock: Clock
     progress: Progress
     mitogen: bool = True
+    #: What signs in to a registry whose sign-ins end, where that is not the operator.
+    given_auth: RegistryAuth | None = None
 
     @property
     def aws(self) -> Aws:
         return Aws(self.target, self.spec.region)
+
+    @cached_property
+    def ending_auth(self) -> RegistryAuth | None:
+        """What signs in to the registry outside whose sign-ins end; None where there is none."""
+        if self.given_auth is not None:
+            return self.given_auth
+        return ecr_auth(self.spec, lambda region: Aws(self.target, region), self.clock)
 
     @property
     def ssh(self) -> SshAccess:

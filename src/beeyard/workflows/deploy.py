@@ -52,6 +52,7 @@ from beeyard.swarm.calm import require_calm, require_no_pause
 from beeyard.waiting import Timeout, wait_until
 from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.images import Images, Where
+from beeyard.workflows.kept import keep_signed_in
 from beeyard.workflows.site import release_urls, site_of
 
 #: Seconds that undoing a rollout may take on top of its deadline.
@@ -107,6 +108,7 @@ class Deployer:
             before = current(entries)
             plan = self._plan(release, entries)
             if before is not None and not plan.pending and _same(release, before.release):
+                keep_signed_in(self.hosts.cluster, self.manager, self.name)
                 return Outcome(before.release, plan, None, built)
             return replace(self._roll_out(release, plan, lock, before, request), built=built)
 

@@ -36,8 +36,13 @@ class Hosts:
     @contextmanager
     def swarm(self) -> Iterator[Manager]:
         """The first manager's Engine API, through a tunnel."""
-        gate = self.inventory.first_manager.name
-        with Tunnel(self.cluster.runner, self.files.ssh_config, gate) as tunnel:
+        with self.swarm_of(self.inventory.first_manager.name) as manager:
+            yield manager
+
+    @contextmanager
+    def swarm_of(self, manager: str) -> Iterator[Manager]:
+        """The Engine API of a manager, by its name."""
+        with Tunnel(self.cluster.runner, self.files.ssh_config, manager) as tunnel:
             yield Manager(tunnel.client)
 
     def in_swarm(self) -> bool:

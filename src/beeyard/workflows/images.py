@@ -1,5 +1,6 @@
 """Images of an application: built and pushed where it has a Dockerfile, named by digest always."""
 
+import os
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,7 +20,9 @@ from beeyard.apps import (
     ensure_image,
     registry_login,
 )
-from beeyard.apps.images import pinned, registry_of
+from beeyard.apps.images import pinned
+from beeyard.apps.references import registry_of
+from beeyard.apps.registry_auth import FixedAuth, RegistryAuth
 from beeyard.config import ClusterSpec, ExternalRegistry
 from beeyard.config.interpolation import interpolate
 from beeyard.errors import AppError, ToolError
@@ -104,7 +107,8 @@ class Images:
         ours = registry_place(self.cluster.spec).partition("/")[0]
         settings = self.cluster.spec.registry
         if registry == ours and isinstance(settings, ExternalRegistry):
-            return self._sign_in(registry, settings)
+            auth = self._outside(registry, settings)
+            return auth.credentials() if auth else None
         login = registry_login(self.hosts.manager, registry, (self.cluster.spec.ssh.user,))
         if login is None and registry == ours:
             raise AppError(
@@ -126,18 +130,28 @@ class Images:
             if service not in besides
         }
 
-    def _sign_in(self, host: str, registry: ExternalRegistry) -> Credentials | None:
-        """Sign the first manager in to a registry outside, with what the operator's environment
-        says: `docker stack deploy` hands the sign-in on to the nodes that pull."""
-        if not registry.username_env or not registry.password_env:
+    def _outside(self, host: str, settings: ExternalRegistry) -> RegistryAuth | None:
+        """What signs in to a registry outside; None where nobody has to.
+
+        A password that stays is the one that the operator's environment says: the first manager is
+        signed in with it, and keeps that. Where the environment says nothing, as in the controller,
+        it is what the manager has.
+        """
+        if self.cluster.ending_auth is not None:
+            return self.cluster.ending_auth
+        if not settings.username_env or not settings.password_env:
             return None
+        variables = (settings.username_env, settings.password_env)
+        if not any(os.environ.get(name) for name in variables):
+            kept = registry_login(self.hosts.manager, host)
+            if kept is not None:
+                return FixedAuth(host, kept)
         user, password = (
-            from_environment(name, where=f"registry {registry.host}")
-            for name in (registry.username_env, registry.password_env)
+            from_environment(name, where=f"registry {settings.host}") for name in variables
         )
         argv = ["docker", "login", host, "--username", user.reveal(), "--password-stdin"]
         self.hosts.manager.run(Command(argv, input=password.reveal().encode(), timeout=60))
-        return Credentials(user.reveal(), password)
+        return FixedAuth(host, Credentials(user.reveal(), password))
 
     def _builder(self, where: Where) -> Builder:
         if where == "manager":

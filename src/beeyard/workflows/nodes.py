@@ -14,6 +14,7 @@ from beeyard.swarm.rebalance import Moved, plan_rebalance, rebalance
 from beeyard.swarm.removal import remove
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.hosts import Hosts
+from beeyard.workflows.kept import keep_signed_in
 from beeyard.workflows.progress import Phase
 from beeyard.workflows.status import hosts_of
 
@@ -50,19 +51,23 @@ def list_nodes(cluster: Cluster) -> tuple[NodeRow, ...]:
 
 def drain_node(cluster: Cluster, name: str) -> Drained:
     """Drain a node: replacements first. Raises SwarmError if that can't be, with all as before."""
-    with _swarm(cluster) as (_, manager), cluster.progress.phase(f"drain {name}") as phase:
-        for line in plan_drain(manager.snapshot(), name).lines():
-            phase.say(line)
-        done = drain(manager, name, clock=cluster.clock, progress=telling(phase))
-        phase.result = f"{len(done.moved)} services moved, {len(done.stopped)} stopped first"
+    with _swarm(cluster) as (_, manager):
+        keep_signed_in(cluster, manager)
+        with cluster.progress.phase(f"drain {name}") as phase:
+            for line in plan_drain(manager.snapshot(), name).lines():
+                phase.say(line)
+            done = drain(manager, name, clock=cluster.clock, progress=telling(phase))
+            phase.result = f"{len(done.moved)} services moved, {len(done.stopped)} stopped first"
     return done
 
 
 def activate_node(cluster: Cluster, name: str) -> str:
     """Let a node take tasks again; gives its name."""
-    with _swarm(cluster) as (_, manager), cluster.progress.phase(f"activate {name}") as phase:
-        found = activate(manager, name, clock=cluster.clock, progress=telling(phase))
-        phase.result = "it takes tasks"
+    with _swarm(cluster) as (_, manager):
+        keep_signed_in(cluster, manager)
+        with cluster.progress.phase(f"activate {name}") as phase:
+            found = activate(manager, name, clock=cluster.clock, progress=telling(phase))
+            phase.result = "it takes tasks"
     return found
 
 
@@ -97,6 +102,7 @@ def rebalance_tasks(cluster: Cluster) -> tuple[Moved, ...]:
 
 def rebalanced(cluster: Cluster, manager: Manager) -> tuple[Moved, ...]:
     """The same as a step, where the Swarm has been opened already."""
+    keep_signed_in(cluster, manager)
     with cluster.progress.phase("rebalance") as phase:
         for shift in plan_rebalance(manager.snapshot()).shifts:
             phase.say(str(shift))

@@ -12,6 +12,7 @@ from beeyard.swarm import Manager
 from beeyard.swarm.calm import require_not_rebalanced
 from beeyard.swarm.scale import scale
 from beeyard.workflows.cluster import Cluster
+from beeyard.workflows.kept import keep_signed_in
 from beeyard.workflows.nodes import telling
 
 
@@ -38,6 +39,7 @@ def scale_application(
         require_allowed(stack, service, replicas, environment)
     _require_one_writer(cluster, name, wanted)
     require_not_rebalanced(manager.snapshot(), name)
+    keep_signed_in(cluster, manager)
     with cluster.progress.phase(f"scale {name}") as phase:
         had = {service.name: service.wanted for service in manager.snapshot().stack(name)}
         numbers = {f"{name}_{service}": replicas for service, replicas in wanted.items()}

@@ -20,9 +20,12 @@ def site_of(hosts: Hosts, manager: Manager, application: str) -> Site:
     """The seams to the cluster of `hosts`, whose manager's tunnel is open."""
     images = Images(hosts.cluster, hosts, manager, application)
 
-    @cache
+    ending = hosts.cluster.ending_auth
+    kept = cache(images.credentials)
+
     def credentials(registry: str) -> Credentials | None:
-        return images.credentials(registry)
+        # One that ends is asked for each time.
+        return ending.credentials() if ending and ending.host == registry else kept(registry)
 
     @contextmanager
     def engine(node: str) -> Iterator[DockerClient]:
@@ -34,7 +37,9 @@ def site_of(hosts: Hosts, manager: Manager, application: str) -> Site:
 
     spec = hosts.cluster.spec
     own = None if isinstance(spec.registry, ExternalRegistry) else registry_place(spec)
-    return Site(manager, hosts.manager, node, engine, credentials, hosts.cluster.clock, own)
+    unkept = frozenset({ending.host} if ending else ())
+    clock = hosts.cluster.clock
+    return Site(manager, hosts.manager, node, engine, credentials, clock, own, unkept)
 
 
 def release_urls(release: Release, https_port: int) -> list[AppUrl]:

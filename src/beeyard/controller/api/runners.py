@@ -14,7 +14,7 @@ from beeyard.controller.core import Core, now
 from beeyard.controller.logs import Ahead, Logs
 from beeyard.controller.records import Status, StepChanged
 from beeyard.controller.runs import Run, Stage
-from beeyard.errors import BeeyardError
+from beeyard.errors import BeeyardError, render
 
 router = APIRouter(
     prefix="/runner", dependencies=[Depends(runner)], tags=["runner"], include_in_schema=False
@@ -85,7 +85,7 @@ async def _assigned(request: Request, run: Run, stage: Stage) -> Assignment | No
     try:
         return await asyncio.to_thread(assign, run, stage)
     except BeeyardError as error:
-        why = f"{error.what}: {error.why}" if error.why else error.what
+        why = render(error).removeprefix("error: ")[:4000]
     except Exception as error:  # noqa: BLE001 (else it would be handed over for ever)
         why = f"it can't be handed over: {type(error).__name__}: {error}"
     await core.end_stage(stage.attempt, "error", why)

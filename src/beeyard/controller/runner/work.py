@@ -93,7 +93,7 @@ class Work:
         handed, means = self.handed, self.means
         assembled = assemble(handed.config, handed.stage, self._given())
         if not handed.trusted:
-            require_own_images(handed.application, handed.registry_host, assembled.job.steps)
+            require_own_images(handed.application, handed.registries, assembled.job.steps)
         engine = WithDeploys(means.engine, means.link, handed.attempt)
         silent = frozenset(step.name for step in assembled.job.steps if deploys(step.image))
         outlets = Outlets(self._tell, lambda name: self._sink(name, silent))
@@ -128,7 +128,7 @@ class Work:
         )
 
     def _registry(self) -> dict[str, Credentials]:
-        """How images of the cluster's own registry are pulled by steps."""
+        """How images of the registry that they are pushed to are pulled by steps."""
         held = self.handed.registry
         if held is None:
             return {}

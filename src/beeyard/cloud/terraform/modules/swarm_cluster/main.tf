@@ -10,6 +10,7 @@ locals {
         var.manager_subnets[spec.zone].cidr_block,
         10 + tonumber(trimprefix(node, "manager-")),
       )
+      instance_profile = aws_iam_instance_profile.manager.name
       # The way out until the Elastic IP takes its place.
       public_address     = true
       security_group_ids = [aws_security_group.node.id, aws_security_group.manager.id]
@@ -24,6 +25,7 @@ locals {
       private_ip         = spec.private_ip
       public_address     = var.worker_public_addresses
       security_group_ids = [aws_security_group.node.id, aws_security_group.worker.id]
+      instance_profile   = aws_iam_instance_profile.node.name
     }
   }
   nodes = merge(local.managers, local.workers)
@@ -46,7 +48,7 @@ resource "aws_instance" "node" {
   associate_public_ip_address = each.value.public_address
   vpc_security_group_ids      = each.value.security_group_ids
   key_name                    = aws_key_pair.this.key_name
-  iam_instance_profile        = aws_iam_instance_profile.node.name
+  iam_instance_profile        = each.value.instance_profile
   user_data                   = templatefile("${path.module}/templates/user_data.sh.tftpl", { node = each.key })
 
   metadata_options {

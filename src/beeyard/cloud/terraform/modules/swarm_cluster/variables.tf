@@ -155,6 +155,25 @@ variable "architecture" {
   }
 }
 
+variable "ecr" {
+  description = "ARNs of the repositories of Amazon ECR that managers may pull from and push to. Null: managers have no rights in AWS."
+  type = object({
+    pull = list(string)
+    push = list(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.ecr == null || alltrue([for arn in concat(try(var.ecr.pull, []), try(var.ecr.push, [])) : can(regex("^arn:aws[a-z-]*:ecr:[a-z0-9-]+:[0-9]{12}:repository/.+$", arn))])
+    error_message = "ecr must hold ARNs of repositories, such as arn:aws:ecr:eu-central-1:123456789012:repository/team/*."
+  }
+
+  validation {
+    condition     = var.ecr == null || length(try(var.ecr.pull, [])) > 0
+    error_message = "ecr.pull must name a repository: without one, null says that there is nothing to sign in to."
+  }
+}
+
 variable "root_volume_size" {
   description = "Size of each node's encrypted root volume, in GiB."
   type        = number

@@ -38,4 +38,5 @@ module "swarm_cluster" {
   ami_id                  = var.ami_id
   architecture            = var.architecture
   root_volume_size        = var.root_volume_size
+  ecr                     = var.ecr
 }

@@ -110,6 +110,15 @@ variable "architecture" {
   nullable    = false
 }
 
+variable "ecr" {
+  description = "ARNs of the repositories of Amazon ECR that managers may pull from and push to. Null: managers have no rights in AWS."
+  type = object({
+    pull = list(string)
+    push = list(string)
+  })
+  default = null
+}
+
 variable "root_volume_size" {
   description = "Size of each node's encrypted root volume, in GiB."
   type        = number

@@ -215,4 +215,71 @@ run "profile_without_rights" {
     condition     = jsondecode(aws_iam_role.node.assume_role_policy).Statement[0].Principal.Service == "ec2.amazonaws.com"
     error_message = "Only EC2 may take the nodes' role."
   }
+
+  assert {
+    condition     = length(aws_iam_role_policy.ecr) == 0
+    error_message = "Without repositories, nobody may have a right."
+  }
+}
+
+run "managers_and_nobody_else_may_use_ecr" {
+  variables {
+    ecr = {
+      pull = ["arn:aws:ecr:eu-central-1:123456789012:repository/team/*"]
+      push = ["arn:aws:ecr:eu-central-1:123456789012:repository/team/shop"]
+    }
+  }
+
+  assert {
+    condition = { for node, instance in aws_instance.node : node => instance.iam_instance_profile } == merge(
+      { for node in keys(var.managers) : node => aws_iam_instance_profile.manager.name },
+      { for node in keys(var.workers) : node => aws_iam_instance_profile.node.name },
+    )
+    error_message = "Managers must have the profile with rights, workers the one without."
+  }
+
+  assert {
+    condition     = aws_iam_instance_profile.manager.role == aws_iam_role.manager.name && aws_iam_role_policy.ecr[0].role == aws_iam_role.manager.id
+    error_message = "Profile and rights must be of the managers' role."
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_role.manager.assume_role_policy).Statement[0].Principal.Service == "ec2.amazonaws.com"
+    error_message = "Only EC2 may take the managers' role."
+  }
+
+  assert {
+    condition = { for one in jsondecode(aws_iam_role_policy.ecr[0].policy).Statement : one.Sid => tolist(one.Resource) } == {
+      SignIn = tolist(["*"])
+      Pull   = var.ecr.pull
+      Push   = var.ecr.push
+    }
+    error_message = "Rights must be for the repositories that are named; only the sign-in has none."
+  }
+
+  assert {
+    condition     = toset(flatten([for one in jsondecode(aws_iam_role_policy.ecr[0].policy).Statement : one.Action if one.Sid == "SignIn"])) == toset(["ecr:GetAuthorizationToken"])
+    error_message = "What is allowed everywhere must be the sign-in alone."
+  }
+
+  assert {
+    condition     = alltrue([for one in jsondecode(aws_iam_role_policy.ecr[0].policy).Statement : one.Effect == "Allow" && alltrue([for action in one.Action : startswith(action, "ecr:") && !strcontains(action, "*") && !strcontains(action, "Delete")])])
+    error_message = "No right may be a pattern, or one to delete."
+  }
+}
+
+run "nothing_to_push" {
+  command = plan
+
+  variables {
+    ecr = {
+      pull = ["arn:aws-cn:ecr:cn-north-1:123456789012:repository/*"]
+      push = []
+    }
+  }
+
+  assert {
+    condition     = [for one in jsondecode(aws_iam_role_policy.ecr[0].policy).Statement : one.Sid] == ["SignIn", "Pull"]
+    error_message = "A statement without a resource is none that IAM takes."
+  }
 }

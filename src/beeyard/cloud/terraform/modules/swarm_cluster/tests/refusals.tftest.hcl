@@ -87,3 +87,23 @@ run "refuses_a_manager_at_no_address" {
 
   expect_failures = [var.managers]
 }
+
+run "refuses_rights_in_what_is_no_repository" {
+  command = plan
+
+  variables {
+    ecr = { pull = ["*"], push = [] }
+  }
+
+  expect_failures = [var.ecr]
+}
+
+run "refuses_rights_in_nothing" {
+  command = plan
+
+  variables {
+    ecr = { pull = [], push = [] }
+  }
+
+  expect_failures = [var.ecr]
+}
