@@ -10,9 +10,7 @@ import pytest
 import beeyard.provision
 from beeyard.pipelines.plan import BRIDGES, Job
 
-SCRIPT = (
-    Path(beeyard.provision.__file__).parent / "ansible" / "roles/steps/files" / "beeyard-steps"
-)
+SCRIPT = Path(beeyard.provision.__file__).parent / "ansible" / "roles/steps/files" / "beeyard-steps"
 SETTINGS = {"VPC": "10.20.0.0/16", "RESOLVER": "10.20.0.2", "ENTRANCES": "10.20.1.11 10.20.1.12"}
 OUT, NODE = "BEEYARD-STEPS-OUT", "BEEYARD-STEPS-NODE"
 
