@@ -10,11 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from beeyard.waiting import SystemClock, wait_until
 from cluster.yard import DOMAIN, ROOT, Running
+from pipelines.reach import TRY, reached
 
 pytestmark = pytest.mark.cluster
 REGISTRY = f"registry.{DOMAIN}"
@@ -39,6 +41,17 @@ steps:
     settings:
       image: {REGISTRY}/timeoff:${{DRONE_COMMIT_SHA:0:8}}
 """
+REACH = """
+kind: pipeline
+name: timeoff
+steps:
+  - name: reach
+    image: python:3.11-slim-bookworm
+    commands:
+      - python reach.py "$(cat targets.json)"
+"""
+#: Where pipelines run if nobody says where: the last node.
+CI_NODE = "worker-2"
 
 
 @dataclass(frozen=True)
@@ -136,6 +149,46 @@ def test_a_push_is_tested_built_and_deployed_and_no_request_is_lost(team: Team) 
     assert "publish" in shown
     logs = team.cluster.yard.run("pipeline", "logs", str(run["number"]), "publish")
     assert "sha256:" in logs
+
+
+def test_a_step_reaches_the_cluster_s_https_and_nothing_else_of_its_network(team: Team) -> None:
+    within = {
+        "the registry": ("https", REGISTRY, 443),
+        "git": ("https", f"git.{DOMAIN}", 443),
+        "the controller": ("https", f"ci.{DOMAIN}", 443),
+    }
+    beyond = inside(team.cluster)
+    tries = {**within, **beyond, "metadata": ("tcp", "169.254.169.254", 80)}
+    files = {"_drone_yml": REACH, "reach_py": TRY, "targets_json": json.dumps(tries)}
+    said = team.push(**files)
+    assert {name for name, what in reached(said).items() if what == "open"} == set(within), said
+    rules = ("ssh", CI_NODE, "--", "sudo", "/usr/local/sbin/beeyard-steps")
+    team.cluster.yard.run(*rules, "remove")
+    try:
+        # There is no metadata in a sandbox. Everything else is where it was looked for.
+        said = team.push(**files)
+        opened = {name for name, what in reached(said).items() if what == "open"}
+        assert opened == {*within, *beyond}, said
+    finally:
+        team.cluster.yard.run(*rules, "apply")
+
+
+def inside(cluster: Running) -> dict[str, tuple[str, str, int]]:
+    """What no step is to reach, by the names and addresses by which nodes reach it."""
+
+    def on(node: str, *argv: str) -> str:
+        return cluster.yard.run("ssh", node, "--", *argv).strip()
+
+    shared = on("manager-1", "findmnt", "--noheadings", "--output=SOURCE", "/mnt/efs")
+    url = on("manager-1", "sudo", "cat", "/etc/beeyard/secrets/timeoff_database_url")
+    manager, own = (on(node, "hostname", "--all-ip-addresses") for node in ("manager-1", CI_NODE))
+    return {
+        "the mount target": ("tcp", shared.partition(":")[0], 2049),
+        "the database": ("tcp", str(urlsplit(url).hostname), 3306),
+        "SSH of the manager": ("tcp", manager.split()[0], 22),
+        "Swarm on the manager": ("tcp", manager.split()[0], 2377),
+        "SSH of its own node": ("tcp", own.split()[0], 22),
+    }
 
 
 def test_a_failing_test_stops_before_the_build(team: Team) -> None:

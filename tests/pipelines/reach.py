@@ -50,7 +50,7 @@ print("listening", flush=True)
 """
 
 #: Tries `[kind, host, port]` of each name, all at once, and prints what came of it. A `peer` may
-#: still be on its way up.
+#: still be on its way up; a `name` is one that `LISTEN` knows.
 TRY = """
 import json, socket, sys, time
 from concurrent.futures import ThreadPoolExecutor
@@ -65,6 +65,12 @@ def peer(host, port):
             if time.monotonic() > until:
                 raise
             time.sleep(0.1)
+def https(host, port):
+    import http.client, ssl
+    unverified = ssl._create_unverified_context()
+    way = http.client.HTTPSConnection(host, port, timeout=10, context=unverified)
+    way.request("GET", "/")
+    assert way.getresponse().status < 500
 def udp(host, port):
     with socket.socket(type=socket.SOCK_DGRAM) as way:
         way.settimeout(4)
