@@ -17,8 +17,8 @@ libraries="$(ldd $programs | grep -o '/lib[^: ]*' | sort -u)"
 tar -ch --exclude=__pycache__ $programs $libraries /usr/lib/python3.* | docker import - {IMAGE}
 """
 
-#: Listens on ports given as `tcp/22`; on `dns/53` it answers every question for an address.
-#: What comes by TCP gets nothing, by UDP it comes back.
+#: Listens on ports given as `tcp/22`; on `dns/53` it answers every question for an address. What
+#: comes by TCP gets nothing. By UDP it comes back, from the one address that is named as well.
 LISTEN = """
 import socket, sys, threading
 def tcp(server):
@@ -39,10 +39,10 @@ def dns(server):
         server.sendto(head + asked[12:end] + found if is_ipv4 else
                       asked[:2] + bytes.fromhex("81800001000000000000") + asked[12:end], sender)
 for word in sys.argv[1:]:
-    kind, port = word.split("/")
+    kind, port, address = (word + "/0.0.0.0").split("/")[:3]
     server = socket.socket(type=socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    server.bind(("0.0.0.0", int(port)))
+    server.bind((address, int(port)))
     if kind == "tcp":
         server.listen()
     threading.Thread(target=globals()[kind], args=(server,)).start()

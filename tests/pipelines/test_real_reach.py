@@ -148,10 +148,9 @@ def yard(real_swarm: RealSwarm, tmp_path_factory: pytest.TempPathFactory) -> Ite
     with ExitStack() as there:
         there.enter_context(entrance(made.manager))
         there.enter_context(made.others.holding(METADATA, made.worker, made.manager))
-        ports = ("tcp/80", "tcp/2049", "tcp/3306", "tcp/53", "dns/53", f"udp/{ECHO}")
-        there.enter_context(made.others.listening(*ports))
-        for node in (made.manager, made.worker):
-            there.enter_context(node.listening(f"udp/{ECHO}"))
+        stand_ins = ("tcp/80", "tcp/2049", "tcp/3306", "tcp/53", "dns/53")
+        for node, ports in ((manager, ()), (worker, ()), (others, stand_ins)):
+            there.enter_context(node.listening(f"udp/{ECHO}/{node.address}", *ports))
         yield made
         made.converge()
 
