@@ -40,12 +40,16 @@ def dns(server):
                       asked[:2] + bytes.fromhex("81800001000000000000") + asked[12:end], sender)
 for word in sys.argv[1:]:
     kind, port, address = (word + "/0.0.0.0").split("/")[:3]
-    server = socket.socket(type=socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
+    is_tcp, is_ipv6 = kind.startswith("tcp"), kind == "tcp6"
+    server = socket.socket(
+        socket.AF_INET6 if is_ipv6 else socket.AF_INET,
+        socket.SOCK_STREAM if is_tcp else socket.SOCK_DGRAM,
+    )
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    server.bind((address, int(port)))
-    if kind == "tcp":
+    server.bind(("::" if is_ipv6 else address, int(port)))
+    if is_tcp:
         server.listen()
-    threading.Thread(target=globals()[kind], args=(server,)).start()
+    threading.Thread(target=tcp if is_tcp else globals()[kind], args=(server,)).start()
 print("listening", flush=True)
 """
 
@@ -119,6 +123,31 @@ while time.monotonic() < until:
     header = struct.pack("!BBHHHBBH", 0x45, 0, 0, 0, 0, 64, 17, 0)
     way.sendto(header + source + socket.inet_aton(victim) + datagram, (victim, 0))
     time.sleep(0.02)
+"""
+
+#: In a network namespace of its own: a bridge as pipelines have, a neighbour on it, and what he
+#: reaches of the bridge's own IPv6 address, without the rules and with them.
+BY_IPV6 = """
+set -e
+python3 -c "$LISTEN" tcp6/2222 > /tmp/listening &
+listener=$!
+unshare --net sleep 60 &
+step=$!
+trap 'kill $listener $step' EXIT
+is_apart() { [ "$(readlink /proc/$step/ns/net)" != "$(readlink /proc/self/ns/net)" ]; }
+until grep -q listening /tmp/listening && is_apart; do sleep 0.1; done
+ip link add bypipe0 type bridge
+ip link add step type veth peer name eth0 netns $step
+ip link set step master bypipe0
+for one in bypipe0 step; do ip link set $one up; done
+ip address add fe80::1/64 dev bypipe0 nodad
+in_step() { nsenter --target $step --net "$@"; }
+in_step ip link set eth0 up
+in_step ip address add fe80::2/64 dev eth0 nodad
+try() { in_step python3 -c "$TRY" '{"the bridge": ["tcp", "fe80::1%eth0", 2222]}'; }
+try
+beeyard-steps apply > /dev/null
+try
 """
 
 Targets = Mapping[str, tuple[str, str, int]]

@@ -19,7 +19,18 @@ from beeyard.waiting import SystemClock, wait_until
 from conftest import NETWORK, RealSwarm
 from pipelines.conftest import MINE
 from pipelines.jobs import Heard, job, on, step
-from pipelines.reach import ANSWERED, IMAGE, LISTEN, SPOOF, TRY, VICTIM, Node, Targets, reached
+from pipelines.reach import (
+    ANSWERED,
+    BY_IPV6,
+    IMAGE,
+    LISTEN,
+    SPOOF,
+    TRY,
+    VICTIM,
+    Node,
+    Targets,
+    reached,
+)
 
 pytestmark = pytest.mark.real
 ROLE = Path(beeyard.provision.__file__).parent / "ansible" / "roles" / "steps"
@@ -41,8 +52,8 @@ class Yard:
     swarm: RealSwarm
     folder: Path
 
-    def converge(self, *ci_nodes: Node) -> Converged:
-        """Run the role, with these as the nodes for pipelines."""
+    def converge(self, *ci_nodes: Node, check: bool = False) -> Converged:
+        """Run the role, or only ask what it would do, with these as the nodes for pipelines."""
         given = {
             "ansible_user": "admin",
             "ansible_become": True,
@@ -61,7 +72,7 @@ class Yard:
         tasks = [{"name": "The others", "ansible.builtin.include_role": rest}]
         book = {"hosts": "nodes", "gather_facts": False, "roles": [str(ROLE)], "tasks": tasks}
         (self.folder / "steps.yml").write_text(json.dumps([book]))
-        return run(str(self.folder / "steps"), files, Options(), lambda _: None)
+        return run(str(self.folder / "steps"), files, Options(check=check), lambda _: None)
 
     @property
     def within(self) -> Targets:
@@ -195,7 +206,9 @@ def test_so_it_is_where_traefik_is_on_the_node_itself(limited: Yard) -> None:
 def test_without_the_rules_all_of_it_is_reached(limited: Yard) -> None:
     """So what is tried elsewhere in vain is there; and a node that is none for pipelines any more
     is as any other."""
-    assert limited.converge().tasks
+    assert limited.converge(check=True).total > 0
+    limited.is_limited(limited.step(limited.worker))
+    limited.converge()
     limited.is_open(limited.step(limited.worker))
     limited.is_open(limited.build(limited.worker))
     for node in (limited.worker, limited.manager):
@@ -203,6 +216,8 @@ def test_without_the_rules_all_of_it_is_reached(limited: Yard) -> None:
             assert "BEEYARD" not in node.run(tables, "-S")
         assert node.run("sh", "-c", "ls /etc/default /usr/local/sbin | grep steps", code=1) == ""
     assert limited.converge().total == 0
+    assert limited.converge(limited.worker, check=True).total > 0
+    assert "BEEYARD" not in limited.worker.run("iptables", "-S")
 
 
 def test_a_second_run_of_the_role_changes_nothing(limited: Yard) -> None:
@@ -247,3 +262,12 @@ def test_nobody_opens_a_way_with_the_address_of_somebody_else(limited: Yard) -> 
     established = ("-m", "conntrack", "--ctstate", "ESTABLISHED", "-j", "RETURN")
     limited.worker.run("iptables", "-I", "BEEYARD-STEPS-NODE", "1", *established)
     assert answered(limited)
+
+
+def test_nor_by_ipv6(limited: Yard) -> None:
+    """Steps have none. Whoever made it all the same would find the node at his bridge's address."""
+    given = (f"LISTEN={LISTEN}", f"TRY={TRY}")
+    said = limited.worker.run("env", *given, "unshare", "--net", "sh", "-c", BY_IPV6)
+    before, after = map(reached, said.splitlines())
+    assert before == {"the bridge": "open"}
+    assert after != before
