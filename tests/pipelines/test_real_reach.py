@@ -74,6 +74,10 @@ class Yard:
         (self.folder / "steps.yml").write_text(json.dumps([book]))
         return run(str(self.folder / "steps"), files, Options(check=check), lambda _: None)
 
+    def limit(self) -> Converged:
+        """Run the role as it is to be."""
+        return self.converge(self.worker, self.manager)
+
     @property
     def within(self) -> Targets:
         """What a step is to reach."""
@@ -162,14 +166,17 @@ def yard(real_swarm: RealSwarm, tmp_path_factory: pytest.TempPathFactory) -> Ite
         stand_ins = ("tcp/80", "tcp/2049", "tcp/3306", "tcp/53", "dns/53")
         for node, ports in ((manager, ()), (worker, ()), (others, stand_ins)):
             there.enter_context(node.listening(f"udp/{ECHO}/{node.address}", *ports))
-        yield made
-        made.converge()
+        try:
+            yield made
+        finally:
+            made.converge()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def limited(yard: Yard) -> Yard:
-    """With the worker and the manager as nodes for pipelines, as in a cluster of one node."""
-    yard.converge(yard.worker, yard.manager)
+    """With the worker and the manager as nodes for pipelines, as in a cluster of one node. A test
+    that changes that makes it so again."""
+    yard.limit()
     return yard
 
 
@@ -203,25 +210,30 @@ def test_so_it_is_where_traefik_is_on_the_node_itself(limited: Yard) -> None:
     limited.is_limited(limited.build(limited.manager))
 
 
+def test_a_second_run_of_the_role_changes_nothing(limited: Yard) -> None:
+    assert limited.limit().tasks == ()
+
+
 def test_without_the_rules_all_of_it_is_reached(limited: Yard) -> None:
     """So what is tried elsewhere in vain is there; and a node that is none for pipelines any more
     is as any other."""
     assert limited.converge(check=True).total > 0
     limited.is_limited(limited.step(limited.worker))
     limited.converge()
-    limited.is_open(limited.step(limited.worker))
-    limited.is_open(limited.build(limited.worker))
-    for node in (limited.worker, limited.manager):
-        for tables in ("iptables", "ip6tables"):
-            assert "BEEYARD" not in node.run(tables, "-S")
-        assert node.run("sh", "-c", "ls /etc/default /usr/local/sbin | grep steps", code=1) == ""
-    assert limited.converge().total == 0
-    assert limited.converge(limited.worker, check=True).total > 0
-    assert "BEEYARD" not in limited.worker.run("iptables", "-S")
-
-
-def test_a_second_run_of_the_role_changes_nothing(limited: Yard) -> None:
-    assert limited.converge(limited.worker, limited.manager).tasks == ()
+    try:
+        limited.is_open(limited.step(limited.worker))
+        limited.is_open(limited.build(limited.worker))
+        for node in (limited.worker, limited.manager):
+            for tables in ("iptables", "ip6tables"):
+                assert "BEEYARD" not in node.run(tables, "-S")
+            assert (
+                node.run("sh", "-c", "ls /etc/default /usr/local/sbin | grep steps", code=1) == ""
+            )
+        assert limited.converge().total == 0
+        assert limited.converge(limited.worker, check=True).total > 0
+        assert "BEEYARD" not in limited.worker.run("iptables", "-S")
+    finally:
+        limited.limit()
 
 
 def test_rules_that_are_lost_are_back_at_the_engine_s_next_start(limited: Yard) -> None:
@@ -239,8 +251,7 @@ def test_nor_does_a_rule_above_ours_open_anything_for_longer_than_the_next_run(
     limited.worker.run(*accept)
     try:
         assert limited.step(limited.worker)["SSH of the worker"] == "open"
-        changed = limited.converge(limited.worker, limited.manager).tasks
-        assert changed == ("worker-1: Put the rules in force",)
+        assert limited.limit().tasks == ("worker-1: Put the rules in force",)
         limited.is_limited(limited.step(limited.worker))
     finally:
         limited.worker.run(*("-D" if word == "-I" else word for word in accept))
@@ -261,7 +272,10 @@ def test_nobody_opens_a_way_with_the_address_of_somebody_else(limited: Yard) -> 
     # With the rule that one would think of first, it works.
     established = ("-m", "conntrack", "--ctstate", "ESTABLISHED", "-j", "RETURN")
     limited.worker.run("iptables", "-I", "BEEYARD-STEPS-NODE", "1", *established)
-    assert answered(limited)
+    try:
+        assert answered(limited)
+    finally:
+        assert limited.worker.run(RULES, "apply") == "changed\n"
 
 
 def test_nor_by_ipv6(limited: Yard) -> None:
