@@ -42,6 +42,7 @@ def _inside(real_swarm: Any, folder: Path) -> Inside:
             applications={"shop": {"path": "."}},
         ),
         outputs(nodes=managers),
+        443,
         (),
         real_swarm.folder / "key",
         folder,

@@ -142,6 +142,18 @@ class TestPipelines:
     def test_where_they_are_not_wanted_nobody_is_told_anything(self) -> None:
         made = variables()
         assert (made["infra_stack_ci"], made["swarm_ci_nodes"]) == ({}, [])
+        assert {name: made[name] for name in made if name.startswith("steps_")} == {
+            "steps_nodes": []
+        }
+
+    def test_of_the_vpc_steps_reach_the_resolver_and_the_managers(self) -> None:
+        made = self.made()
+        assert {name: made[name] for name in made if name.startswith("steps_")} == {
+            "steps_nodes": ["worker-1"],
+            "steps_vpc": "10.20.0.0/16",
+            "steps_resolver": "10.20.0.2",
+            "steps_entrances": [node.private_ip for node in outputs().managers],
+        }
 
 
 class TestFiles:

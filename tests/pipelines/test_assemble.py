@@ -419,6 +419,15 @@ def test_a_mighty_plugin_runs_nothing_that_a_pipeline_wrote() -> None:
     assert "PATH" in trusted.environment
 
 
+def test_a_mighty_plugin_takes_no_variables_from_a_file_that_a_pipeline_wrote() -> None:
+    text = "steps: [{name: publish, image: plugins/docker, settings: {repo: x, env_file: .env}}]\n"
+    refusal = "step publish: `env_file` in plugins/docker needs a repository that is trusted"
+    assert problems(text) == [refusal]
+    assert job(text, trusted=True).steps[0].environment["PLUGIN_ENV_FILE"] == ".env"
+    by_variable = PUBLISH.format("plugins/docker", ", environment: {PLUGIN_ENV_FILE: .env}")
+    assert "PLUGIN_ENV_FILE" not in job(by_variable).steps[0].environment
+
+
 # What is wrong.
 
 

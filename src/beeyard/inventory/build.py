@@ -92,10 +92,11 @@ def _pipelines(
     spec: ClusterSpec, outputs: Outputs, controller: Controller | None
 ) -> dict[str, Any]:
     if not spec.runs_pipelines or controller is None:
-        return {"swarm_ci_nodes": [], "infra_stack_ci": {}}
+        return {"swarm_ci_nodes": [], "steps_nodes": [], "infra_stack_ci": {}}
     settings = spec.pipelines
     return {
         "swarm_ci_nodes": list(spec.pipeline_nodes),
+        **_steps(spec, outputs),
         "infra_stack_ci": {
             "image": controller.image,
             # Another node sees a node's address, its own node that of a bridge.
@@ -111,6 +112,17 @@ def _pipelines(
             "memory_mib": settings.memory_mib,
             "timeout": settings.timeout,
         },
+    }
+
+
+def _steps(spec: ClusterSpec, outputs: Outputs) -> dict[str, Any]:
+    """What the steps of pipelines may reach of the VPC."""
+    return {
+        "steps_nodes": list(spec.pipeline_nodes),
+        "steps_vpc": outputs.vpc_cidr,
+        # AWS keeps the third address for it ("DNS attributes for your VPC", "Amazon DNS server").
+        "steps_resolver": str(IPv4Network(outputs.vpc_cidr)[2]),
+        "steps_entrances": [node.private_ip for node in outputs.managers],
     }
 
 

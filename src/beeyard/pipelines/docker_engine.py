@@ -20,6 +20,8 @@ from beeyard.pipelines.plan import LABEL, STEP_LABEL, Job, JobStep
 
 #: An image without a file. Made once on each engine, and left there: it takes no space.
 CARRIER = "beeyard/empty:1"
+# Source: docs.docker.com, "Bridge network driver", "Options".
+_BRIDGE_NAME = "com.docker.network.bridge.name"
 # The first version of the API in which one can ask for the space of some kinds of things only.
 _BY_KIND = (1, 42)
 
@@ -33,7 +35,12 @@ class DockerEngine:
 
     def set_up(self, job: Job) -> None:
         with in_words("the pipeline's network and volumes could not be made"):
-            self._api.create_network(job.network, driver="bridge", labels=job.all_labels)
+            self._api.create_network(
+                job.network,
+                driver="bridge",
+                options={_BRIDGE_NAME: job.bridge},
+                labels=job.all_labels,
+            )
             names = [
                 job.volume(one.name)
                 for one in job.volumes

@@ -1,5 +1,6 @@
 """One pipeline as it is to be run: nothing is left to look up, to decide or to parse."""
 
+import hashlib
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +22,9 @@ EARLY_END = 78
 #: The label that everything of a run carries; its value is `Job.id`.
 LABEL = "beeyard.pipeline"
 STEP_LABEL = "beeyard.step"
+#: How the interfaces of jobs' networks begin: by it, a node's firewall knows what steps send
+#: (`provision/ansible/roles/steps`).
+BRIDGES = "bypipe"
 MEBIBYTE = 2**20
 
 _SCRIPT = "BEEYARD_SCRIPT"
@@ -161,6 +165,11 @@ class Job:
     def network(self) -> str:
         """The network in which its containers find each other by name."""
         return f"beeyard-{self.id}"
+
+    @property
+    def bridge(self) -> str:
+        """The interface of that network on the engine's machine. Linux takes 15 characters."""
+        return BRIDGES + hashlib.sha256(self.network.encode()).hexdigest()[: 15 - len(BRIDGES)]
 
     @property
     def all_labels(self) -> dict[str, str]:

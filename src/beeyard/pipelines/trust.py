@@ -44,6 +44,9 @@ _HARMLESS = re.compile(
     "CI|TZ|LANG|LC_[A-Z]+|(DRONE|PLUGIN|AWS)_[A-Z0-9_]+|DRONE|DOCKER_BUILDKIT|BUILDKIT_PROGRESS"
     "|(HTTP|HTTPS|NO)_PROXY|(http|https|no)_proxy"
 )
+# From a file in the workspace, the published plugins would take any other variable all the same.
+# Source: github.com/drone-plugins/drone-docker, `cmd/drone-docker/main.go`, "PLUGIN_ENV_FILE".
+_FROM_FILE = "PLUGIN_ENV_FILE"
 # Below these, no image has programs of its own.
 _WORKSPACES = ("/drone/", "/go/src/")
 
@@ -67,7 +70,11 @@ def visible(
     """The variables of a step, as far as it may have them."""
     if trusted or not plugin.is_mighty:
         return dict(environment)
-    return {name: value for name, value in environment.items() if _HARMLESS.fullmatch(name)}
+    return {
+        name: value
+        for name, value in environment.items()
+        if _HARMLESS.fullmatch(name) and name != _FROM_FILE
+    }
 
 
 def for_trusted_only(pipeline: Pipeline, step: Step) -> Iterator[str]:
@@ -102,6 +109,8 @@ def refused(
     # With either of them, files of the pipeline would lie over those of the plugin.
     if step.volumes:
         yield f"step {step.name}: `volumes` in {step.image} need a repository that is trusted"
+    if "env_file" in step.settings:
+        yield f"step {step.name}: `env_file` in {step.image} needs a repository that is trusted"
     if not f"{pipeline.workspace}/".startswith(_WORKSPACES):
         places = " or ".join(_WORKSPACES)
         yield f"step {step.name}: for {step.image}, the workspace has to be below {places}"
