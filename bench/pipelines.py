@@ -5,7 +5,7 @@ import os
 import shutil
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -113,7 +113,7 @@ class Team:
         )
 
 
-def measure(yard: Yard) -> Sequence[Row]:
+def measure(yard: Yard) -> Iterator[Row]:
     """Pushes of a changed version, and the same by hand, in turns; then a flood."""
     say("adding ci")
     with rewritten(yard.file) as document:
@@ -135,8 +135,8 @@ def measure(yard: Yard) -> Sequence[Row]:
             team.change()
             say(f"by hand {number + 1}")
             pairs.append((pushed, hand.ship()))
-        rows = list(_rows(pairs))
-        return [*rows, _flood(team, hosts.manager)]
+        yield from _rows(pairs)
+        yield _flood(team, hosts.manager)
 
 
 def _rows(pairs: Sequence[tuple[Pushed, float]]) -> Sequence[Row]:
@@ -214,7 +214,7 @@ def _flood(team: Team, manager: Runner) -> Row:
     return Row("a log of 100 MB: the controller's growth", grown, "MB", LOG_MB, note)
 
 
-_STATUS = """
+_STATUS = r"""
 import pathlib, sys
 for folder in pathlib.Path("/proc").glob("[0-9]*"):
     try:

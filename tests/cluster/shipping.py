@@ -15,27 +15,40 @@ import httpx
 from cluster.yard import DOMAIN, ROOT, Running
 
 REGISTRY = f"registry.{DOMAIN}"
-SHIP = f"""
-kind: pipeline
-name: timeoff
-steps:
-  - name: test
-    image: python:3.11-slim-bookworm
-    commands:
-      - TESTS
-  - name: publish
-    image: plugins/docker
-    settings:
-      registry: {REGISTRY}
-      repo: {REGISTRY}/timeoff
-      tags: ["${{DRONE_COMMIT_SHA:0:8}}"]
-      username: {{from_secret: registry_username}}
-      password: {{from_secret: registry_password}}
-  - name: deploy
-    image: beeyard/deploy
-    settings:
-      image: {REGISTRY}/timeoff:${{DRONE_COMMIT_SHA:0:8}}
+
+
+def pipeline(*steps: str) -> str:
+    """A `.drone.yml` of these steps."""
+    return "\n".join(["kind: pipeline", "name: timeoff", "steps:", *steps])
+
+
+def commands(name: str, *lines: str) -> str:
+    """A step that runs commands."""
+    head = [f"- name: {name}", "  image: python:3.11-slim-bookworm", "  commands:"]
+    return "\n".join([*head, *(f"  - {line}" for line in lines)])
+
+
+PUBLISH = f"""
+- name: publish
+  image: plugins/docker
+  settings:
+    registry: {REGISTRY}
+    repo: {REGISTRY}/timeoff
+    tags: ["${{DRONE_COMMIT_SHA:0:8}}"]
+    username: {{from_secret: registry_username}}
+    password: {{from_secret: registry_password}}
 """
+DEPLOY = f"""
+- name: deploy
+  image: beeyard/deploy
+  settings:
+    image: {REGISTRY}/timeoff:${{DRONE_COMMIT_SHA:0:8}}
+"""
+
+
+def ship(*tests: str) -> str:
+    """Test, publish, deploy."""
+    return pipeline(commands("test", *tests), PUBLISH, DEPLOY)
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,13 @@ import re
 
 import pytest
 
-from cluster.shipping import SHIP, Team, steps
+from cluster.shipping import Team, ship, steps
 
 pytestmark = pytest.mark.cluster
 
 
 def test_a_push_is_tested_built_and_deployed_and_no_request_is_lost(team: Team) -> None:
-    said = team.push(_drone_yml=SHIP.replace("TESTS", "python -c 'print(6 * 7)'"))
+    said = team.push(_drone_yml=ship("python -c 'print(6 * 7)'"))
     run = team.run()
     assert run["status"] == "success", said
     assert run["event"]["commit"] == team.head
@@ -33,7 +33,7 @@ def test_a_push_is_tested_built_and_deployed_and_no_request_is_lost(team: Team) 
 
 def test_a_failing_test_stops_before_the_build(team: Team) -> None:
     before = team.release()["number"]
-    said = team.push(_drone_yml=SHIP.replace("TESTS", "exit 3"))
+    said = team.push(_drone_yml=ship("exit 3"))
     run = team.run()
     assert run["status"] == "failure"
     assert steps(run) == {
@@ -55,7 +55,7 @@ def test_a_broken_image_is_rolled_back_and_the_run_says_so(team: Team) -> None:
         if one["verdict"] == "succeeded"
     )
     team.dockerfile('ENTRYPOINT ["python", "-c", "raise SystemExit(3)"]')
-    said = team.push(_drone_yml=SHIP.replace("TESTS", "true"))
+    said = team.push(_drone_yml=ship("true"))
     run = team.run()
     assert run["status"] == "failure", said
     assert steps(run)["deploy"] == "failure"

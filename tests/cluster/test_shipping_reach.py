@@ -6,20 +6,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from cluster.shipping import REGISTRY, Team
+from cluster.shipping import REGISTRY, Team, commands, pipeline
 from cluster.yard import CIDR, DOMAIN, Running
 from pipelines.reach import TRY, reached
 
 pytestmark = pytest.mark.cluster
-REACH = """
-kind: pipeline
-name: timeoff
-steps:
-  - name: reach
-    image: python:3.11-slim-bookworm
-    commands:
-      - python reach.py "$(cat targets.json)"
-"""
+REACH = pipeline(commands("reach", 'python reach.py "$(cat targets.json)"'))
 #: Where pipelines run if nobody says where: the last node.
 CI_NODE = "worker-2"
 
