@@ -7,7 +7,6 @@ import contextlib
 import os
 import shlex
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -131,11 +130,11 @@ def real_swarm(
     engine: DockerClient, images: Images, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RealSwarm]:
     folder = tmp_path_factory.mktemp("swarm")
-    label = {"beeyard.tests.swarm": str(os.getpid())}
+    label = {f"{leavings.MARK}swarm": str(os.getpid())}
     try:
         yield _bring_up(engine, images, folder, label)
     finally:
-        _remove(engine, label)
+        leavings.sweep(engine, f"{leavings.MARK}swarm", str(os.getpid()))
 
 
 @pytest.fixture(scope="session")
@@ -251,15 +250,3 @@ def _push_tiny(swarm: RealSwarm) -> None:
         )
     )
     first.run(Command(["docker", "push", swarm.tiny]))
-
-
-def _remove(engine: DockerClient, label: Mapping[str, str]) -> None:
-    filters: dict[str, Any] = {"label": [f"{key}={value}" for key, value in label.items()]}
-    containers = engine.containers.list(all=True, filters=filters)
-    with ThreadPoolExecutor(len(NAMES) + 1) as pool:
-        for gone in [pool.submit(one.remove, force=True, v=True) for one in containers]:
-            gone.result()
-    for volume in engine.volumes.list(filters=filters):
-        volume.remove()
-    for network in engine.networks.list(filters=filters):
-        network.remove()

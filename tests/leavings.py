@@ -9,6 +9,7 @@ import fcntl
 import os
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,6 +26,7 @@ from beeyard.sandbox.state import all_folders
 #: What the tests' own containers, volumes and networks have labels of.
 MARK = "beeyard.tests."
 IMAGES = "beeyard-tests/"
+_AT_ONCE = 4
 #: Sandboxes of the tests: `e2e`, or `e2e-` and more.
 SANDBOXES = re.compile(r"e2e(-.+)?")
 _OURS = platformdirs.user_state_path("beeyard-tests")
@@ -63,9 +65,9 @@ def begin() -> IO[str]:
     return lock
 
 
-def sweep(engine: DockerClient, mark: str) -> list[str]:
-    """Remove each container, volume and network with a label that begins with `mark`; their
-    names."""
+def sweep(engine: DockerClient, mark: str, run: str = "") -> list[str]:
+    """Remove each container, volume and network with a label that begins with `mark`, of any run or
+    of one; their names."""
     gone: list[str] = []
     kinds: tuple[tuple[Any, dict[str, bool], dict[str, bool]], ...] = (
         (engine.containers, {"all": True}, {"force": True, "v": True}),
@@ -73,10 +75,14 @@ def sweep(engine: DockerClient, mark: str) -> list[str]:
         (engine.networks, {}, {}),
     )
     for kind, everything, options in kinds:
-        for one in kind.list(**everything):
-            if any(key.startswith(mark) for key in _labels(one)):
-                one.remove(**options)
-                gone.append(one.name)
+        found = [
+            one
+            for one in kind.list(**everything)
+            if any(k.startswith(mark) and run in ("", v) for k, v in _labels(one).items())
+        ]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(lambda one, options=options: one.remove(**options), found))
+        gone += [one.name for one in found]
     return gone
 
 

@@ -30,6 +30,11 @@ class BeeyardError(Exception):
         self.why = why
         self.fix = fix
 
+    @property
+    def brief(self) -> str:
+        """What happened, and why where that is known: for a place with room for little."""
+        return f"{self.what}: {self.why}" if self.why else self.what
+
     def as_dict(self) -> dict[str, object]:
         """The error for `--json`."""
         return {

@@ -280,7 +280,7 @@ class Service:
             made = await self.starts.pushed(push, moved(push))
         except BeeyardError as error:
             _log.error("%s %s: %s: %s", push.application, push.ref, error.what, error.why)
-            return f"{error.what}: {error.why}" if error.why else error.what
+            return error.brief
         except Exception as error:  # noqa: BLE001 (the pusher hears of it, and the log)
             _log.exception("%s %s", push.application, push.ref)
             return f"the controller itself failed: {type(error).__name__}: {error}"

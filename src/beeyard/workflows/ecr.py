@@ -25,8 +25,8 @@ def ecr_auth(spec: ClusterSpec, aws: Callable[[str], Aws], clock: Clock) -> Endi
         try:
             made = ecr_sign_in(aws(region))
         except BeeyardError as error:
-            why = f"{error.what}: {error.why}" if error.why else error.what
-            raise CloudError(f"there is no sign-in to {host}", why=why, fix=error.fix) from error
+            what = f"there is no sign-in to {host}"
+            raise CloudError(what, why=error.brief, fix=error.fix) from error
         return Lent(Credentials(made.username, made.password), made.lasts)
 
     return EndingAuth(host, ask, clock)

@@ -68,9 +68,15 @@ async def begin(request: Request, caller: Operator, wanted: Wanted) -> dict[str,
     """Run the pipelines of a branch, at its head, as an event of its own."""
     _mine(caller, wanted.application)
     begin_run: Begin = request.app.state.begin
-    on = wanted.application
-    async with audited(request, caller, "run.begin", on, event=wanted.event) as details:
-        details["branch"], details["target"] = wanted.branch or None, wanted.target or None
+    async with audited(
+        request,
+        caller,
+        "run.begin",
+        wanted.application,
+        event=wanted.event,
+        branch=wanted.branch or None,
+        target=wanted.target or None,
+    ) as details:
         made = await begin_run(wanted, caller.name)
         details["run"] = made.number
     return made.as_dict()

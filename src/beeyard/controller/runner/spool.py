@@ -53,7 +53,7 @@ class Spool:
         try:
             self._send_all()
         except BeeyardError as error:
-            self.problem = f"{error.what}: {error.why}" if error.why else error.what
+            self.problem = error.brief
         finally:
             self._path.unlink(missing_ok=True)
 
