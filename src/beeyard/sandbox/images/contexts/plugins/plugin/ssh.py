@@ -9,7 +9,7 @@ import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncssh
@@ -142,8 +142,10 @@ async def _script(wanted: Plan, login: Login, connection: Any) -> Any:
     """Run it to its end, its output shown line by line; give the process."""
     prefix = f"{login}: " if len(wanted.hosts) > 1 else ""
     async with connection.create_process(wanted.command, errors="replace") as process:
-        process.stdin.write(wanted.given)
-        process.stdin.write_eof()
+        # One that has ended already says by its exit code what came of it.
+        with suppress(BrokenPipeError):
+            process.stdin.write(wanted.given)
+            process.stdin.write_eof()
         showing = asyncio.gather(
             _show(f"{prefix}out: ", process.stdout), _show(f"{prefix}err: ", process.stderr)
         )
