@@ -60,9 +60,9 @@ class Team:
     def on(cls, yard: Yard, manager: Runner) -> "Team":
         """A working copy with the example's files, for this domain, and a remote."""
         folder = yard.folder / "team"
-        shutil.copytree(
-            EXAMPLE, folder, ignore=shutil.ignore_patterns("beeyard.yml", "__pycache__")
-        )
+        # As a user's own, without the environment that the example's tests run in.
+        leave = shutil.ignore_patterns("beeyard.yml", "__pycache__", ".venv", ".*_cache")
+        shutil.copytree(EXAMPLE, folder, ignore=leave)
         pipeline = folder / ".drone.yml"
         pipeline.write_text(pipeline.read_text().replace("beeyard.localhost", DOMAIN))
         token = manager.run(
@@ -180,15 +180,7 @@ class _Hand:
             buildkit = {"DOCKER_BUILDKIT": "1"}
             self.node.run(Command(build, input=archive, env=buildkit, timeout=_TIMEOUT))
         self.node.run(Command(["docker", "push", "--quiet", image], timeout=_TIMEOUT))
-        update = [
-            "docker",
-            "service",
-            "update",
-            "--quiet",
-            "--with-registry-auth",
-            "--image",
-            image,
-        ]
+        update = ["docker", "service", "update", "--quiet", "--with-registry-auth"]
         # It waits until the update has converged, and was watched (`monitor`).
         self.manager.run(
             Command([*update, "--image", image, f"{_APPLICATION}_web"], timeout=_TIMEOUT)
