@@ -16,7 +16,7 @@ _MARKS = {"success": "✓", "failure": "✗", "error": "✗", "killed": "✗", "
 
 
 async def lines_of(core: Core, logs: Logs, run: Run, link: str) -> AsyncIterator[str]:
-    """A run from its beginning to its end, line by line."""
+    """A run from its beginning to its end, in texts of a line or more."""
     if run.problem:
         yield f"run {run.number} can't begin:"
         for line in run.problem.splitlines():
@@ -50,7 +50,8 @@ async def _stage(core: Core, logs: Logs, run: Run, stage: Stage) -> AsyncIterato
 
 
 async def _log(core: Core, logs: Logs, run: Run, stage: Stage, step: Step) -> AsyncIterator[str]:
-    """A step's log by lines, while it grows. A service's is shown as far as it is."""
+    """A step's log by whole lines, as many at once as there are, while it grows. A service's is
+    shown as far as it is."""
     path = logs.path(run, stage.name, step.name)
     offset, rest = 0, b""
     while True:
@@ -58,9 +59,9 @@ async def _log(core: Core, logs: Logs, run: Run, stage: Stage, step: Step) -> As
         over = step.status in ENDED or stage.ended or step.plan.detach
         while piece := await asyncio.to_thread(logs.read, path, offset):
             offset += len(piece)
-            *whole, rest = (rest + piece).split(b"\n")
-            for line in whole:
-                yield line.decode(errors="replace")
+            whole, end, rest = (rest + piece).rpartition(b"\n")
+            if end:
+                yield whole.decode(errors="replace")
             if len(rest) > _LONGEST:
                 yield rest.decode(errors="replace")
                 rest = b""

@@ -12,9 +12,9 @@ from beeyard.controller.git.pktline import KEEP_ALIVE, WORDS, on_band
 from beeyard.controller.git.push import Push
 from beeyard.errors import BeeyardError, render
 
-#: What the controller does with pushes, and says of it, line by line. All that it does before its
-#: first line is done in any case. What comes after is for whoever looks on, and is cut short as
-#: soon as nobody does (`aclose`), so nothing that has to happen may depend on it.
+#: What the controller does with pushes, and says of it, in texts of a line or more. All that it
+#: does before its first text is done in any case. What comes after is for whoever looks on, and is
+#: cut short as soon as nobody does (`aclose`), so nothing that has to happen may depend on it.
 OnPush = Callable[[Sequence[Push]], AsyncGenerator[str, None]]
 
 _LEAVING = "the controller is being moved, and goes on with it elsewhere"
@@ -57,7 +57,7 @@ class Audience:
 
 
 def shown(line: str) -> bytes:
-    """A line as it may go to somebody's terminal."""
+    """A line, or several, as may go to somebody's terminal."""
     text = _CONTROL.sub(lambda match: match[1] or "", line.rstrip("\n"))
     return f"{text}\n".encode(errors="replace")
 
