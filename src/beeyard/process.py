@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, NoReturn, Protocol
 
+from beeyard import process_file
 from beeyard.errors import BeeyardError, ToolError
 
 LineHandler = Callable[[str], None]
@@ -32,7 +33,9 @@ class Command:
     """What is to be run: argv, what it reads, where, and for how long (seconds).
 
     `tied`, for one in the background: its standard input stays open for as long as we live. One
-    that ends with its input so ends with us, however we end.
+    that ends with its input so ends with us, however we end. `output`, for what must not be cut off
+    in its middle: all that it says goes through this file, so it goes on if we are killed, and
+    `process_file.is_written` tells whether it does. Ctrl-C still reaches it.
     """
 
     argv: Sequence[str]
@@ -41,6 +44,7 @@ class Command:
     cwd: Path | None = None
     timeout: float | None = None
     tied: bool = False
+    output: Path | None = None
 
     def __str__(self) -> str:
         return shlex.join(self.argv)
@@ -282,7 +286,7 @@ def _start(
         with _signals_held():
             process = _popen(command)
             data = None if command.tied else command.input or b""
-            streams = _Streams(process, data, on_line)
+            streams = _Streams(process, _outputs(process, command), data, on_line)
     except BaseException:
         if process is not None:
             _stop(process)
@@ -311,7 +315,22 @@ def _signals_held() -> Iterator[None]:
             signal.raise_signal(came[0])
 
 
+def _outputs(process: subprocess.Popen[bytes], command: Command) -> "Sequence[_Output]":
+    if command.output is not None:
+        return [process_file.Followed(command.output, lambda: process.poll() is None)]
+    return [stream for stream in (process.stdout, process.stderr) if stream is not None]
+
+
 def _popen(command: Command) -> subprocess.Popen[bytes]:
+    if command.output is None:
+        return _popen_with(command, subprocess.PIPE, subprocess.PIPE)
+    with process_file.opened(command.output) as file:
+        return _popen_with(command, file, subprocess.STDOUT)
+
+
+def _popen_with(
+    command: Command, stdout: IO[bytes] | int, stderr: int
+) -> subprocess.Popen[bytes]:
     if command.cwd is not None and not command.cwd.is_dir():
         raise ToolError(f"`{command}` can't be run in {command.cwd}", why="there is no such folder")
     try:
@@ -320,8 +339,8 @@ def _popen(command: Command) -> subprocess.Popen[bytes]:
             stdin=subprocess.PIPE
             if command.tied or command.input is not None
             else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdout=stdout,
+            stderr=stderr,
             env={**os.environ, **command.env},
             cwd=command.cwd,
             # A group of its own: Ctrl-C reaches us first, and we pass it on once, to all of it.
@@ -359,23 +378,31 @@ def _tail(stdout: str, stderr: str, lines: int = 12) -> str:
     return "\n".join(text.splitlines()[-lines:])
 
 
+class _Output(Protocol):
+    """What a process says, line by line, until its end."""
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+    def close(self) -> None: ...
+
+
 class _Streams:
     """Feeds and reads a process in threads, so that no stream fills and blocks it, or us."""
 
     def __init__(
         self,
         process: subprocess.Popen[bytes],
+        outputs: "Sequence[_Output]",
         data: bytes | None,
         on_line: LineHandler | None,
     ) -> None:
-        outputs = [stream for stream in (process.stdout, process.stderr) if stream is not None]
         self._on_line = on_line
         self._lock = threading.Lock()
         self._failure: Exception | None = None
         self._parts: tuple[list[str], list[str]] = ([], [])
         self._threads = [
             threading.Thread(target=self._read, args=(stream, part), daemon=True)
-            for stream, part in zip(outputs, self._parts, strict=True)
+            for stream, part in zip(outputs, self._parts, strict=False)
         ]
         if process.stdin is not None and data is not None:
             feeder = threading.Thread(target=_feed, args=(process.stdin, data), daemon=True)
@@ -383,7 +410,7 @@ class _Streams:
         for thread in self._threads:
             thread.start()
 
-    def _read(self, stream: IO[bytes], part: list[str]) -> None:
+    def _read(self, stream: "_Output", part: list[str]) -> None:
         for raw in stream:
             line = raw.decode(errors="replace")
             part.append(line)

@@ -16,7 +16,8 @@ import requests
 
 from beeyard.apps import Lock
 from beeyard.apps import lock as locks
-from beeyard.apps.lock import FENCED, GONE, Holder, holder
+from beeyard.apps.lock import FENCED, GONE, holder
+from beeyard.holder import Holder, started
 from beeyard.errors import AppError, SwarmError
 from beeyard.swarm import Manager
 from beeyard.swarm.objects import relabel
@@ -50,7 +51,7 @@ def test_a_process_is_known_by_when_it_started() -> None:
 
 def test_a_process_that_has_ended_is_gone() -> None:
     with subprocess.Popen(["sleep", "60"]) as process:
-        theirs = replace(Holder.me("deploy"), pid=process.pid, started=locks._started(process.pid))
+        theirs = replace(Holder.me("deploy"), pid=process.pid, started=started(process.pid))
         assert not theirs.is_gone()
         process.kill()
         # Until it is waited for, a process that ended still has its number.

@@ -13,7 +13,7 @@ import pytest
 
 from apps.rollouts import Team, team, web
 from beeyard.apps import Bundle, Ended, Hook, oneoff, run_once
-from beeyard.apps.lock import Holder
+from beeyard.holder import Holder
 from beeyard.apps.oneoff import LABEL, forgotten
 from beeyard.errors import AppError
 from beeyard.process import Command, Completed, LineHandler

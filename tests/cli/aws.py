@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from beeyard.cloud import cluster_lock
+
 IDENTITY = """\
 <GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
   <GetCallerIdentityResult>
@@ -76,21 +78,26 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(404, "")
 
     def do_PUT(self) -> None:
-        """The bucket and its settings."""
+        """The bucket and its settings, and what is put into it."""
         self.rfile.read(int(self.headers.get("Content-Length", "0")))
         code = self.server.refuse_bucket
         if code is None:
-            self._answer(200, "")
+            self._answer(200, "", ETag='"etag"')
         else:
             self._answer(403, f"<Error><Code>{code}</Code><Message>No</Message></Error>")
 
     def do_GET(self) -> None:
         """What is in it: nothing."""
-        self._answer(200, "<ListBucketResult></ListBucketResult>")
+        if self.path.endswith(cluster_lock.KEY):
+            self._answer(404, "<Error><Code>NoSuchKey</Code><Message>No</Message></Error>")
+        else:
+            self._answer(200, "<ListBucketResult></ListBucketResult>")
 
-    def _answer(self, status: int, text: str) -> None:
+    def _answer(self, status: int, text: str, **headers: str) -> None:
         body = text.encode()
         self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

@@ -163,7 +163,7 @@ def test_what_is_made_without_being_asked_is_shown_all_the_same(
     assert said.first_line == "error: AWS did not allow CreateBucket"
     account = "account 123456789012 (arn:aws:iam::123456789012:user/operator), region eu-central-1"
     shown = said.err.index(f"\n{account}\n1 manager (t3.small), 2 workers (t3.small), ")
-    assert shown < said.err.index("cloud: network and nodes …")
+    assert shown < said.err.index("lock …")
     assert "Go on?" not in said.err
 
 

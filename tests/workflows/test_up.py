@@ -1,6 +1,7 @@
 """`up` of a cluster that is there: what its cloud would change is asked for before it is."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -87,6 +88,7 @@ def nothing_made(monkeypatch: pytest.MonkeyPatch) -> Callable[[Cloud], None]:
 
         monkeypatch.setattr(up_workflow, "open_cloud", lambda _: one)
         monkeypatch.setattr(up_workflow, "make", make)
+        monkeypatch.setattr(up_workflow, "alone", lambda *_, **__: nullcontext())
 
     return of
 

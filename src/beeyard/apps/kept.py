@@ -12,7 +12,7 @@ from typing import Any, cast
 from docker import DockerClient, auth
 from docker.errors import APIError
 
-from beeyard.apps.lock import Holder
+from beeyard.holder import Holder
 from beeyard.apps.references import registry_of
 from beeyard.apps.registry import Credentials
 from beeyard.swarm import Service, Snapshot, in_words

@@ -6,16 +6,11 @@ whoever wants a lock that somebody holds takes it only after the holder's proces
 is one of this machine), or after it has seen no beat for longer than a holder goes on without one.
 """
 
-import getpass
 import json
-import os
-import platform
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -25,6 +20,7 @@ from docker.errors import APIError, DockerException
 
 from beeyard.apps.contents import APPLICATION
 from beeyard.errors import AppError, SwarmError
+from beeyard.holder import Holder
 from beeyard.swarm import TunnelEnded, in_words
 from beeyard.swarm.objects import relabel
 from beeyard.waiting import Clock, SystemClock
@@ -34,33 +30,6 @@ _HOLDER = "beeyard.holder"
 #: Seconds between two beats; without one for how long the holder stops; and is taken to be gone.
 BEATS, FENCED, GONE = 5.0, 15.0, 25.0
 _POLL = 1.0
-
-
-@dataclass(frozen=True)
-class Holder:
-    """Who holds a lock, since when, and for what."""
-
-    who: str
-    host: str
-    boot: str
-    pid: int
-    started: str
-    since: str
-    doing: str
-
-    @classmethod
-    def me(cls, doing: str) -> Self:
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        pid = os.getpid()
-        return cls(user(), platform.node(), _boot(), pid, _started(pid), now, doing)
-
-    def is_gone(self) -> bool:
-        """Whether it was a process of this machine that is no more. False: nobody knows."""
-        here = self.host == platform.node() and self.boot == _boot()
-        return here and self.started != _started(self.pid)
-
-    def __str__(self) -> str:
-        return f"{self.who} on {self.host} (process {self.pid}), since {self.since}: {self.doing}"
 
 
 class LockLost(SwarmError):
@@ -255,31 +224,3 @@ def is_free(client: DockerClient, application: str) -> bool:
 
 def _holder(raw: Mapping[str, Any]) -> Holder:
     return Holder(**json.loads(raw["Spec"]["Labels"][_HOLDER]))
-
-
-def user() -> str:
-    """Who runs this, by name; by number where there is none."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())
-
-
-def _boot() -> str:
-    """Tells one start of this machine from another, and among its containers one from another;
-    empty where it does not say."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
-    except OSError:
-        return ""
-
-
-def _started(pid: int) -> str:
-    """When a process of this machine started, so that its number used again is no mistake; empty if
-    there is none. Source: proc(5), `/proc/pid/stat`, field 22."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return ""
-    return "" if fields[0] == "Z" else fields[19]

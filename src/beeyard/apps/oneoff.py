@@ -19,7 +19,7 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from beeyard.apps.bundle import Bundle, only
 from beeyard.apps.deploy import deploy_to
-from beeyard.apps.lock import Holder
+from beeyard.holder import Holder
 from beeyard.apps.release import Hook
 from beeyard.apps.site import Site
 from beeyard.errors import AppError

@@ -51,6 +51,10 @@ def up(
         Literal["manager", "local"],
         typer.Option(help="Whose engine builds images: the first manager's, or this machine's."),
     ] = "manager",
+    unlock: Annotated[
+        bool,
+        typer.Option("--unlock", help="Remove Terraform's locks that a lost machine left behind."),
+    ] = False,
 ) -> None:
     """Bring the cluster to what beeyard.yml says, and end when all of it runs and answers.
 
@@ -60,7 +64,7 @@ def up(
     """
     options: Options = context.obj
     with open_cluster(options, start=True, noting=Change("up")) as cluster:
-        result = run_up(cluster, _asker(options, cluster, yes=yes), builder)
+        result = run_up(cluster, _asker(options, cluster, yes=yes), builder, unlock=unlock)
     if options.json:
         sys.stdout.write(json.dumps(_up_as_json(result), indent=2) + "\n")
         return

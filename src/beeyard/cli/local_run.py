@@ -16,7 +16,7 @@ from docker.errors import DockerException
 from rich.markup import escape
 
 import beeyard
-from beeyard.apps.lock import Holder
+from beeyard.holder import Holder
 from beeyard.cli.steps import Screen, coloured
 from beeyard.cli.view import err
 from beeyard.errors import ConfigError, PipelineError, ToolError

@@ -1,5 +1,6 @@
 """Stage `cloud`: `ClusterSpec` to `Outputs`, by Terraform."""
 
+from beeyard.cloud.cluster_lock import ClusterHeld, ClusterLock
 from beeyard.cloud.outputs import (
     Acme,
     Database,
@@ -15,6 +16,8 @@ from beeyard.cloud.target import AWS, FileSystemStyle, Target
 __all__ = [
     "AWS",
     "Acme",
+    "ClusterHeld",
+    "ClusterLock",
     "Database",
     "EngineSource",
     "FileSystemStyle",

@@ -42,6 +42,21 @@ def ensure(aws: Aws, bucket: str) -> bool:
                 "RestrictPublicBuckets": True,
             },
         )
+        # Each beat of the cluster's lock leaves a version (`cluster_lock`).
+        s3.put_bucket_lifecycle_configuration(
+            Bucket=bucket,
+            LifecycleConfiguration={
+                "Rules": [
+                    {
+                        "ID": "locks",
+                        "Status": "Enabled",
+                        "Filter": {"Prefix": "locks/"},
+                        "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
+                        "Expiration": {"ExpiredObjectDeleteMarker": True},
+                    }
+                ]
+            },
+        )
     return made
 
 

@@ -11,10 +11,14 @@ from typing import Any
 from beeyard.cloud.terraform_binary import Binary
 from beeyard.errors import CloudError
 from beeyard.process import Command, Completed, LineHandler, Runner
+from beeyard.process_file import is_written
 
 #: Seconds to wait for somebody else's state lock before giving up.
 LOCK_TIMEOUT = "10s"
 PLAN_FILE = "beeyard.tfplan"
+#: What Terraform says while it changes something: through a file, as its work must reach its end,
+#: and its state, however we end.
+OUTPUT_FILE = "beeyard.output"
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,8 @@ class Terraform:
 
     def apply(self, folder: Path, on_line: LineHandler | None = None) -> None:
         """Do what the last `plan` of this folder said."""
-        self._run(folder, "apply", "-json", "-input=false", PLAN_FILE, on_line=_hooks(on_line))
+        arguments = ("apply", "-json", "-input=false", PLAN_FILE)
+        self._run(folder, *arguments, on_line=_hooks(on_line), output=folder / OUTPUT_FILE)
         (folder / PLAN_FILE).unlink()
 
     def destroy(self, folder: Path, on_line: LineHandler | None = None) -> None:
@@ -99,7 +104,12 @@ class Terraform:
             "-auto-approve",
             f"-lock-timeout={LOCK_TIMEOUT}",
             on_line=_hooks(on_line),
+            output=folder / OUTPUT_FILE,
         )
+
+    def is_at_work(self, folder: Path) -> bool:
+        """Whether an apply or a destroy of this folder goes on, whoever began it."""
+        return is_written(folder / OUTPUT_FILE)
 
     def _run(
         self,
@@ -107,8 +117,10 @@ class Terraform:
         *arguments: str,
         codes: tuple[int, ...] = (0,),
         on_line: LineHandler | None = None,
+        output: Path | None = None,
     ) -> Completed:
-        command = Command([*self.binary.argv, *arguments], cwd=folder, env=self._environment())
+        argv = [*self.binary.argv, *arguments]
+        command = Command(argv, cwd=folder, env=self._environment(), output=output)
         result = self.runner.run(command, check=False, on_line=on_line)
         if result.code not in codes:
             raise _failure(folder.name, arguments[0], result)
@@ -180,7 +192,10 @@ def _place(project: str, found: Sequence[Mapping[str, Any]]) -> str:
 
 def _advice(why: str) -> str:
     if "state lock" in why:
-        return "somebody else is at work on this cluster: wait for them, then run this again"
+        return (
+            "somebody else is at work on this cluster: wait for them, then run this again; if the "
+            "machine that holds the lock is gone for good: beeyard up --unlock"
+        )
     if "ExpiredToken" in why or "InvalidClientTokenId" in why:
         return "renew your AWS credentials, then run this again"
     return "mend the cause, then run this again: what was made so far is kept in the state"

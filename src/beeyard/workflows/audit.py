@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from beeyard.apps.lock import user
+from beeyard.holder import user
 from beeyard.audit import chain, inbox
 from beeyard.audit import head as heads
 from beeyard.audit.chain import Chain

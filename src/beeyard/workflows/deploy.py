@@ -38,7 +38,7 @@ from beeyard.apps import (
 )
 from beeyard.apps.collect import collect
 from beeyard.apps.contents import SECTIONS, contents, ensure, external
-from beeyard.apps.lock import holder, is_free, user
+from beeyard.apps.lock import holder, is_free
 from beeyard.apps.oneoff import sweep
 from beeyard.apps.places import without_place
 from beeyard.apps.releases import ABORT, CANARY, PROMOTE
@@ -46,6 +46,7 @@ from beeyard.config import Application
 from beeyard.config.check import given, single_writers
 from beeyard.config.sections import Task
 from beeyard.errors import AppError, ToolError, UnverifiedError
+from beeyard.holder import user
 from beeyard.process import Command, CommandFailed
 from beeyard.swarm import Manager
 from beeyard.swarm.calm import require_calm, require_no_pause

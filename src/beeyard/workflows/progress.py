@@ -50,10 +50,22 @@ class Progress:
 
     listener: Listener
     seconds: dict[str, float] = field(default_factory=dict)
+    _gate: Callable[[], None] | None = field(default=None, init=False)
+
+    @contextmanager
+    def gated(self, gate: Callable[[], None]) -> Iterator[None]:
+        """No phase begins within without `gate`, which raises where none may."""
+        self._gate = gate
+        try:
+            yield
+        finally:
+            self._gate = None
 
     @contextmanager
     def phase(self, name: str) -> Iterator[Phase]:
         """A phase from its start to its end, which may be a failure."""
+        if self._gate is not None:
+            self._gate()
         started = time.monotonic()
         phase = Phase(name, self.listener)
         self.listener(Event(name, "started"))

@@ -13,6 +13,7 @@ from beeyard.errors import BeeyardError, HostError
 from beeyard.provision import Options
 from beeyard.provision.facts import skipped
 from beeyard.swarm import Patience, await_converged
+from beeyard.workflows.alone import alone
 from beeyard.workflows.applications import missing_secrets
 from beeyard.workflows.audit import keep_head
 from beeyard.workflows.cloud import Cloud, open_cloud, summary
@@ -48,9 +49,21 @@ class UpResult:
     seconds: dict[str, float]
 
 
-def up(cluster: Cluster, confirm: Confirm, where: Where = "manager") -> UpResult:
-    """Bring the cluster to what its file says. Ends only when all of it runs and answers."""
+def up(
+    cluster: Cluster, confirm: Confirm, where: Where = "manager", *, unlock: bool = False
+) -> UpResult:
+    """Bring the cluster to what its file says. Ends only when all of it runs and answers.
+
+    unlock  remove the locks that a machine left behind which is gone for good
+    """
     cloud, whole = _account(cluster, confirm)
+    with alone(cluster, cloud, "up", unlock=unlock):
+        return _up(cluster, cloud, confirm, where, whole=whole)
+
+
+def _up(
+    cluster: Cluster, cloud: Cloud, confirm: Confirm, where: Where, *, whole: bool
+) -> UpResult:
     kept = _keep(cluster, cloud, confirm) if whole else None
     hosts, changes = kept or make(cluster, cloud, where)
     left_out = skipped(hosts.manager)
