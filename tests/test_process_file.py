@@ -1,6 +1,5 @@
 """Output through a file: of a process that goes on, however whoever started it ends."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -123,6 +122,6 @@ def test_an_interrupt_reaches_it(tmp_path: Path) -> None:
 
 def test_its_file_is_no_terminal_and_ours_stays_open(tmp_path: Path) -> None:
     """None of our own files goes to it, and none of its is left with us."""
-    before = set(os.listdir("/proc/self/fd"))
+    before = set(Path("/proc/self/fd").iterdir())
     LocalRunner().run(python("print('a')", output=tmp_path / "said"))
-    assert set(os.listdir("/proc/self/fd")) <= before
+    assert set(Path("/proc/self/fd").iterdir()) <= before

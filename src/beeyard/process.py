@@ -328,9 +328,7 @@ def _popen(command: Command) -> subprocess.Popen[bytes]:
         return _popen_with(command, file, subprocess.STDOUT)
 
 
-def _popen_with(
-    command: Command, stdout: IO[bytes] | int, stderr: int
-) -> subprocess.Popen[bytes]:
+def _popen_with(command: Command, stdout: IO[bytes] | int, stderr: int) -> subprocess.Popen[bytes]:
     if command.cwd is not None and not command.cwd.is_dir():
         raise ToolError(f"`{command}` can't be run in {command.cwd}", why="there is no such folder")
     try:

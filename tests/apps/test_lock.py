@@ -17,8 +17,8 @@ import requests
 from beeyard.apps import Lock
 from beeyard.apps import lock as locks
 from beeyard.apps.lock import FENCED, GONE, holder
-from beeyard.holder import Holder, started
 from beeyard.errors import AppError, SwarmError
+from beeyard.holder import Holder, started
 from beeyard.swarm import Manager
 from beeyard.swarm.objects import relabel
 from beeyard.testing import FakeClock

@@ -13,9 +13,9 @@ import pytest
 
 from apps.rollouts import Team, team, web
 from beeyard.apps import Bundle, Ended, Hook, oneoff, run_once
-from beeyard.holder import Holder
 from beeyard.apps.oneoff import LABEL, forgotten
 from beeyard.errors import AppError
+from beeyard.holder import Holder
 from beeyard.process import Command, Completed, LineHandler
 from beeyard.swarm import Manager, Snapshot
 from beeyard.swarm.logs import Entry

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import partial
 
 import pytest
 
@@ -15,7 +16,6 @@ from beeyard.cloud.cluster_lock import FENCED, GONE, KEY, ClusterLockLost, look
 from beeyard.holder import Holder
 from beeyard.testing import FakeClock
 from beeyard.waiting import Clock, SystemClock, wait_until
-from cloud.example import at
 from cloud.moto import Moto
 
 BUCKET = "state"
@@ -46,7 +46,7 @@ def lock(aws: Aws, clock: Clock | None = None, said: list[str] | None = None) ->
 
 def holder(aws: Aws) -> Holder | None:
     found = look(aws.client("s3"), BUCKET)
-    return found and found.holder
+    return found.holder if found else None
 
 
 def held_by(aws: Aws, who: Holder, *gone: Holder, beat: int = 0) -> None:
@@ -96,7 +96,7 @@ def test_it_is_held_from_entry_to_exit_and_says_by_whom(bucket: Aws) -> None:
 
 
 def test_it_can_be_had_again_and_again(bucket: Aws) -> None:
-    """A bucket that keeps versions keeps a mark of what was deleted: that is nothing that is held."""
+    """A bucket that keeps versions keeps a mark of what was deleted: it holds nothing."""
     for _ in range(3):
         with lock(bucket) as held:
             held.check()
@@ -111,11 +111,12 @@ def test_it_is_let_go_after_a_failure(bucket: Aws) -> None:
 
 
 def test_the_second_of_two_is_refused_and_hears_who_holds_it(bucket: Aws, moto: Moto) -> None:
-    clock = Meanwhile(4.0, lambda: held_by(bucket, me, beat=1))
     with held_by_a_process(moto) as process:
         me = holder(bucket)
         assert me is not None
         assert me.pid == process.pid
+        beats = partial(held_by, bucket, me, beat=1)
+        clock = Meanwhile(4.0, beats)
 
         with pytest.raises(ClusterHeld) as caught, lock(bucket, clock):
             pass
@@ -156,8 +157,9 @@ def test_one_elsewhere_that_beats_is_not_taken_over(bucket: Aws) -> None:
     held_by(bucket, ELSEWHERE)
     late = GONE - 2.0
 
-    with pytest.raises(ClusterHeld), lock(
-        bucket, Meanwhile(late, lambda: held_by(bucket, ELSEWHERE, beat=1))
+    with (
+        pytest.raises(ClusterHeld),
+        lock(bucket, Meanwhile(late, lambda: held_by(bucket, ELSEWHERE, beat=1))),
     ):
         pass
 

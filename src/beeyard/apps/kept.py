@@ -12,9 +12,9 @@ from typing import Any, cast
 from docker import DockerClient, auth
 from docker.errors import APIError
 
-from beeyard.holder import Holder
 from beeyard.apps.references import registry_of
 from beeyard.apps.registry import Credentials
+from beeyard.holder import Holder
 from beeyard.swarm import Service, Snapshot, in_words
 from beeyard.swarm.manager import post_service, raise_for
 

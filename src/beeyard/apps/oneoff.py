@@ -19,10 +19,10 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from beeyard.apps.bundle import Bundle, only
 from beeyard.apps.deploy import deploy_to
-from beeyard.holder import Holder
 from beeyard.apps.release import Hook
 from beeyard.apps.site import Site
 from beeyard.errors import AppError
+from beeyard.holder import Holder
 from beeyard.swarm import Service, Snapshot, Task, in_words
 from beeyard.swarm.logs import Entry, Excerpt, service_log
 from beeyard.waiting import Timeout, wait_until

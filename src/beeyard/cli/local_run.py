@@ -16,10 +16,10 @@ from docker.errors import DockerException
 from rich.markup import escape
 
 import beeyard
-from beeyard.holder import Holder
 from beeyard.cli.steps import Screen, coloured
 from beeyard.cli.view import err
 from beeyard.errors import ConfigError, PipelineError, ToolError
+from beeyard.holder import Holder
 from beeyard.pipelines.assemble import Assembled, Given, assemble
 from beeyard.pipelines.conditions import decide
 from beeyard.pipelines.docker_engine import DockerEngine

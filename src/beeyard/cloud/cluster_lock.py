@@ -1,7 +1,7 @@
 """One change of a cluster at a time: an object in the state bucket, held by name and time.
 
-S3 makes it only where there is none (`If-None-Match: *`), and replaces it only where it is still the
-one that was seen (`If-Match`); source: docs.aws.amazon.com/AmazonS3/latest/userguide,
+S3 makes it only where there is none (`If-None-Match: *`), and replaces it only where it is still
+the one that was seen (`If-Match`); source: docs.aws.amazon.com/AmazonS3/latest/userguide,
 "conditional-requests". Its holder beats by writing it anew. Nobody's clock is compared with
 another's: who wants it takes it over only after the holder's process is gone (where it is one of
 this machine), or after having seen no beat for longer than a holder goes on without one.
@@ -100,7 +100,7 @@ class ClusterLock:
                 self._s3.delete_object(Bucket=self.bucket, Key=KEY)
 
     def check(self) -> None:
-        """Before each phase: whether it is still ours. Raises ClusterLockLost if that is not sure."""
+        """Before each phase: whether it is still ours. Raises ClusterLockLost if it may not be."""
         silent = self.clock.monotonic() - self._beaten
         why = self._lost or (silent > FENCED and f"S3 took no sign of life for {silent:.0f} s")
         if why:

@@ -1,7 +1,7 @@
 """Terraform's own locks of its states, as far as killed runs of ours left them behind.
 
-With `use_lockfile`, Terraform puts an object beside a state for as long as it works on it, and whose
-process is killed leaves it there. Only who holds the cluster's lock may remove one, and only where
+With `use_lockfile`, Terraform puts an object beside a state for as long as it works on it, and one
+that is killed leaves it there. Only who holds the cluster's lock may remove one, and only where
 it is known that whoever made it is gone: somebody may run Terraform by hand.
 """
 
@@ -32,7 +32,9 @@ class StateLock:
         return self.who == f"{holder.who}@{holder.host}" and self.created >= since
 
     def __str__(self) -> str:
-        return f"{self.key}: {self.operation} by {self.who}, since {self.created:%Y-%m-%dT%H:%M:%SZ}"
+        return (
+            f"{self.key}: {self.operation} by {self.who}, since {self.created:%Y-%m-%dT%H:%M:%SZ}"
+        )
 
 
 def free(aws: Aws, bucket: str, gone: Collection[Holder] | None) -> tuple[StateLock, ...]:

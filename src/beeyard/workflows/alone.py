@@ -40,7 +40,9 @@ def _await_terraform(cluster: Cluster, cloud: Cloud, phase: Phase) -> None:
     """What a killed run had begun goes on to its end, and is in the state then."""
 
     def at_work() -> list[str]:
-        return [name for name, folder in cloud.folders.items() if cloud.terraform.is_at_work(folder)]
+        return [
+            name for name, folder in cloud.folders.items() if cloud.terraform.is_at_work(folder)
+        ]
 
     left = at_work()
     if not left:
@@ -52,7 +54,7 @@ def _await_terraform(cluster: Cluster, cloud: Cloud, phase: Phase) -> None:
         raise CloudError(
             "Terraform of a run that was killed does not come to its end",
             where=", ".join(at_work()),
-            fix="see what it waits for; end it with Ctrl-C's signal (SIGINT), which keeps its state",
+            fix="see what it waits for; it ends by SIGINT (as by Ctrl-C), and keeps its state",
         ) from None
 
 

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from beeyard.holder import user
 from beeyard.audit import chain, inbox
 from beeyard.audit import head as heads
 from beeyard.audit.chain import Chain
@@ -22,6 +21,7 @@ from beeyard.audit.entry import Entry, Head, Outcome, Plain, Who
 from beeyard.cloud import state_bucket
 from beeyard.config import nodes
 from beeyard.errors import BeeyardError, CloudError, ConfigError, Refused, UnverifiedError
+from beeyard.holder import user
 from beeyard.process import Command, Runner, SshRunner
 from beeyard.provision.files import files_in
 from beeyard.workflows.ci import Api, open_api

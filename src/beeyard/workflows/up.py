@@ -61,9 +61,7 @@ def up(
         return _up(cluster, cloud, confirm, where, whole=whole)
 
 
-def _up(
-    cluster: Cluster, cloud: Cloud, confirm: Confirm, where: Where, *, whole: bool
-) -> UpResult:
+def _up(cluster: Cluster, cloud: Cloud, confirm: Confirm, where: Where, *, whole: bool) -> UpResult:
     kept = _keep(cluster, cloud, confirm) if whole else None
     hosts, changes = kept or make(cluster, cloud, where)
     left_out = skipped(hosts.manager)
