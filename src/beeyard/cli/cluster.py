@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections.abc import Callable
 from typing import Annotated, Literal
 
 import typer
@@ -10,11 +9,12 @@ from rich.console import Console
 from rich.markup import escape
 
 from beeyard import sandbox
+from beeyard.cli.asking import Yes, asker
 from beeyard.cli.completion import node_names
 from beeyard.cli.options import Options
 from beeyard.cli.rehearsal import confirm_removal, remove_rehearsal
 from beeyard.cli.tables import show_status
-from beeyard.cli.view import aside, confirm, err, out
+from beeyard.cli.view import err, out
 from beeyard.cli.wiring import file_of, open_cluster
 from beeyard.cli.words import Command
 from beeyard.config import load
@@ -22,7 +22,6 @@ from beeyard.errors import BeeyardError, render
 from beeyard.process import replace_by
 from beeyard.provision import PLAYBOOKS
 from beeyard.workflows import (
-    Cluster,
     Kept,
     UpResult,
     hosts_of,
@@ -32,8 +31,6 @@ from beeyard.workflows import (
     run_up,
 )
 from beeyard.workflows.audit import Change
-
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -64,7 +61,7 @@ def up(
     """
     options: Options = context.obj
     with open_cluster(options, start=True, noting=Change("up")) as cluster:
-        result = run_up(cluster, _asker(options, cluster, yes=yes), builder, unlock=unlock)
+        result = run_up(cluster, asker(options, cluster, yes=yes), builder, unlock=unlock)
     if options.json:
         sys.stdout.write(json.dumps(_up_as_json(result), indent=2) + "\n")
         return
@@ -109,7 +106,7 @@ def down(
         _down_rehearsal(options, yes=yes)
         return
     with open_cluster(options) as cluster:
-        kept = run_down(cluster, _asker(options, cluster, yes=yes), purge=purge)
+        kept = run_down(cluster, asker(options, cluster, yes=yes), purge=purge)
     _show_kept(options, kept)
 
 
@@ -173,20 +170,6 @@ def ssh(
         raise typer.BadParameter(f"there are {', '.join(names)}", context, param_hint="NODE")
     terminal = ["-t"] if sys.stdin.isatty() and not remote else []
     replace_by(["ssh", "-F", str(hosts.files.ssh_config), *terminal, node, *remote])
-
-
-def _asker(options: Options, cluster: Cluster, *, yes: bool) -> Callable[[str], None]:
-    """Show what is made or removed, and ask; a rehearsal costs nothing, so it just goes."""
-
-    def ask(what: str) -> None:
-        if options.sandbox:
-            return
-        with aside(cluster.progress.listener):
-            err().print(escape(what))
-            if not yes:
-                confirm("Go on?")
-
-    return ask
 
 
 def _down_rehearsal(options: Options, *, yes: bool) -> None:

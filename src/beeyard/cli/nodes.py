@@ -1,4 +1,4 @@
-"""Commands on nodes: `node ls|drain|activate|rm`, and `rebalance`."""
+"""Commands on nodes: `node ls|drain|activate|rm|replace`, and `rebalance`."""
 
 import json
 import sys
@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from beeyard.cli.asking import Yes, asker
 from beeyard.cli.completion import node_names
 from beeyard.cli.options import Options
 from beeyard.cli.tables import table
@@ -25,6 +26,7 @@ from beeyard.workflows.nodes import (
     rebalance_tasks,
     remove_node,
 )
+from beeyard.workflows.turnover import replace_node
 
 app = typer.Typer(name="node", cls=Group, help="The nodes of the Swarm: drain, activate, remove.")
 Name = Annotated[
@@ -107,6 +109,24 @@ def rm(context: typer.Context, node: Name) -> None:
         _write({"removed": name})
     else:
         out().print(f"{escape(name)} is no member of the Swarm any more")
+
+
+@app.command(cls=Command)
+def replace(context: typer.Context, node: Name, yes: Yes = False) -> None:
+    """Make a worker anew: its tasks run elsewhere, then its machine goes, and another joins.
+
+    Also for one that is dead: then it is only forgotten, and made again.
+
+    [bold]Example[/bold]
+    beeyard node replace worker-2
+    """
+    options: Options = context.obj
+    with open_cluster(options, noting=Change("node.replace", node)) as cluster:
+        replace_node(cluster, node, asker(options, cluster, yes=yes))
+    if options.json:
+        _write({"replaced": node})
+    else:
+        out().print(f"{escape(node)} is a new machine")
 
 
 def rebalance(context: typer.Context) -> None:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,18 @@ PLAN_FILE = "beeyard.tfplan"
 #: What Terraform says while it changes something: through a file, as its work must reach its end,
 #: and its state, however we end.
 OUTPUT_FILE = "beeyard.output"
+#: What addresses of instances have in them.
+INSTANCE = "aws_instance."
 
 
 @dataclass(frozen=True)
 class Change:
-    """One resource that would change: its address, and Terraform's word for what would happen."""
+    """One resource that would change: its address, and Terraform's word for what would happen.
+    `attributes`: which of it, where it is an instance that would be changed in place."""
 
     address: str
     action: str
+    attributes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,8 +72,22 @@ class Terraform:
         self._run(folder, "init", "-input=false", "-reconfigure", "-backend-config=backend.json")
         marker.write_text(wanted)
 
-    def plan(self, folder: Path, on_line: LineHandler | None = None) -> Plan:
-        """What would change; kept in the folder for `apply`."""
+    def plan(
+        self,
+        folder: Path,
+        on_line: LineHandler | None = None,
+        *,
+        only: str = "",
+        replace: bool = False,
+    ) -> Plan:
+        """What would change; kept in the folder for `apply`.
+
+        only     the address of a resource: it, and what it needs, and nothing else
+        replace  make that one anew, whatever it is like
+        """
+        chosen = [f"-target={only}"] if only else []
+        if replace:
+            chosen.append(f"-replace={only}")
         result = self._run(
             folder,
             "plan",
@@ -78,6 +96,7 @@ class Terraform:
             "-detailed-exitcode",
             f"-lock-timeout={LOCK_TIMEOUT}",
             f"-out={PLAN_FILE}",
+            *chosen,
             codes=(0, 2),
             on_line=on_line,
         )
@@ -86,7 +105,21 @@ class Terraform:
             for message in _messages(result.stdout)
             if message.get("type") == "planned_change"
         )
+        if any(change.action == "update" and INSTANCE in change.address for change in changes):
+            changes = self._with_attributes(folder, changes)
         return Plan(folder.name, changes, pending=result.code == 2)
+
+    def _with_attributes(self, folder: Path, changes: Sequence[Change]) -> tuple[Change, ...]:
+        """Say what of each instance would be changed: some of it takes a stop and a start."""
+        said = json.loads(self._run(folder, "show", "-json", PLAN_FILE).stdout)
+        found = {
+            one["address"]: _differing(one["change"]["before"], one["change"]["after"])
+            for one in said["resource_changes"]
+            if INSTANCE in one["address"] and one["change"]["actions"] == ["update"]
+        }
+        return tuple(
+            replace(change, attributes=found.get(change.address, ())) for change in changes
+        )
 
     def apply(self, folder: Path, on_line: LineHandler | None = None) -> None:
         """Do what the last `plan` of this folder said."""
@@ -142,6 +175,10 @@ class Terraform:
             path = folder / name
             digest.update(path.read_bytes() if path.exists() else b"")
         return digest.hexdigest()
+
+
+def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(sorted(key for key in after if before.get(key) != after[key]))
 
 
 def _messages(output: str) -> Iterator[dict[str, Any]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from beeyard.apps import ProbeResult
 from beeyard.cloud import Outputs
 from beeyard.cloud.api import Account
+from beeyard.cloud.nodes import Turnover, restarts, turnover
 from beeyard.cloud.terraform import Plan
 from beeyard.config import ClusterSpec
 from beeyard.errors import BeeyardError, HostError
@@ -31,6 +32,13 @@ from beeyard.workflows.make import (
     swarm_of,
 )
 from beeyard.workflows.nodes import rebalanced
+from beeyard.workflows.turnover import (
+    PROJECT,
+    forget_ghosts,
+    forget_keys,
+    refuse_managers,
+    turn_over,
+)
 from beeyard.workflows.verify import await_infrastructure, await_urls
 
 #: Seconds in which a node that was there before, and still is, lets us in.
@@ -62,10 +70,17 @@ def up(
 
 
 def _up(cluster: Cluster, cloud: Cloud, confirm: Confirm, where: Where, *, whole: bool) -> UpResult:
-    kept = _keep(cluster, cloud, confirm) if whole else None
-    hosts, changes = kept or make(cluster, cloud, where)
+    kept = _keep(cluster, cloud, confirm) if whole else _grown(cluster, cloud, confirm)
+    if isinstance(kept, Turnover):
+        turned = turn_over(cluster, cloud, kept)
+        hosts, changes = make(cluster, cloud, where)
+        changes += turned
+    else:
+        hosts, changes = kept
+    forget_keys(cluster, hosts.inventory)
     left_out = skipped(hosts.manager)
     with hosts.swarm() as manager:
+        changes += forget_ghosts(cluster, hosts.inventory, manager)
         with cluster.progress.phase("infrastructure") as phase:
             await_infrastructure(cluster, hosts.outputs, manager, left_out, phase)
         for name in cluster.spec.applications:
@@ -110,12 +125,35 @@ def _account(cluster: Cluster, confirm: Confirm) -> tuple[Cloud, bool]:
     return cloud, not missing
 
 
-def _keep(cluster: Cluster, cloud: Cloud, confirm: Confirm) -> tuple[Hosts, int] | None:
-    """Plan projects that were all applied before, and beside it bring the hosts to what they should
-    be. None where the cloud has to change, whatever the hosts said: it comes first, once `confirm`
-    was shown how.
+def _grown(cluster: Cluster, cloud: Cloud, confirm: Confirm) -> Turnover:
+    """Of a cluster that is not all there, what is to become of the nodes that are."""
+    if PROJECT not in cloud.stateful():
+        return Turnover()
+    with cluster.progress.phase("cloud: nodes that are there") as phase:
+        folder = cloud.folders[PROJECT]
+        cloud.terraform.init(folder)
+        plan = cloud.terraform.plan(folder)
+        phase.result = str(plan)
+    turn = _turnover(cluster, cloud, plan)
+    if turn:
+        confirm(describe_changes(cluster.spec, cloud.account, {PROJECT: plan}))
+    return turn
 
-    Gives how many tasks changed something.
+
+def _turnover(cluster: Cluster, cloud: Cloud, plan: Plan) -> Turnover:
+    """What becomes of nodes that are there. Raises Refused for what would cost a manager."""
+    turn = turnover(plan)
+    there = [node.name for node in cloud.outputs([PROJECT]).managers]
+    refuse_managers(cluster, turn, there)
+    return turn
+
+
+def _keep(cluster: Cluster, cloud: Cloud, confirm: Confirm) -> tuple[Hosts, int] | Turnover:
+    """Plan projects that were all applied before, and beside it bring the hosts to what they should
+    be. Where the cloud has to change, whatever the hosts said, it comes first, once `confirm` was
+    shown how: then gives what becomes of nodes that are there.
+
+    Else gives the hosts, and how many tasks changed something.
     """
     with ThreadPoolExecutor(1) as pool:
         planning = pool.submit(_plan, cluster, cloud)
@@ -126,8 +164,9 @@ def _keep(cluster: Cluster, cloud: Cloud, confirm: Confirm) -> tuple[Hosts, int]
             kept = error
         plans = planning.result()
     if _pending(plans):
+        turn = _turnover(cluster, cloud, plans[PROJECT])
         confirm(describe_changes(cluster.spec, cloud.account, plans))
-        return None
+        return turn
     if isinstance(kept, BeeyardError):
         raise kept
     return kept
@@ -193,15 +232,16 @@ def describe(spec: ClusterSpec, account: Account) -> str:
 
 
 def describe_changes(spec: ClusterSpec, account: Account, plans: Mapping[str, Plan]) -> str:
-    """What will be changed of a cluster that is there, each thing that is destroyed by its name."""
+    """What will be changed of a cluster that is there, each thing that is destroyed, and each node
+    that is restarted, by its name."""
     lines = [f"account {account.id} ({account.arn}), region {spec.region}"]
     for project, plan in plans.items():
         if plan.pending:
             lines.append(f"{project}: {plan}")
             lines.extend(
-                f"  {change.action} {change.address}"
+                f"  {'restart' if restarts(change) else change.action} {change.address}"
                 for change in plan.changes
-                if change.action in ("replace", "delete")
+                if change.action in ("replace", "delete") or restarts(change)
             )
     return "\n".join(lines)
 

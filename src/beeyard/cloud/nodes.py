@@ -1,0 +1,50 @@
+"""What a Terraform plan does to nodes that are there. Pure."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from beeyard.cloud.terraform import Change, Plan
+
+_NODE = re.compile(r'module\.swarm_cluster\.aws_instance\.node\["([^"]+)"\]')
+#: What of an instance the provider changes by stopping and starting it. Source: the provider's
+#: documentation, `aws_instance`, where each of these "will trigger a stop/start".
+_STOPPED_FOR = {"instance_type", "user_data", "ebs_optimized", "cpu_options"}
+
+
+@dataclass(frozen=True)
+class Turnover:
+    """Nodes, by name, that leave for good, that are made anew, and that are stopped and started."""
+
+    leaving: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
+    restarted: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.leaving or self.replaced or self.restarted)
+
+
+def address_of(node: str) -> str:
+    """A node's instance, as Terraform calls it."""
+    return f'module.swarm_cluster.aws_instance.node["{node}"]'
+
+
+def turnover(plan: Plan) -> Turnover:
+    """What the plan of `swarm_cluster` does to nodes that are there."""
+    return Turnover(
+        leaving=tuple(_names(plan, lambda change: change.action == "delete")),
+        replaced=tuple(_names(plan, lambda change: change.action == "replace")),
+        restarted=tuple(_names(plan, restarts)),
+    )
+
+
+def restarts(change: Change) -> bool:
+    """Whether an instance is stopped and started for it."""
+    return change.action == "update" and bool(_STOPPED_FOR & set(change.attributes))
+
+
+def _names(plan: Plan, wanted: Callable[[Change], bool]) -> Iterator[str]:
+    for change in plan.changes:
+        found = _NODE.fullmatch(change.address)
+        if found and wanted(change):
+            yield found[1]

@@ -1,0 +1,175 @@
+"""Nodes that go, or are made anew, under a Swarm that goes on: drained first, and one at a time."""
+
+from collections.abc import Callable, Sequence
+
+from beeyard.cloud.nodes import Turnover, address_of
+from beeyard.errors import Refused
+from beeyard.inventory import Inventory
+from beeyard.provision import Options
+from beeyard.swarm import Manager, Snapshot
+from beeyard.swarm.model import Node
+from beeyard.workflows.alone import alone
+from beeyard.workflows.cloud import Cloud, open_cloud
+from beeyard.workflows.cluster import Cluster
+from beeyard.workflows.hosts import Hosts
+from beeyard.workflows.make import reach
+from beeyard.workflows.nodes import activate_node, drain_node, rebalanced, remove_node
+from beeyard.workflows.status import hosts_of
+
+PROJECT = "swarm_cluster"
+_PARTS = ("deploy_swarm", "configure_efs", "deploy_infra")
+
+
+def refuse_managers(cluster: Cluster, turn: Turnover, managers: Sequence[str]) -> None:
+    """Raises Refused for what would take a manager away, before anything is touched."""
+    wanted = cluster.spec.managers.count
+    if len(managers) != wanted:
+        raise Refused(
+            f"there {_are(len(managers))}, and beeyard.yml says {wanted}",
+            where="managers.count in beeyard.yml",
+            why="the number of managers of a cluster that runs can't be changed yet",
+            fix=f"set it to {len(managers)}",
+        )
+    lost = [name for name in (*turn.leaving, *turn.replaced) if name in managers]
+    if lost:
+        raise Refused(
+            f"{', '.join(lost)} would be made anew, and the Swarm would be lost with it",
+            why="what the Swarm knows is on its managers only",
+            fix="take back what changes it: a zone, an address, the size of its disk",
+        )
+
+
+def turn_over(cluster: Cluster, cloud: Cloud, turn: Turnover) -> int:
+    """Let nodes go that are to go, and make others anew, or restart them, one at a time.
+
+    Tasks run elsewhere before a node is touched. Gives how many nodes it were. Raises SwarmError
+    where there is no room for them, with that node as it was.
+    """
+    for name in turn.leaving:
+        leave(cluster, name)
+    for name in turn.replaced:
+        leave(cluster, name)
+        make_anew(cluster, cloud, name)
+    for name in turn.restarted:
+        _restart(cluster, cloud, name)
+    return len(turn.leaving) + len(turn.replaced) + len(turn.restarted)
+
+
+def leave(cluster: Cluster, name: str) -> None:
+    """Take a node out of the Swarm, with its tasks running elsewhere before; one that is gone
+    already is only forgotten."""
+    node = _member(cluster, name)
+    if node is None:
+        return
+    if node.state == "ready":
+        drain_node(cluster, name)
+    remove_node(cluster, name)
+
+
+def make_anew(cluster: Cluster, cloud: Cloud, name: str, *, whatever: bool = False) -> Hosts:
+    """Terminate a node that left, start another in its place, and let that join.
+
+    whatever  also where nothing of it differs from the file
+    """
+    _apply(cluster, cloud, name, whatever=whatever)
+    hosts = reach(cluster, cloud.outputs())
+    forget_keys(cluster, hosts.inventory)
+    with cluster.progress.phase(f"{name} joins") as phase:
+        hosts.play(phase, "deploy", Options(tags=_PARTS, mitogen=cluster.mitogen))
+    return hosts
+
+
+def replace_node(cluster: Cluster, name: str, confirm: Callable[[str], None]) -> None:
+    """Make a worker anew, whatever state it is in: its tasks run elsewhere before it goes.
+
+    Raises Refused for a manager, and where there is no such node.
+    """
+    with cluster.progress.phase("account") as phase:
+        cloud = open_cloud(cluster)
+        outputs = cloud.outputs()
+        phase.result = f"{cloud.account.id} in {cluster.spec.region}"
+    nodes = [node.name for node in outputs.nodes]
+    if name not in nodes:
+        raise Refused(f"there is no node {name}", fix=f"name one of: {', '.join(nodes)}")
+    refuse_managers(cluster, Turnover(replaced=(name,)), [one.name for one in outputs.managers])
+    confirm(f"{name} is terminated, and another made in its place; what only its disk has is lost")
+    with alone(cluster, cloud, f"node replace {name}"):
+        leave(cluster, name)
+        hosts = make_anew(cluster, cloud, name, whatever=True)
+        with hosts.swarm() as manager:
+            forget_ghosts(cluster, hosts.inventory, manager)
+            rebalanced(cluster, manager)
+
+
+def _restart(cluster: Cluster, cloud: Cloud, name: str) -> None:
+    node = _member(cluster, name)
+    is_worker = node is not None and node.role == "worker" and node.state == "ready"
+    if is_worker:
+        drain_node(cluster, name)
+    _apply(cluster, cloud, name)
+    reach(cluster, cloud.outputs())
+    if is_worker:
+        activate_node(cluster, name)
+
+
+def _apply(cluster: Cluster, cloud: Cloud, name: str, *, whatever: bool = False) -> None:
+    with cluster.progress.phase(f"cloud: {name}") as phase:
+        folder = cloud.folders[PROJECT]
+        cloud.terraform.init(folder)
+        plan = cloud.terraform.plan(folder, only=address_of(name), replace=whatever)
+        if plan.pending:
+            cloud.terraform.apply(folder, on_line=phase.say)
+        phase.result = str(plan)
+
+
+def _member(cluster: Cluster, name: str) -> Node | None:
+    with hosts_of(cluster).swarm() as manager:
+        snapshot = manager.snapshot()
+    return next((node for node in snapshot.nodes if node.name == name), None)
+
+
+def forget_ghosts(cluster: Cluster, inventory: Inventory, manager: Manager) -> int:
+    """Remove members of the Swarm that are down, and whose machines the cloud no longer has."""
+    found = ghosts(manager.snapshot(), [host.private_ip for host in inventory.hosts])
+    if found:
+        with cluster.progress.phase("nodes that are gone") as phase:
+            for node in found:
+                phase.say(f"{node.name} ({node.address}) is forgotten")
+                manager.client.api.remove_node(node.id)
+            phase.result = f"{len(found)} forgotten"
+    return len(found)
+
+
+def ghosts(snapshot: Snapshot, addresses: Sequence[str]) -> tuple[Node, ...]:
+    """Workers that are down and stand for no machine: their address is nobody's, or another
+    member's of the same name that is up. Pure."""
+
+    def stands_for_none(node: Node) -> bool:
+        another = any(
+            other.name == node.name and other.state == "ready" for other in snapshot.nodes
+        )
+        return another or node.address not in addresses
+
+    return tuple(
+        node
+        for node in snapshot.nodes
+        if node.state == "down" and node.reachability is None and stands_for_none(node)
+    )
+
+
+def forget_keys(cluster: Cluster, inventory: Inventory) -> None:
+    """Keep the pinned keys of machines that are there, and no others."""
+    path = cluster.ssh.known_hosts
+    if not path.is_file():
+        return
+    there = {host.identity for host in inventory.hosts}
+    lines = path.read_text().splitlines(keepends=True)
+    kept = [line for line in lines if line.split(" ", 1)[0] in there]
+    if kept != lines:
+        beside = path.with_suffix(".new")
+        beside.write_text("".join(kept))
+        beside.replace(path)
+
+
+def _are(count: int) -> str:
+    return "is 1 manager" if count == 1 else f"are {count} managers"

@@ -1,0 +1,52 @@
+"""Drills: a cluster of their own is broken for real, and `up` has to bring it back.
+
+Each begins and ends with a cluster that `up` has nothing to do on, or with none.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from beeyard.apps import AppUrl, Prober
+from cluster.yard import Running, Yard, write_file
+from drills.world import World, world_of
+from leavings import STATE_HOME
+
+NAME = "e2e-drill"
+DOMAIN = "drill.localhost"
+CIDR = "10.96.0.0/16"
+
+
+@pytest.fixture(scope="session")
+def yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
+    """The file of a cluster that is not there yet. Whatever the drills leave is removed."""
+    folder = tmp_path_factory.mktemp("drill")
+    file = write_file(folder, name=NAME, domain=DOMAIN, cidr=CIDR)
+    made = Yard(file, {"XDG_STATE_HOME": str(STATE_HOME), "NO_COLOR": "1"})
+    try:
+        yield made
+    finally:
+        made.run("sandbox", "down", NAME, "--yes")
+
+
+@pytest.fixture
+def running(yard: Yard) -> Running:
+    """The cluster, up, as the file of the drills has it."""
+    return Running(yard, yard.json("up", "--yes"), 0.0)
+
+
+@pytest.fixture
+def world(running: Running) -> World:
+    return world_of(running.yard, NAME)
+
+
+@pytest.fixture
+def users(running: Running) -> Iterator[Prober]:
+    """Those who use the application meanwhile: 20 requests a second."""
+    port = urlsplit(running.url("timeoff")).port or 443
+    ca = Path(running.yard.run("sandbox", "ca", NAME).strip()).read_text()
+    address = AppUrl(f"timeoff.{DOMAIN}", "/", port, "web", "timeoff")
+    with Prober([address], "127.0.0.1", ca, rate=20) as asking:
+        yield asking

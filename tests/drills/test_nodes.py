@@ -1,0 +1,165 @@
+"""Nodes come, go, change and die; `up` brings the cluster to what the file says, and loses nothing."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from beeyard.apps import Prober
+from beeyard.waiting import SystemClock, wait_until
+from cluster.yard import Running, Yard
+from drills.conftest import NAME
+from drills.world import World
+from leavings import STATE_HOME
+
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.cluster,
+    pytest.mark.drill,
+    pytest.mark.timeout(1800),
+]
+
+FOLDER = STATE_HOME / "beeyard" / "clusters" / f"{NAME}@sandbox"
+
+
+@pytest.fixture(autouse=True)
+def _ends_with_nothing_to_do(yard: Yard) -> Iterator[None]:
+    """However a drill changed the file, the next one finds the first, and a cluster like it."""
+    text = yard.file.read_text()
+    yield
+    yard.file.write_text(text)
+    yard.run("up", "--yes")
+
+
+def change(yard: Yard, section: str, **values: Any) -> None:
+    yaml = YAML()
+    document = yaml.load(yard.file)
+    document[section].update(values)
+    yaml.dump(document, yard.file)
+
+
+def assert_nothing_lost(users: Prober) -> None:
+    assert users.traffic().requests > 100
+    assert users.traffic().failed == 0, users.traffic().reasons
+
+
+def assert_these_alone(running: Running, world: World, *nodes: str) -> None:
+    """No trace of another node: in the Swarm, the cloud, what is pinned, and the inventory."""
+    members = running.yard.json("node", "ls")
+    assert sorted(one["name"] for one in members) == sorted(nodes)
+    assert {one["state"] for one in members} == {"ready"}
+    assert {one["availability"] for one in members} == {"active"}
+    there = world.instances()
+    assert sorted(there) == sorted(nodes)
+    assert world.orphans() == []
+    pinned = (FOLDER / "known_hosts").read_text().split("\n")[:-1]
+    assert {line.split()[0] for line in pinned} == set(there.values())
+    inventory = "".join(
+        path.read_text() for path in (FOLDER / "provision").rglob("*") if path.name in _NAMING
+    )
+    assert {name for name in _NODES if name in inventory} == set(nodes)
+
+
+_NODES = ("manager-1", "worker-1", "worker-2", "worker-3")
+_NAMING = ("hosts.yml", "hosts.yaml", "ssh_config", "inventory.yml", "hosts.json")
+
+
+def test_grow_and_shrink(running: Running, world: World, users: Prober) -> None:
+    change(running.yard, "workers", count=3)
+    assert running.yard.json("up", "--yes")["changes"] > 0
+    assert_these_alone(running, world, *_NODES)
+    assert running.status["ok"] is True
+
+    change(running.yard, "workers", count=2)
+    assert running.yard.json("up", "--yes")["changes"] > 0
+    assert_these_alone(running, world, *_NODES[:3])
+    assert running.yard.json("up", "--yes")["changes"] == 0
+    assert_nothing_lost(users)
+
+
+def test_another_instance_type_one_at_a_time(running: Running, world: World, users: Prober) -> None:
+    before = world.instances()
+    change(running.yard, "workers", type="t3.medium")
+    with watched(world) as most_away:
+        running.yard.run("up", "--yes")
+    assert most_away() == 1
+    assert world.types()["worker-1"] == world.types()["worker-2"] == "t3.medium"
+    assert world.instances() == before, "stopped and started, not made anew"
+    assert_these_alone(running, world, *_NODES[:3])
+    assert_nothing_lost(users)
+
+
+def test_a_node_is_made_anew(running: Running, world: World, users: Prober) -> None:
+    before = world.instances()
+    running.yard.run("node", "replace", "worker-1", "--yes")
+    after = world.instances()
+    assert after["worker-1"] != before["worker-1"]
+    assert after["worker-2"] == before["worker-2"]
+    assert_these_alone(running, world, *_NODES[:3])
+    assert running.yard.json("up", "--yes")["changes"] == 0
+    assert_nothing_lost(users)
+
+
+def test_a_worker_is_killed(running: Running, world: World) -> None:
+    """Its tasks run elsewhere within a minute, `status` says what is missing, `up` makes another."""
+    before = world.instances()
+    world.client("ec2").terminate_instances(InstanceIds=[before["worker-2"]])
+    started = time.monotonic()
+    wait_until(lambda: _on(running, "worker-1") == 2, clock=SystemClock(), deadline=60, interval=1)
+    print(f"its tasks run elsewhere after {time.monotonic() - started:.1f} s")
+    status = running.status_now
+    assert status["ok"] is False
+    assert [one["name"] for one in status["nodes"] if not one["ok"]] == ["worker-2"]
+
+    running.yard.run("up", "--yes")
+
+    assert world.instances()["worker-2"] != before["worker-2"]
+    assert_these_alone(running, world, *_NODES[:3])
+    assert running.yard.json("up", "--yes")["changes"] == 0
+
+
+def test_managers_are_neither_more_nor_fewer(running: Running, world: World) -> None:
+    before = world.instances()
+    change(running.yard, "managers", count=3)
+    refused = running.yard.json("up", "--yes", code=11)
+    assert refused["what"] == "there is 1 manager, and beeyard.yml says 3"
+    assert world.instances() == before
+
+
+def test_the_only_manager_is_not_made_anew(running: Running, world: World) -> None:
+    before = world.instances()
+    refused = running.yard.json("node", "replace", "manager-1", "--yes", code=11)
+    assert "the Swarm would be lost with it" in refused["what"]
+    assert world.instances() == before
+
+
+def _on(running: Running, node: str) -> int:
+    """How many tasks of the application run on a node."""
+    form = "{{.Node}} {{.CurrentState}}"
+    said = running.docker_on(
+        "manager-1", "service", "ps", "timeoff_web", "--format", form, "--filter",
+        "desired-state=running",
+    )  # fmt: skip
+    return sum(line.startswith(f"{node} Running") for line in said.splitlines())
+
+
+@contextmanager
+def watched(world: World) -> Iterator[Any]:
+    """Within, counts how many workers are away at once at most."""
+    most, stop = [0], threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(0.2):
+            most[0] = max(most[0], world.away())
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield lambda: most[0]
+    finally:
+        stop.set()
+        thread.join()
