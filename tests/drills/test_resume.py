@@ -3,7 +3,7 @@
 import re
 import signal
 import subprocess
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import pytest
 
@@ -34,12 +34,14 @@ PHASES = {
 
 
 @pytest.mark.timeout(1800)
-def test_killed_as_each_phase_begins(yard: Yard) -> None:
+def test_killed_as_each_phase_begins(
+    yard: Yard, record_property: Callable[[str, object], None]
+) -> None:
     """Killed as soon as it does something new, again and again, until it comes to its end."""
     seen: list[str] = []
     while (phase := killed_at_what_is_new(yard, seen)) is not None:
         seen.append(phase)
-        print(f"killed at: {phase}")
+    record_property("killed at", seen)
     assert set(seen) >= PHASES
 
     again = yard.json("up", "--yes")

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import pytest
 
 from beeyard.cloud.api import Account
+from beeyard.cloud.nodes import Turnover
 from beeyard.cloud.terraform import Change, Plan
 from beeyard.errors import CloudError, Refused
 from beeyard.workflows import Cluster, Event, Phase, run_up
@@ -42,6 +43,9 @@ class StubCloud:
     def __post_init__(self) -> None:
         self.folders = {name: Path(name) for name in self.plans}
 
+    def managers(self) -> tuple[str, ...]:
+        return ("manager-1", "manager-2", "manager-3")
+
     def stateful(self) -> tuple[str, ...]:
         return tuple(name for name in self.plans if name not in self.missing)
 
@@ -67,7 +71,8 @@ def never(what: str) -> NoReturn:
 
 def test_a_change_comes_first_once_it_was_confirmed(make_cluster: MakeCluster) -> None:
     asked: list[str] = []
-    assert _keep(make_cluster(), cloud(ADDRESSES, NODES), asked.append) is None
+    kept = _keep(make_cluster(), cloud(ADDRESSES, NODES), asked.append)
+    assert kept == Turnover()
     assert asked == [SHOWN]
 
 

@@ -18,6 +18,9 @@ from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.keys import public_key
 from beeyard.workflows.progress import Phase
 
+#: How many waves of projects the nodes need: addresses, then the network and the nodes themselves.
+NODES = 2
+
 
 @dataclass(frozen=True)
 class Cloud:
@@ -68,6 +71,11 @@ class Cloud:
         Raises CloudError where there is nothing yet.
         """
         return outputs_of(self.cluster, self.bucket, tuple(projects or self.folders))
+
+    def managers(self) -> tuple[str, ...]:
+        """The names of the managers that are there. Raises CloudError where there is no node."""
+        wanted = [name for wave in self.waves[:NODES] for name in wave]
+        return tuple(node.name for node in self.outputs(wanted).managers)
 
     def _outputs(self, projects: Sequence[str]) -> dict[str, dict[str, Any]]:
         if not self.has_bucket():

@@ -17,21 +17,18 @@ from beeyard.inventory import DATABASE_PASSWORD
 from beeyard.provision import SSH_DEADLINE, Options, await_ssh
 from beeyard.secret import Secret
 from beeyard.workflows.applications import hand_over
-from beeyard.workflows.cloud import Cloud, summary
+from beeyard.workflows.cloud import NODES, Cloud, summary
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.controller import controller_of, have_image
 from beeyard.workflows.hosts import Hosts, open_hosts
 from beeyard.workflows.images import Images, Where
 
-#: How many waves of projects the nodes need: addresses, then the network and the nodes themselves.
-_NODES = 2
-
 
 def make(cluster: Cluster, cloud: Cloud, where: Where) -> tuple[Hosts, int]:
     """Apply what is to be applied and bring the hosts to it. Gives the number of changes."""
-    nodes = [name for wave in cloud.waves[:_NODES] for name in wave]
+    nodes = [name for wave in cloud.waves[:NODES] for name in wave]
     with cluster.progress.phase("cloud: network and nodes") as phase:
-        plans = cloud.apply(phase, cloud.waves[:_NODES])
+        plans = cloud.apply(phase, cloud.waves[:NODES])
         phase.result = summary(plans)
     with ThreadPoolExecutor(len(cloud.folders)) as pool:
         rest = {

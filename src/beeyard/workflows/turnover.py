@@ -1,10 +1,9 @@
 """Nodes that go, or are made anew, under a Swarm that goes on: drained first, and one at a time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from beeyard.cloud.nodes import Turnover, address_of
 from beeyard.errors import Refused
-from beeyard.inventory import Inventory
 from beeyard.provision import Options
 from beeyard.swarm import Manager, Snapshot
 from beeyard.swarm.model import Node
@@ -73,7 +72,7 @@ def make_anew(cluster: Cluster, cloud: Cloud, name: str, *, whatever: bool = Fal
     """
     _apply(cluster, cloud, name, whatever=whatever)
     hosts = reach(cluster, cloud.outputs())
-    forget_keys(cluster, hosts.inventory)
+    forget_keys(cluster, [host.identity for host in hosts.inventory.hosts])
     with cluster.progress.phase(f"{name} joins") as phase:
         hosts.play(phase, "deploy", Options(tags=_PARTS, mitogen=cluster.mitogen))
     return hosts
@@ -97,7 +96,7 @@ def replace_node(cluster: Cluster, name: str, confirm: Callable[[str], None]) ->
         leave(cluster, name)
         hosts = make_anew(cluster, cloud, name, whatever=True)
         with hosts.swarm() as manager:
-            forget_ghosts(cluster, hosts.inventory, manager)
+            forget_ghosts(cluster, hosts, manager)
             rebalanced(cluster, manager)
 
 
@@ -128,9 +127,10 @@ def _member(cluster: Cluster, name: str) -> Node | None:
     return next((node for node in snapshot.nodes if node.name == name), None)
 
 
-def forget_ghosts(cluster: Cluster, inventory: Inventory, manager: Manager) -> int:
+def forget_ghosts(cluster: Cluster, hosts: Hosts, manager: Manager) -> int:
     """Remove members of the Swarm that are down, and whose machines the cloud no longer has."""
-    found = ghosts(manager.snapshot(), [host.private_ip for host in inventory.hosts])
+    addresses = [host.private_ip for host in hosts.inventory.hosts]
+    found = ghosts(manager.snapshot(), addresses)
     if found:
         with cluster.progress.phase("nodes that are gone") as phase:
             for node in found:
@@ -157,12 +157,11 @@ def ghosts(snapshot: Snapshot, addresses: Sequence[str]) -> tuple[Node, ...]:
     )
 
 
-def forget_keys(cluster: Cluster, inventory: Inventory) -> None:
-    """Keep the pinned keys of machines that are there, and no others."""
+def forget_keys(cluster: Cluster, there: Collection[str]) -> None:
+    """Keep the pinned keys of those who are there, by identity, and no others."""
     path = cluster.ssh.known_hosts
     if not path.is_file():
         return
-    there = {host.identity for host in inventory.hosts}
     lines = path.read_text().splitlines(keepends=True)
     kept = [line for line in lines if line.split(" ", 1)[0] in there]
     if kept != lines:

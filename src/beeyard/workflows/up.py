@@ -77,10 +77,10 @@ def _up(cluster: Cluster, cloud: Cloud, confirm: Confirm, where: Where, *, whole
         changes += turned
     else:
         hosts, changes = kept
-    forget_keys(cluster, hosts.inventory)
+    forget_keys(cluster, [host.identity for host in hosts.inventory.hosts])
     left_out = skipped(hosts.manager)
     with hosts.swarm() as manager:
-        changes += forget_ghosts(cluster, hosts.inventory, manager)
+        changes += forget_ghosts(cluster, hosts, manager)
         with cluster.progress.phase("infrastructure") as phase:
             await_infrastructure(cluster, hosts.outputs, manager, left_out, phase)
         for name in cluster.spec.applications:
@@ -143,8 +143,7 @@ def _grown(cluster: Cluster, cloud: Cloud, confirm: Confirm) -> Turnover:
 def _turnover(cluster: Cluster, cloud: Cloud, plan: Plan) -> Turnover:
     """What becomes of nodes that are there. Raises Refused for what would cost a manager."""
     turn = turnover(plan)
-    there = [node.name for node in cloud.outputs([PROJECT]).managers]
-    refuse_managers(cluster, turn, there)
+    refuse_managers(cluster, turn, cloud.managers())
     return turn
 
 

@@ -1,0 +1,88 @@
+"""Nodes that go under a Swarm that goes on: what is refused, and what is forgotten."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from beeyard.cloud.nodes import Turnover
+from beeyard.errors import Refused
+from beeyard.workflows import Cluster
+from beeyard.workflows.turnover import forget_keys, ghosts, refuse_managers
+from cloud.example import spec
+from swarm.swarms import node, swarm
+
+MakeCluster = Callable[..., Cluster]
+MANAGERS = ("manager-1", "manager-2", "manager-3")
+
+
+def cluster_of(make_cluster: MakeCluster, **sections: Any) -> Cluster:
+    return replace(make_cluster(), spec=spec(**sections))
+
+
+def test_workers_may_come_and_go(make_cluster: MakeCluster) -> None:
+    turn = Turnover(("worker-1",), ("worker-2",), ("worker-3", "manager-1"))
+    refuse_managers(cluster_of(make_cluster), turn, MANAGERS)
+
+
+@pytest.mark.parametrize(
+    "turn", [Turnover(leaving=("manager-2",)), Turnover(replaced=("worker-1", "manager-2"))]
+)
+def test_a_manager_is_not_given_up(make_cluster: MakeCluster, turn: Turnover) -> None:
+    with pytest.raises(Refused) as caught:
+        refuse_managers(cluster_of(make_cluster), turn, MANAGERS)
+    assert caught.value.what == "manager-2 would be made anew, and the Swarm would be lost with it"
+
+
+@pytest.mark.parametrize(
+    ("there", "says"), [(("manager-1",), "there is 1 manager"), (MANAGERS[:2], "there are 2")]
+)
+def test_their_number_stays(make_cluster: MakeCluster, there: tuple[str, ...], says: str) -> None:
+    with pytest.raises(Refused) as caught:
+        refuse_managers(cluster_of(make_cluster), Turnover(), there)
+    assert caught.value.what.startswith(says)
+    assert caught.value.what.endswith("and beeyard.yml says 3")
+
+
+def test_only_pinned_keys_of_machines_that_are_there_stay(
+    make_cluster: MakeCluster, tmp_path: Path
+) -> None:
+    cluster = replace(make_cluster(), folder=tmp_path)
+    known = tmp_path / "known_hosts"
+    known.write_text("i-1 ssh-ed25519 AAA\ni-2 ssh-ed25519 BBB\ni-1 ssh-rsa CCC\n")
+    forget_keys(cluster, {"i-1", "i-3"})
+    assert known.read_text() == "i-1 ssh-ed25519 AAA\ni-1 ssh-rsa CCC\n"
+
+
+def test_without_pinned_keys_there_is_nothing_to_forget(
+    make_cluster: MakeCluster, tmp_path: Path
+) -> None:
+    forget_keys(replace(make_cluster(), folder=tmp_path), {"i-1"})
+    assert list(tmp_path.iterdir()) == []
+
+
+UP = node("worker-1", address="10.0.0.11")
+DOWN = node("worker-2", address="10.0.0.12", state="down", id="old")
+
+
+@pytest.mark.parametrize(
+    ("nodes", "addresses", "gone"),
+    [
+        pytest.param((UP, DOWN), ["10.0.0.11"], [DOWN], id="no-machine-has-its-address"),
+        pytest.param((UP, DOWN), ["10.0.0.11", "10.0.0.12"], [], id="it-may-come-back"),
+        pytest.param(
+            (DOWN, replace(DOWN, id="new", state="ready")),
+            ["10.0.0.12"],
+            [DOWN],
+            id="another-of-its-name-is-up",
+        ),
+        pytest.param((UP,), [], [], id="it-is-up"),
+        pytest.param(
+            (replace(DOWN, reachability="unreachable"),), [], [], id="a-manager-is-not-forgotten"
+        ),
+    ],
+)
+def test_ghosts(nodes: tuple[Any, ...], addresses: list[str], gone: list[Any]) -> None:
+    assert list(ghosts(swarm(nodes=nodes), addresses)) == gone
