@@ -1,6 +1,7 @@
 # make demo   the example cluster, rehearsed on this machine
 # make test   everything that proves that it works
 # make check  the fast part of it: no Docker needed
+# make drill  a cluster of its own is broken, and `up` brings it back: all drills, as a table
 # make bench  speed and memory, as a table
 # make lock   choose dependencies anew
 SHELL := bash
@@ -12,7 +13,7 @@ DEMO := examples/timeoff/beeyard.yml
 # On the processors that there are; tests/conftest.py says what stays together.
 PYTEST := $(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadgroup --no-loadscope-reorder
 
-.PHONY: help demo demo-down test check lint bench lock clean venv venv-dev prerequisites-%
+.PHONY: help demo demo-down test check lint drill bench lock clean venv venv-dev prerequisites-%
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -24,7 +25,7 @@ demo-down:
 	$(BIN)/beeyard --sandbox -f $(DEMO) down --yes
 
 test: prerequisites-test venv-dev lint
-	$(PYTEST) --durations=15
+	$(PYTEST) --durations=15 --drills=turn
 	scripts/test-example
 
 check: prerequisites-check venv-dev lint
@@ -32,6 +33,10 @@ check: prerequisites-check venv-dev lint
 
 lint: venv-dev
 	scripts/lint
+
+# One of them, or some: make drill DRILL=killed
+drill: prerequisites-test venv-dev
+	$(PYTEST) tests/drills $(if $(DRILL),-k '$(DRILL)')
 
 bench: prerequisites-test venv-dev
 	$(BIN)/python bench/run.py

@@ -8,6 +8,7 @@ import os
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +54,18 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         session.config.add_cleanup(leavings.begin().close)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    words = "all drills, or the one whose turn it is today (UTC)"
+    parser.addoption("--drills", choices=("all", "turn"), default="all", help=words)
+
+
 @pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The lines that take longest come first, and what needs no Docker fills in."""
+    if config.getoption("--drills") == "turn":
+        others = _not_their_turn(items)
+        items[:] = [item for item in items if item not in others]
+        config.hook.pytest_deselected(items=others)
 
     def line(item: pytest.Item) -> int:
         folder = item.path.relative_to(Path(__file__).parent).parts
@@ -74,6 +84,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if line(item) < len(LINES):
             item.add_marker(pytest.mark.xdist_group(LINES[line(item)]))
+
+
+def _not_their_turn(items: list[pytest.Item]) -> list[pytest.Item]:
+    """All drills but one, another one each day."""
+    drills = [item for item in items if item.get_closest_marker("drill")]
+    today = datetime.now(UTC).toordinal()
+    return [item for index, item in enumerate(drills) if index != today % len(drills)]
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,24 @@ import pytest
 
 from beeyard.apps import AppUrl, Prober
 from cluster.yard import Running, Yard, write_file
+from drills.table import drills_of, lines
 from drills.world import World, world_of
 from leavings import STATE_HOME
 
 NAME = "e2e-drill"
 DOMAIN = "drill.localhost"
 CIDR = "10.96.0.0/16"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Of drills, a table."""
+    stats = terminalreporter.stats
+    reports = [one for kind in ("", "passed", "failed", "error") for one in stats.get(kind, ())]
+    drills = drills_of(reports)
+    if drills:
+        terminalreporter.section("drills")
+        for line in lines(drills):
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
