@@ -66,24 +66,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         others = _not_their_turn(items)
         items[:] = [item for item in items if item not in others]
         config.hook.pytest_deselected(items=others)
-
-    def line(item: pytest.Item) -> int:
-        folder = item.path.relative_to(Path(__file__).parent).parts
-        if "real_swarm" in getattr(item, "fixturenames", ()):
-            return 1
-        if item.get_closest_marker("cluster"):
-            return 0
-        if not item.get_closest_marker("real"):
-            return len(LINES)
-        if folder[:2] == ("sandbox", "images"):
-            return 2
-        return 3 if folder[0] in {"pipelines", "controller", "workflows"} else 0
-
     # Of those that fill in, Terraform's take longest: at the end, one process would wait for them.
-    items.sort(key=lambda item: (line(item), "terraform" not in item.path.parts))
+    items.sort(key=lambda item: (_line(item), "terraform" not in item.path.parts))
     for item in items:
-        if line(item) < len(LINES):
-            item.add_marker(pytest.mark.xdist_group(LINES[line(item)]))
+        if _line(item) < len(LINES):
+            item.add_marker(pytest.mark.xdist_group(LINES[_line(item)]))
+
+
+def _line(item: pytest.Item) -> int:
+    """Which of the lines a test belongs to; their number, if to none."""
+    folder = item.path.relative_to(Path(__file__).parent).parts
+    if "real_swarm" in getattr(item, "fixturenames", ()):
+        return 1
+    if item.get_closest_marker("cluster"):
+        return 0
+    if not item.get_closest_marker("real"):
+        return len(LINES)
+    if folder[:2] == ("sandbox", "images"):
+        return 2
+    return 3 if folder[0] in {"pipelines", "controller", "workflows"} else 0
 
 
 def _not_their_turn(items: list[pytest.Item]) -> list[pytest.Item]:

@@ -7,6 +7,7 @@ from beeyard.cloud import state_bucket
 from beeyard.cloud.workspace import remove
 from beeyard.errors import Refused
 from beeyard.provision import close_connections
+from beeyard.workflows.alone import alone
 from beeyard.workflows.cloud import Cloud, open_cloud
 from beeyard.workflows.cluster import Cluster
 
@@ -42,7 +43,7 @@ def down(cluster: Cluster, confirm: Callable[[str], None], *, purge: bool = Fals
     if goes:
         confirm("\n".join(goes))
     if stateful:
-        with cluster.progress.phase("destroy") as phase:
+        with alone(cluster, cloud, "down"), cluster.progress.phase("destroy") as phase:
             cloud.destroy(phase, final_snapshot=not purge)
             phase.result = ", ".join(reversed(stateful))
     kept = _keep_or_purge(cluster, cloud, purge=purge)
