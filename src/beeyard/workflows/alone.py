@@ -24,7 +24,8 @@ def alone(cluster: Cluster, cloud: Cloud, doing: str, *, unlock: bool = False) -
     """
     with ExitStack() as stack:
         with cluster.progress.phase("lock") as phase:
-            state_bucket.ensure(cluster.aws, cloud.bucket)
+            if not cloud.has_bucket():
+                state_bucket.ensure(cluster.aws, cloud.bucket)
             lock = ClusterLock(
                 cluster.aws, cloud.bucket, cluster.spec.name, doing, cluster.clock, phase.say
             )
