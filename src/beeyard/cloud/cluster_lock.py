@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from types import TracebackType
 from typing import Any, Self
 
@@ -111,7 +112,7 @@ class ClusterLock:
                 fix="see who is at work on it, then run the command again: it goes on from there",
             )
 
-    @property
+    @cached_property
     def _s3(self) -> Any:
         return self.aws.client("s3")
 
