@@ -5,9 +5,11 @@ Each begins and ends with a cluster that `up` has nothing to do on, or with none
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from ruamel.yaml import YAML
 
 from beeyard.apps import AppUrl, Prober
 from cluster.yard import Running, Yard, write_file
@@ -62,3 +64,11 @@ def users(running: Running) -> Iterator[Prober]:
     address = AppUrl(f"timeoff.{DOMAIN}", "/", port, "web", "timeoff")
     with Prober([address], "127.0.0.1", ca, rate=20) as asking:
         yield asking
+
+
+def change(yard: Yard, section: str, **values: Any) -> None:
+    """Change a section of the file."""
+    yaml = YAML()
+    document = yaml.load(yard.file)
+    document[section].update(values)
+    yaml.dump(document, yard.file)

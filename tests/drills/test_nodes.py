@@ -6,12 +6,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
 
 from beeyard.apps import Prober
 from beeyard.waiting import SystemClock, wait_until
 from cluster.yard import Running, Yard
-from drills.conftest import NAME
+from drills.conftest import NAME, change
 from drills.world import World
 from leavings import STATE_HOME
 
@@ -32,13 +31,6 @@ def _ends_with_nothing_to_do(yard: Yard) -> Iterator[None]:
     yield
     yard.file.write_text(text)
     yard.run("up", "--yes")
-
-
-def change(yard: Yard, section: str, **values: Any) -> None:
-    yaml = YAML()
-    document = yaml.load(yard.file)
-    document[section].update(values)
-    yaml.dump(document, yard.file)
 
 
 def assert_nothing_lost(users: Prober) -> None:

@@ -1,5 +1,7 @@
 """`up` that is killed, and run again, comes to the same end."""
 
+import contextlib
+import random
 import re
 import signal
 import subprocess
@@ -7,8 +9,8 @@ from collections.abc import Callable, Collection
 
 import pytest
 
-from cluster.yard import Yard
-from drills.conftest import NAME
+from cluster.yard import Running, Yard
+from drills.conftest import NAME, change
 from drills.world import world_of
 
 pytestmark = [pytest.mark.real, pytest.mark.cluster, pytest.mark.drill]
@@ -48,6 +50,50 @@ def test_killed_as_each_phase_begins(
     assert again["changes"] == 0
     assert yard.json("status")["ok"] is True
     assert_made_once(yard)
+
+
+@pytest.mark.timeout(1800)
+def test_killed_at_any_moment(
+    running: Running, record_property: Callable[[str, object], None]
+) -> None:
+    """While a worker comes, and while it goes again."""
+    yard = running.yard
+    seed = random.randrange(1 << 32)
+    record_property("seed", seed)
+    moments = random.Random(seed)
+    for count in (3, 2):
+        change(yard, "workers", count=count)
+        for _ in range(2):
+            killed_after(yard, moments.uniform(2.0, 30.0))
+        yard.run("up", "--yes")
+        assert len(yard.json("node", "ls")) == 1 + count
+        assert yard.json("status")["ok"] is True
+        assert world_of(yard, NAME).orphans() == []
+    assert yard.json("up", "--yes")["changes"] == 0
+    assert_made_once(yard)
+
+
+def test_two_at_once(running: Running) -> None:
+    """The second is refused, and says who holds it, since when."""
+    yard = running.yard
+    with yard.start("up", "--yes", stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as first:
+        assert first.stderr is not None
+        for line in first.stderr:
+            if "lock: held" in line:
+                break
+        refused = yard.json("up", "--yes", code=11)
+        rest = first.stderr.read()
+    assert first.returncode == 0, rest
+    assert refused["what"] == f"{NAME} is being changed already"
+    assert f"(process {first.pid}), since 2" in refused["why"]
+
+
+def killed_after(yard: Yard, seconds: float) -> None:
+    """Kill `up` so long after it began, if it has not come to its end."""
+    with yard.start("up", "--yes", stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=seconds)
+        process.send_signal(signal.SIGKILL)
 
 
 def killed_at_what_is_new(yard: Yard, seen: Collection[str]) -> str | None:
