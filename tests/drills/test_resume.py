@@ -40,6 +40,7 @@ def test_killed_as_each_phase_begins(
     yard: Yard, record_property: Callable[[str, object], None]
 ) -> None:
     """Killed as soon as it does something new, again and again, until it comes to its end."""
+    yard.run("sandbox", "down", NAME, "--yes")
     seen: list[str] = []
     while (phase := killed_at_what_is_new(yard, seen)) is not None:
         seen.append(phase)
