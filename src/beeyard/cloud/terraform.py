@@ -31,11 +31,13 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """What an apply would do to one project. `pending` is also true for outputs alone."""
+    """What an apply would do to one project. `pending` is also true for outputs alone; `drifted`:
+    addresses of what is not as the last apply left it."""
 
     project: str
     changes: tuple[Change, ...]
     pending: bool
+    drifted: frozenset[str] = frozenset()
 
     def count(self, *actions: str) -> int:
         return sum(change.action in actions for change in self.changes)
@@ -70,23 +72,14 @@ class Terraform:
 
     def plan(self, folder: Path, on_line: LineHandler | None = None) -> Plan:
         """What would change; kept in the folder for `apply`."""
-        result = self._run(
-            folder,
-            "plan",
-            "-json",
-            "-input=false",
-            "-detailed-exitcode",
-            f"-lock-timeout={LOCK_TIMEOUT}",
-            f"-out={PLAN_FILE}",
-            codes=(0, 2),
-            on_line=on_line,
+        return self._plan(
+            folder, f"-lock-timeout={LOCK_TIMEOUT}", f"-out={PLAN_FILE}", on_line=on_line
         )
-        changes = tuple(
-            Change(message["change"]["resource"]["addr"], message["change"]["action"])
-            for message in _messages(result.stdout)
-            if message.get("type") == "planned_change"
-        )
-        return Plan(folder.name, changes, pending=result.code == 2)
+
+    def foresee(self, folder: Path) -> Plan:
+        """What would change; kept nowhere, and without the state's lock: whoever applies at the same
+        time is not kept from it."""
+        return self._plan(folder, "-lock=false")
 
     def apply(self, folder: Path, on_line: LineHandler | None = None) -> None:
         """Do what the last `plan` of this folder said."""
@@ -110,6 +103,25 @@ class Terraform:
     def is_at_work(self, folder: Path) -> bool:
         """Whether an apply or a destroy of this folder goes on, whoever began it."""
         return is_written(folder / OUTPUT_FILE)
+
+    def _plan(self, folder: Path, *arguments: str, on_line: LineHandler | None = None) -> Plan:
+        result = self._run(
+            folder,
+            *("plan", "-json", "-input=false", "-detailed-exitcode", *arguments),
+            codes=(0, 2),
+            on_line=on_line,
+        )
+        changes = tuple(
+            Change(message["change"]["resource"]["addr"], message["change"]["action"])
+            for message in _messages(result.stdout)
+            if message.get("type") == "planned_change"
+        )
+        drifted = frozenset(
+            str(message["change"]["resource"]["addr"])
+            for message in _messages(result.stdout)
+            if message.get("type") == "resource_drift"
+        )
+        return Plan(folder.name, changes, pending=result.code == 2, drifted=drifted)
 
     def _run(
         self,

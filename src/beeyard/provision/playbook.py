@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -21,7 +22,8 @@ _FAILED = {"runner_on_failed", "runner_item_on_failed", "runner_on_unreachable"}
 
 @dataclass(frozen=True)
 class Options:
-    """How to run: `tags` of the playbook, `check` for a dry run, `mitogen` for speed.
+    """How to run: `tags` of the playbook, `check` for a dry run, `mitogen` for speed; `hosts`: on
+    these alone, where not on all.
 
     `secrets` are handed over as environment variables, by name: never in argv, never in a file.
     """
@@ -29,6 +31,7 @@ class Options:
     tags: Sequence[str] = ()
     check: bool = False
     mitogen: bool = True
+    hosts: Sequence[str] = ()
     secrets: Mapping[str, Secret] = field(default_factory=dict)
 
 
@@ -119,6 +122,8 @@ def _arguments(options: Options) -> str:
         arguments += ["--check", "--diff"]
     if options.tags:
         arguments += ["--tags", ",".join(options.tags)]
+    if options.hosts:
+        arguments += ["--limit", ",".join(options.hosts)]
     return " ".join(arguments)
 
 
@@ -129,7 +134,7 @@ class _Watcher:
         self._say = say
         self._failures: dict[str, tuple[str, list[str]]] = {}
         self._tasks: list[str] = []
-        self._changed: dict[str, int] = {}
+        self._changed: Counter[str] = Counter()
 
     def event(self, event: dict[str, Any]) -> bool:
         kind, data = event["event"], event.get("event_data", {})
@@ -137,10 +142,11 @@ class _Watcher:
             self._say(str(data["task"]))
         elif kind in _FAILED and not data.get("ignore_errors"):
             self._failed(str(data["host"]), str(data["task"]), _reason(data["res"]))
-        elif kind == "runner_on_ok" and data["res"].get("changed"):
+        # A command that check mode passed over counts as well, where it would have changed something:
+        # the figures that Ansible gives at the end leave it out.
+        elif kind in {"runner_on_ok", "runner_on_skipped"} and data.get("res", {}).get("changed"):
             self._tasks.append(f"{data['host']}: {data['task']}")
-        elif kind == "playbook_on_stats":
-            self._changed = dict(data["changed"])
+            self._changed[str(data["host"])] += 1
         return False  # keep no copy of the event on disk: it may hold what no_log missed
 
     def _failed(self, host: str, task: str, reason: str) -> None:
@@ -149,7 +155,7 @@ class _Watcher:
         self._failures[host] = (task, [*reasons, reason] if before == task else [reason])
 
     def converged(self) -> Converged:
-        return Converged(self._changed, tuple(self._tasks))
+        return Converged(dict(self._changed), tuple(self._tasks))
 
     def failure(self, playbook: str, result: Any) -> HostError:
         if not self._failures:
