@@ -77,8 +77,8 @@ def up(
 def plan(context: typer.Context) -> None:
     """Say what `up` would change in cloud, hosts and Swarm; change nothing.
 
-    What somebody changed by hand shows as well. Exit code 0: nothing to change. 2: something, or not
-    all of it could be looked at.
+    What somebody changed by hand shows as well.
+    Exit code 0: nothing to change. 2: something, or not all of it was seen.
 
     [bold]Examples[/bold]
     beeyard plan

@@ -1,4 +1,5 @@
-"""What there is, on one screen: a cluster's `status`, what `up` would change of it, and what a rehearsal is made of.
+"""What there is, on one screen: a cluster's `status`, what `up` would change, and what a rehearsal
+is made of.
 
 Columns are as wide as what is in them. A line too long for the terminal is left to it to wrap, so
 that a URL can always be copied, and a pipe gets one line for each thing.
@@ -13,6 +14,7 @@ from rich.text import Text
 
 from beeyard.sandbox import ContainerStatus, SandboxStatus
 from beeyard.workflows import ClusterPlan, Status
+from beeyard.workflows.plan_report import Step
 
 Row = Sequence[str | Text]
 
@@ -50,8 +52,7 @@ def show_plan(console: Console, plan: ClusterPlan) -> None:
         seen = "" if layer.steps or not layer.unseen else " to be seen"
         console.print(f"\n[bold]{layer.name}[/bold]: {_many(len(layer.steps), 'change')}{seen}")
         if layer.steps:
-            rows = [(one.where, one.action, one.what, one.note) for one in layer.steps]
-            table(console, ("where", "action", "what", "why"), rows)
+            table(console, *_steps(layer.steps))
         for remark in layer.unseen:
             console.print(
                 f"[red]not looked at: {escape(remark.where)}: {escape(remark.text)}[/red]"
@@ -127,6 +128,14 @@ def _container(one: ContainerStatus) -> Row:
     memory = "-" if one.memory is None else _mebibytes(one.memory)
     state = _coloured(one.state, good=one.state == "running")
     return (one.thing, one.kind, one.hostname, one.address or "-", memory, state)
+
+
+def _steps(steps: Sequence[Step]) -> tuple[Sequence[str], list[Row]]:
+    """Columns and rows; without a column for why, where that is known of none."""
+    if any(one.note for one in steps):
+        columns = ("where", "action", "what", "why")
+        return columns, [(one.where, one.action, one.what, one.note) for one in steps]
+    return ("where", "action", "what"), [(one.where, one.action, one.what) for one in steps]
 
 
 def _many(number: int, thing: str) -> str:

@@ -77,8 +77,8 @@ class Terraform:
         )
 
     def foresee(self, folder: Path) -> Plan:
-        """What would change; kept nowhere, and without the state's lock: whoever applies at the same
-        time is not kept from it."""
+        """What would change; kept nowhere, and without the lock of the state, so that nobody is kept
+        from applying meanwhile."""
         return self._plan(folder, "-lock=false")
 
     def apply(self, folder: Path, on_line: LineHandler | None = None) -> None:

@@ -3,7 +3,6 @@
 import importlib.util
 import os
 import sys
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -134,7 +133,7 @@ class _Watcher:
         self._say = say
         self._failures: dict[str, tuple[str, list[str]]] = {}
         self._tasks: list[str] = []
-        self._changed: Counter[str] = Counter()
+        self._changed: dict[str, int] = {}
 
     def event(self, event: dict[str, Any]) -> bool:
         kind, data = event["event"], event.get("event_data", {})
@@ -142,11 +141,10 @@ class _Watcher:
             self._say(str(data["task"]))
         elif kind in _FAILED and not data.get("ignore_errors"):
             self._failed(str(data["host"]), str(data["task"]), _reason(data["res"]))
-        # A command that check mode passed over counts as well, where it would have changed something:
-        # the figures that Ansible gives at the end leave it out.
-        elif kind in {"runner_on_ok", "runner_on_skipped"} and data.get("res", {}).get("changed"):
+        elif kind == "runner_on_ok" and data["res"].get("changed"):
             self._tasks.append(f"{data['host']}: {data['task']}")
-            self._changed[str(data["host"])] += 1
+        elif kind == "playbook_on_stats":
+            self._changed = dict(data["changed"])
         return False  # keep no copy of the event on disk: it may hold what no_log missed
 
     def _failed(self, host: str, task: str, reason: str) -> None:
@@ -155,7 +153,7 @@ class _Watcher:
         self._failures[host] = (task, [*reasons, reason] if before == task else [reason])
 
     def converged(self) -> Converged:
-        return Converged(dict(self._changed), tuple(self._tasks))
+        return Converged(self._changed, tuple(self._tasks))
 
     def failure(self, playbook: str, result: Any) -> HostError:
         if not self._failures:

@@ -102,7 +102,7 @@ class Foreseen:
     previous    the one that runs; None: the first is to come
     plan        what happens to the services
     unbuilt     services whose image is to be built
-    cut_short   what is to be known of a rollout that was cut short, which the deploy would end first
+    cut_short   what is to be known of a rollout that was cut short, which a deploy ends first
     snapshot    what the Swarm was then
     """
 
@@ -317,7 +317,7 @@ class Deployer:
         number: int,
         origin: Origin,
     ) -> Release:
-        """The release of a stack file, with these images, and these names of secrets and configs."""
+        """The release of a stack file, with images by service, and secrets and configs by name."""
         cluster, environment = self.hosts.cluster, given(self.hosts.cluster.spec, self.name)
         snapshot = self.manager.snapshot()
         rendered = render(

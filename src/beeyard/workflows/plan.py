@@ -1,7 +1,7 @@
 """`plan`: what `up` would change, in all three layers at once, with nothing changed.
 
-It holds no lock, neither the cluster's nor Terraform's, and lays Terraform's projects out in folders
-of its own: whoever changes the cluster meanwhile is not disturbed.
+It holds no lock, neither the cluster's nor Terraform's, and lays Terraform's projects out in
+folders of its own: whoever changes the cluster meanwhile is not disturbed.
 """
 
 from collections.abc import Callable

@@ -1,11 +1,12 @@
-"""What `up` would change, as data: layer by layer what changes, what somebody set by hand and stays,
-and what could not be looked at. Pure."""
+"""What `up` would change, as data: layer by layer what changes, what somebody set by hand and
+stays, and what could not be looked at. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from beeyard.apps.bundle import fingerprints
+from beeyard.apps.contents import names_with_versions
 from beeyard.apps.plan import Change, fewer, said_replicas
 from beeyard.cloud.terraform import Plan
 from beeyard.config import ClusterSpec
@@ -182,21 +183,21 @@ def _unseen(where: str, error: BeeyardError) -> Remark:
 
 
 def _steps_of(name: str, found: Foreseen) -> Iterator[Step]:
+    """In the order in which a deploy does it."""
     if found.cut_short:
         yield Step(name, "finish", "a rollout that was cut short", found.cut_short)
-    if not found.pending:
-        return
-    release = found.release
-    for network in _new_networks(found):
-        yield Step(name, "create", f"network {network}")
-    for section, held in (("secret", found.snapshot.secrets), ("config", found.snapshot.configs)):
-        named = release.secrets if section == "secret" else release.configs
-        made = (one for one in named if one.startswith(f"{name}_") and one not in held)
-        yield from (Step(name, "create", f"{section} {one}") for one in made if "." in one)
-    yield from (Step(name, "build", f"image of {service}") for service in found.unbuilt)
+    if found.pending:
+        yield from (Step(name, "build", f"image of {service}") for service in found.unbuilt)
+        yield from (
+            Step(name, "create", one) for one in (*_new_contents(found), *_new_networks(found))
+        )
+        yield from _rollout(name, found)
+
+
+def _rollout(name: str, found: Foreseen) -> Iterator[Step]:
+    release, notes = found.release, dict(_notes(found))
     if release.pre_deploy:
         yield Step(name, "run", f"{release.pre_deploy.service}: the task before a release")
-    notes = dict(_notes(found))
     for change in found.plan.changed:
         yield Step(name, change.kind, change.service, notes.get(change.service, ""))
     if not found.plan.pending:
@@ -224,6 +225,16 @@ def _notes(found: Foreseen) -> Iterator[tuple[str, str]]:
             yield service, _BY_HAND
 
 
+def _new_contents(found: Foreseen) -> Iterator[str]:
+    """The secrets and configs that the stack file takes from files and the Swarm does not hold."""
+    release, held = found.release, found.snapshot
+    for one in release.secrets:
+        # One that is missing and is no file's is made before, from what beeyard.yml says.
+        if one not in held.secrets and names_with_versions([one]):
+            yield f"secret {one}"
+    yield from (f"config {one}" for one in release.configs if one not in held.configs)
+
+
 def _new_networks(found: Foreseen) -> Iterator[str]:
     """The networks that `docker stack deploy` would make: those of services that change."""
     bundle = found.release.bundle
@@ -241,7 +252,7 @@ def _new_networks(found: Foreseen) -> Iterator[str]:
         name = entry.get("name") or f"{found.release.application}_{key}"
         name = interpolate(str(name), bundle.environment)
         if not entry.get("external") and name not in there:
-            yield name
+            yield f"network {name}"
 
 
 def _replicas_that_stay(name: str, found: Foreseen) -> Iterator[Remark]:
