@@ -77,8 +77,7 @@ class Terraform:
         )
 
     def foresee(self, folder: Path) -> Plan:
-        """What would change; kept nowhere, and without the lock of the state, so that nobody is kept
-        from applying meanwhile."""
+        """What would change; kept nowhere, and without the state's lock: others may apply."""
         return self._plan(folder, "-lock=false")
 
     def apply(self, folder: Path, on_line: LineHandler | None = None) -> None:
