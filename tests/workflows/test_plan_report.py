@@ -86,6 +86,10 @@ class TestHosts:
         assert (layer.steps, layer.pending) == ((), True)
         assert layer.unseen == (Remark("worker-2", "worker-2 does not let us in after 5 s"),)
 
+    def test_a_node_that_is_yet_to_come(self) -> None:
+        layer = hosts_layer(Converged({}, ()), {}, coming=["worker-3"])
+        assert layer.unseen == (Remark("worker-3", "the cloud is yet to make it"),)
+
     def test_a_check_that_failed_and_one_that_was_not_run(self) -> None:
         failed = hosts_layer(HostError("the playbook failed"), {}, ["manager-1"])
         assert failed.unseen == (Remark("the playbook", "the playbook failed"),)
@@ -143,7 +147,10 @@ class TestSwarm:
         )
 
     def test_the_first_release_with_its_tasks(self) -> None:
-        hooks = {"pre_deploy": Hook("web", ("a",), 1.0), "post_deploy": Hook("web", ("b",), 1.0)}
+        hooks: dict[str, Any] = {
+            "pre_deploy": Hook("web", ("a",), 1.0),
+            "post_deploy": Hook("web", ("b",), 1.0),
+        }
         text = f"{WEB}networks: {{default: {{name: own}}, out: {{external: true}}}}\n"
         layer = of_shop(foreseen(release(text, **hooks), None, swarm()))
         assert layer.steps == (

@@ -138,7 +138,7 @@ def open_cloud(cluster: Cluster, *, aside: bool = False) -> Cloud:
         ssh_public_key=public_key(cluster.key, own=cluster.spec.ssh.key is None),
     )
     folders = lay_out(
-        cluster.terraform_folder / "aside" if aside else cluster.terraform_folder,
+        cluster.folder / "terraform-aside" if aside else cluster.terraform_folder,
         projects.variables(cluster.spec, context),
         bucket=bucket,
         region=cluster.spec.region,

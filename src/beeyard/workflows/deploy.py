@@ -148,8 +148,16 @@ class Deployer:
         """What a deploy would do now. Changes nothing, and builds nothing.
 
         coming  secrets that the Swarm would hold by then
+
+        Raises AppError while a release is being rolled out.
         """
         entries = self.store.all()
+        at_work, cut_short = unfinished(entries), self.cut_short()
+        if at_work is not None and cut_short is None:
+            raise AppError(
+                f"release {at_work.number} of {self.name} is being rolled out right now",
+                fix="wait for its end, then run the command again",
+            )
         cluster, stack = self.hosts.cluster, self._stack
         environment = given(cluster.spec, self.name)
         images = Images(cluster, self.hosts, self.manager, self.name, looks=True)
@@ -170,7 +178,7 @@ class Deployer:
             before.release if before else None,
             plan,
             unbuilt,
-            self.cut_short(),
+            cut_short,
             self.manager.snapshot(),
         )
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from beeyard.cloud import cluster_lock
 from beeyard.cloud.api import in_words
+from beeyard.config import nodes
 from beeyard.errors import BeeyardError, HostError
 from beeyard.provision import Converged, Options, unreachable
 from beeyard.workflows.applications import missing_secrets
@@ -114,7 +115,9 @@ def _hosts(hosts: Hosts) -> Layer:
             checked = _seen(lambda: hosts.play(phase, "deploy", options))
             if cluster.spec.runs_pipelines:
                 lacking = _seen(lambda: lacking_image(hosts))
-        layer = hosts_layer(checked, silent, lacking)
+        there = {one.name for one in hosts.inventory.hosts}
+        coming = [name for name in nodes(cluster.spec) if name not in there]
+        layer = hosts_layer(checked, silent, lacking, coming)
         phase.result = _summary(layer)
     return layer
 

@@ -127,10 +127,12 @@ def hosts_layer(
     checked: Converged | BeeyardError | None,
     unreachable: Mapping[str, BeeyardError],
     lacking_image: Sequence[str] | BeeyardError = (),
+    coming: Iterable[str] = (),
 ) -> Layer:
     """From what the playbook would change, None where it was not run; the nodes that did not let us
-    in; and those without the image of the controller."""
+    in; those without the image of the controller; and those that the cloud is yet to make."""
     steps, unseen = [], [_unseen(node, error) for node, error in unreachable.items()]
+    unseen += (Remark(node, "the cloud is yet to make it") for node in coming)
     if isinstance(checked, BeeyardError):
         unseen.append(_unseen("the playbook", checked))
     elif checked is not None:
