@@ -7,7 +7,7 @@ import pytest
 
 from apps.example import release
 from beeyard.apps import Bundle, Plan, planned
-from beeyard.apps.plan import kept_replicas, levels
+from beeyard.apps.plan import fewer, kept_replicas, levels
 from beeyard.errors import AppError
 from beeyard.swarm import Snapshot
 from swarm.swarms import service, swarm
@@ -155,6 +155,14 @@ def test_what_somebody_scaled_to_stays_down_to_what_the_file_says(
     previous = None if before is None else of(before, 1)
     assert kept_replicas(of(says, 2), previous, seen) == {"web": gets}
     assert planned(of(says, 2), previous, seen).replicas == {"web": gets}
+
+
+def test_a_service_that_somebody_scaled_below_what_the_file_says_is_brought_back() -> None:
+    text = "services: {web: {deploy: {replicas: 3}}, db: {image: a}}\n"
+    seen = running("web", "db")
+    plan = planned(release(text, 2), release(text), seen)
+    assert kinds(plan) == {"db": "keep", "web": "update"}
+    assert fewer(plan.replicas, "shop", seen) == {"web": 1}
 
 
 def test_numbers_of_replicas_are_filled_and_one_if_nothing_is_said() -> None:

@@ -8,7 +8,7 @@ from beeyard.provision import PLAYBOOKS
 from cli.said import MINIMAL, Cli, WriteFile
 
 COMMANDS = (
-    *("init", "check", "schema", "up", "status", "down", "provision", "ssh", "sandbox"),
+    *("init", "check", "schema", "up", "plan", "status", "down", "provision", "ssh", "sandbox"),
     *("deploy", "rollback", "promote", "abort", "releases", "diff"),
     *("scale", "logs", "exec", "run", "secret", "maintenance", "node", "rebalance", "pipeline"),
     *("user", "token", "audit"),
@@ -16,6 +16,7 @@ COMMANDS = (
 EXAMPLES = {
     (): ["beeyard up              make it on AWS, after showing what would be made"],
     ("up",): ["beeyard up --yes        make it on AWS without being asked"],
+    ("plan",): ["beeyard plan", "beeyard plan --json | jq '.layers[].changes[]'"],
     ("init",): ["beeyard init --name timeoff --domain timeoff.example.com"],
     ("check",): ["beeyard -f staging.yml check"],
     ("schema",): ["beeyard schema > beeyard.schema.json"],

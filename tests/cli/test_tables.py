@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from beeyard.cli.tables import show_rehearsal, show_status
+from beeyard.cli.tables import show_plan, show_rehearsal, show_status
 from beeyard.sandbox import ContainerStatus, Problem, SandboxStatus
-from beeyard.workflows import Status
+from beeyard.workflows import ClusterPlan, Status
+from beeyard.workflows.plan_report import Layer, Remark, Step
 from beeyard.workflows.status import NodeStatus, ServiceStatus, UrlStatus
 
 LONG = "https://a-rather-long-name-of-an-application.timeoff.staging.example-of-a-company.com/"
@@ -73,11 +74,13 @@ REHEARSAL = SandboxStatus(
 )
 
 
-def shown(status: Status | SandboxStatus) -> str:
+def shown(status: Status | SandboxStatus | ClusterPlan) -> str:
     """As a pipe, or a terminal without colour and of 80 columns, gets it."""
     console = Console(file=io.StringIO(), width=80, soft_wrap=True, highlight=False)
     if isinstance(status, Status):
         show_status(console, status)
+    elif isinstance(status, ClusterPlan):
+        show_plan(console, status)
     else:
         show_rehearsal(console, status)
     assert isinstance(console.file, io.StringIO)
@@ -160,3 +163,42 @@ def test_no_rehearsal() -> None:
         REHEARSAL, running=False, endpoint=None, http_port=None, containers=(), problems=()
     )
     assert shown(nothing) == "timeoff: there is no such rehearsal"
+
+
+def test_a_plan() -> None:
+    layers = (
+        Layer("cloud", (Step("efs", "update", 'aws_efs.this["a"]', "changed by hand"),)),
+        Layer("hosts", unseen=(Remark("worker-1", "no [way] in"),)),
+        Layer(
+            "swarm", (Step("shop", "build", "image of web"),), (), (Remark("shop", "web stays"),)
+        ),
+    )
+    plan = ClusterPlan("shop", "eu-central-1", "aws", "ada on laptop: up", "one\ntwo", layers)
+    assert (
+        shown(plan)
+        == """\
+shop in eu-central-1 (aws): 2 changes
+being changed right now: ada on laptop: up
+to be made:
+  one
+  two
+
+cloud: 1 change
+
+where  action  what               why
+efs    update  aws_efs.this["a"]  changed by hand
+
+hosts: no changes to be seen
+not looked at: worker-1: no [way] in
+
+swarm: 1 change
+
+where  action  what
+shop   build   image of web
+stays: shop: web stays"""
+    )
+
+
+def test_a_plan_without_a_change() -> None:
+    plan = ClusterPlan("shop", "eu-central-1", "aws", None, "", (Layer("cloud"),))
+    assert shown(plan) == "shop in eu-central-1 (aws): nothing to change\n\ncloud: no changes"

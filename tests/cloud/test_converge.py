@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from beeyard.cloud.converge import apply_all, destroy_all, plan_all
-from beeyard.cloud.terraform import Terraform
+from beeyard.cloud.converge import apply_all, destroy_all, foresee_all, plan_all
+from beeyard.cloud.terraform import Plan, Terraform
 from beeyard.cloud.terraform_binary import Binary
 from beeyard.errors import CloudError
 from beeyard.process import Command, Completed, LineHandler
@@ -19,7 +19,8 @@ HOMES = {name: Path("/projects") / name for wave in WAVES for name in wave}
 class Stage:
     """A Terraform that remembers which project it was asked to do what for, at any time.
 
-    Projects in `pending` have something to do; those in `broken` fail to apply and destroy.
+    Projects in `pending` have something to do; those in `broken` fail to apply and destroy, and to
+    be looked at.
     """
 
     def __init__(self, tmp_path: Path) -> None:
@@ -52,7 +53,9 @@ class Stage:
         if action == "plan" and project in self.pending:
             (command.cwd / "beeyard.tfplan").touch()
             code = 2
-        if action in {"apply", "destroy"} and project in self.broken:
+        if project in self.broken and (
+            action in {"apply", "destroy"} or "-lock=false" in command.argv
+        ):
             code = 1
         return Completed(command, code, "", "refused" if code == 1 else "", 0.0)
 
@@ -113,6 +116,14 @@ def test_one_failure_does_not_cut_its_neighbour_short(stage: Stage) -> None:
 def test_planning_alone_applies_nothing(stage: Stage) -> None:
     plans = plan_all(stage.terraform, stage.folders, stage.say)
     assert {name: plan.pending for name, plan in plans.items()} == dict.fromkeys(HOMES, True)
+    assert stage.did("apply") == set()
+
+
+def test_what_cannot_be_looked_at_leaves_the_others(stage: Stage) -> None:
+    stage.broken = {"left"}
+    found = foresee_all(stage.terraform, stage.folders, stage.say)
+    assert isinstance(found["left"], CloudError)
+    assert [isinstance(found[name], Plan) for name in ("first", "right")] == [True, True]
     assert stage.did("apply") == set()
 
 

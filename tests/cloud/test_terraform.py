@@ -90,6 +90,21 @@ class TestPlan:
         assert command.env["TF_CLI_CONFIG_FILE"] == "/x/terraform.rc"
         assert command.env["TF_IN_AUTOMATION"] == "1"
 
+    def test_to_look_takes_no_lock_and_keeps_nothing(
+        self, terraform: Terraform, runner: FakeRunner, folder: Path
+    ) -> None:
+        drift = {"change": {"resource": {"addr": "aws_instance.a"}, "action": "update"}}
+        said = lines({"type": "resource_drift", **drift}, planned("aws_instance.a", "update"))
+        runner.expect("terraform", "plan", ..., stdout=said, code=2)
+
+        plan = terraform.foresee(folder)
+
+        assert plan.changes == (Change("aws_instance.a", "update"),)
+        assert plan.drifted == {"aws_instance.a"}
+        argv = runner.calls[0].argv
+        assert "-lock=false" in argv
+        assert not any(word.startswith("-out") for word in argv)
+
     @pytest.mark.parametrize(
         ("actions", "text"),
         [

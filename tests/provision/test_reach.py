@@ -6,7 +6,7 @@ import pytest
 
 from beeyard.errors import HostError, render
 from beeyard.inventory import Inventory, SshAccess, build
-from beeyard.provision import await_ssh
+from beeyard.provision import await_ssh, unreachable
 from beeyard.testing import FakeClock, FakeRunner
 from cloud.example import MANAGER, WORKERS, outputs, spec
 
@@ -50,6 +50,18 @@ def test_managers_first_since_they_are_the_way_in() -> None:
     assert said[0] == "manager-1 answers"
     assert set(said[1:]) == {"worker-1 answers", "worker-2 answers"}
     assert runner.calls[0].argv[4] == "manager-1"
+
+
+def test_those_that_do_not_answer_by_name() -> None:
+    said: list[str] = []
+    with FakeRunner() as runner:
+        runner.expect(*command("manager-1")).expect(*command("worker-2"))
+        runner.expect(*command("worker-1"), code=255, stderr=CHANGED)
+        found = unreachable(inventory(2), runner, CONFIG, FakeClock(), said.append, 10.0)
+    assert {name: error.what for name, error in found.items()} == {
+        "worker-1": "the host key of worker-1 is not the one that was pinned"
+    }
+    assert set(said) == {"manager-1 answers", "worker-2 answers", found["worker-1"].what}
 
 
 def test_a_node_that_still_boots_is_asked_again() -> None:

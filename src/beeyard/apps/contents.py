@@ -86,11 +86,16 @@ def ensure(client: DockerClient, application: str, wanted: Iterable[Content]) ->
 
 
 def external(
-    stack: Stack, application: str, environment: Mapping[str, str], client: DockerClient
+    stack: Stack,
+    application: str,
+    environment: Mapping[str, str],
+    client: DockerClient,
+    coming: Collection[str] = (),
 ) -> dict[tuple[str, str], str]:
     """The Swarm's names of the secrets and configs that the stack file calls external.
 
-    Raises AppError that names all those that the Swarm does not hold.
+    Raises AppError that names all those that the Swarm does not hold, save secrets in `coming`:
+    they will be there.
     """
     held = {section: _held(client, section) for section in SECTIONS}
     latest = {one.name: one.version for one in versions(client, application)}
@@ -98,6 +103,8 @@ def external(
     missing: list[str] = []
     for (section, key), name in external_names(stack, environment).items():
         found[section, key] = latest.get(name, name) if section == "secrets" else name
+        if section == "secrets" and name in coming:
+            continue
         if found[section, key] not in held[section]:
             missing.append(f"{section[:-1]} {name}")
     if missing:

@@ -98,11 +98,12 @@ def planned(
         for service in snapshot.stack(application)
     }
     counts = kept_replicas(release, previous, snapshot)
+    few = fewer(counts, application, snapshot)
     entries = release.bundle.services
     changes = [
         Change(
             name,
-            _kind(name, new, old, there),
+            "update" if name in few else _kind(name, new, old, there),
             _order(entries[name]),
             counts.get(name),
         )
@@ -126,18 +127,22 @@ def kept_replicas(release: Release, previous: Release | None, snapshot: Snapshot
     What somebody scaled to stays (docker/cli#2235 is that it does not), down to what the file says.
     Where nobody has scaled, the file's number counts, be it fewer than before.
     """
-    said = _said(release.bundle)
-    before = _said(previous.bundle) if previous else {}
-    running = {
-        service.name.removeprefix(f"{release.application}_"): service.wanted
-        for service in snapshot.stack(release.application)
-        if service.mode == "replicated"
-    }
+    said = said_replicas(release.bundle)
+    before = said_replicas(previous.bundle) if previous else {}
+    running = _wanted(release.application, snapshot)
     return {
         name: max(count, running[name])
         if name in running and running[name] != before.get(name, running[name])
         else count
         for name, count in said.items()
+    }
+
+
+def fewer(counts: Mapping[str, int], application: str, snapshot: Snapshot) -> dict[str, int]:
+    """Services that somebody scaled below what they are to have (`counts`), and to how many."""
+    running = _wanted(application, snapshot)
+    return {
+        name: running[name] for name, count in counts.items() if running.get(name, count) < count
     }
 
 
@@ -181,7 +186,16 @@ def _order(entry: Mapping[str, Any]) -> str:
     return str(settings.get("order", "stop-first"))
 
 
-def _said(bundle: Bundle) -> dict[str, int]:
+def _wanted(application: str, snapshot: Snapshot) -> dict[str, int]:
+    """How many replicas the Swarm is asked for, of replicated services."""
+    return {
+        service.name.removeprefix(f"{application}_"): service.wanted
+        for service in snapshot.stack(application)
+        if service.mode == "replicated"
+    }
+
+
+def said_replicas(bundle: Bundle) -> dict[str, int]:
     """The numbers of replicas that the file says, of replicated services."""
     found = {}
     for name, entry in bundle.services.items():

@@ -1,4 +1,4 @@
-"""Commands on the cluster: `up`, `status`, `down`, `provision`, `ssh`."""
+"""Commands on the cluster: `up`, `plan`, `status`, `down`, `provision`, `ssh`."""
 
 import json
 import sys
@@ -13,7 +13,7 @@ from beeyard.cli.asking import Yes, asker
 from beeyard.cli.completion import node_names
 from beeyard.cli.options import Options
 from beeyard.cli.rehearsal import confirm_removal, remove_rehearsal
-from beeyard.cli.tables import show_status
+from beeyard.cli.tables import show_plan, show_status
 from beeyard.cli.view import err, out
 from beeyard.cli.wiring import file_of, open_cluster
 from beeyard.cli.words import Command
@@ -26,6 +26,7 @@ from beeyard.workflows import (
     UpResult,
     hosts_of,
     run_down,
+    run_plan,
     run_provision,
     run_status,
     run_up,
@@ -35,7 +36,7 @@ from beeyard.workflows.audit import Change
 
 def add_to(app: typer.Typer) -> None:
     """Put this module's commands on the command line."""
-    for command in (up, status, down, provision):
+    for command in (up, plan, status, down, provision):
         app.command(cls=Command)(command)
     # What follows the node is another program's, its options included.
     app.command(cls=Command, context_settings={"allow_interspersed_args": False})(ssh)
@@ -55,6 +56,8 @@ def up(
 ) -> None:
     """Bring the cluster to what beeyard.yml says, and end when all of it runs and answers.
 
+    `beeyard plan` says beforehand what that would change.
+
     [bold]Examples[/bold]
     beeyard --sandbox up    rehearse it: what it costs is this machine's time
     beeyard up --yes        make it on AWS without being asked
@@ -66,6 +69,27 @@ def up(
         sys.stdout.write(json.dumps(_up_as_json(result), indent=2) + "\n")
         return
     _show_up(out(), result)
+
+
+def plan(context: typer.Context) -> None:
+    """Say what `up` would change in cloud, hosts and Swarm; change nothing.
+
+    What somebody changed by hand shows as well.
+    Exit code 0: nothing to change. 2: something, or not all of it was seen.
+
+    [bold]Examples[/bold]
+    beeyard plan
+    beeyard plan --json | jq '.layers[].changes[]'
+    """
+    options: Options = context.obj
+    with open_cluster(options) as cluster:
+        found = run_plan(cluster)
+    if options.json:
+        sys.stdout.write(json.dumps(found.as_dict(), indent=2) + "\n")
+    else:
+        show_plan(out(), found)
+    if found.pending:
+        raise typer.Exit(2)
 
 
 def status(context: typer.Context) -> None:

@@ -1,17 +1,20 @@
-"""What there is, on one screen: a cluster's `status`, and what a rehearsal is made of.
+"""What there is, on one screen: a cluster's `status`, what `up` would change, and what a rehearsal
+is made of.
 
 Columns are as wide as what is in them. A line too long for the terminal is left to it to wrap, so
 that a URL can always be copied, and a pipe gets one line for each thing.
 """
 
 from collections.abc import Sequence
+from textwrap import indent
 
 from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
 from beeyard.sandbox import ContainerStatus, SandboxStatus
-from beeyard.workflows import Status
+from beeyard.workflows import ClusterPlan, Status
+from beeyard.workflows.plan_report import Step
 
 Row = Sequence[str | Text]
 
@@ -31,6 +34,31 @@ def show_status(console: Console, status: Status) -> None:
         console.print()
     for name, why in status.skipped.items():
         console.print(f"[yellow]{escape(name)} skipped: {escape(why)}[/yellow]")
+
+
+def show_plan(console: Console, plan: ClusterPlan) -> None:
+    """Print what would change, what stays that somebody set by hand, and what was not seen."""
+    mark = (
+        f"[yellow]{_many(plan.changes, 'change')}[/yellow]"
+        if plan.pending
+        else "[green]nothing to change[/green]"
+    )
+    console.print(f"[bold]{escape(plan.name)}[/bold] in {plan.region} ({plan.world}): {mark}")
+    if plan.holder:
+        console.print(f"[yellow]being changed right now: {escape(plan.holder)}[/yellow]")
+    if plan.to_make:
+        console.print(f"to be made:\n{escape(indent(plan.to_make, '  '))}")
+    for layer in plan.layers:
+        seen = "" if layer.steps or not layer.unseen else " to be seen"
+        console.print(f"\n[bold]{layer.name}[/bold]: {_many(len(layer.steps), 'change')}{seen}")
+        if layer.steps:
+            table(console, *_steps(layer.steps))
+        for remark in layer.unseen:
+            console.print(
+                f"[red]not looked at: {escape(remark.where)}: {escape(remark.text)}[/red]"
+            )
+        for remark in layer.stays:
+            console.print(f"[yellow]stays: {escape(remark.where)}: {escape(remark.text)}[/yellow]")
 
 
 def show_rehearsal(console: Console, status: SandboxStatus) -> None:
@@ -100,6 +128,18 @@ def _container(one: ContainerStatus) -> Row:
     memory = "-" if one.memory is None else _mebibytes(one.memory)
     state = _coloured(one.state, good=one.state == "running")
     return (one.thing, one.kind, one.hostname, one.address or "-", memory, state)
+
+
+def _steps(steps: Sequence[Step]) -> tuple[Sequence[str], list[Row]]:
+    """Columns and rows; without a column for why, where that is known of none."""
+    if any(one.note for one in steps):
+        columns = ("where", "action", "what", "why")
+        return columns, [(one.where, one.action, one.what, one.note) for one in steps]
+    return ("where", "action", "what"), [(one.where, one.action, one.what) for one in steps]
+
+
+def _many(number: int, thing: str) -> str:
+    return f"{number or 'no'} {thing}{'s' * (number != 1)}"
 
 
 def _mebibytes(count: int) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from beeyard.cloud.terraform import Plan, Terraform
+from beeyard.errors import BeeyardError
 
 T = TypeVar("T")
 
@@ -18,6 +19,27 @@ def plan_all(terraform: Terraform, folders: Mapping[str, Path], say: Say) -> dic
 
     def one(project: str) -> Plan:
         plan = terraform.plan(folders[project])
+        say(project, str(plan))
+        return plan
+
+    _init_all(terraform, folders)
+    return dict(zip(folders, _together(one, list(folders)), strict=True))
+
+
+def foresee_all(
+    terraform: Terraform, folders: Mapping[str, Path], say: Say
+) -> dict[str, Plan | BeeyardError]:
+    """The same only to look: a project that can't be planned has its error, and others their plan.
+
+    Each has been applied before.
+    """
+
+    def one(project: str) -> Plan | BeeyardError:
+        try:
+            plan = terraform.foresee(folders[project])
+        except BeeyardError as error:
+            say(project, error.what)
+            return error
         say(project, str(plan))
         return plan
 

@@ -4,7 +4,8 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from dataclasses import replace as replace_in
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,13 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """What an apply would do to one project. `pending` is also true for outputs alone."""
+    """What an apply would do to one project. `pending` is also true for outputs alone; `drifted`:
+    addresses of what is not as the last apply left it."""
 
     project: str
     changes: tuple[Change, ...]
     pending: bool
+    drifted: frozenset[str] = frozenset()
 
     def count(self, *actions: str) -> int:
         return sum(change.action in actions for change in self.changes)
@@ -88,26 +91,16 @@ class Terraform:
         chosen = [f"-target={only}"] if only else []
         if replace:
             chosen.append(f"-replace={only}")
-        result = self._run(
-            folder,
-            "plan",
-            "-json",
-            "-input=false",
-            "-detailed-exitcode",
-            f"-lock-timeout={LOCK_TIMEOUT}",
-            f"-out={PLAN_FILE}",
-            *chosen,
-            codes=(0, 2),
-            on_line=on_line,
-        )
-        changes = tuple(
-            Change(message["change"]["resource"]["addr"], message["change"]["action"])
-            for message in _messages(result.stdout)
-            if message.get("type") == "planned_change"
-        )
-        if any(change.action == "update" and INSTANCE in change.address for change in changes):
-            changes = self._with_attributes(folder, changes)
-        return Plan(folder.name, changes, pending=result.code == 2)
+        kept = (f"-lock-timeout={LOCK_TIMEOUT}", f"-out={PLAN_FILE}")
+        found = self._plan(folder, *kept, *chosen, on_line=on_line)
+        updated = [one.address for one in found.changes if one.action == "update"]
+        if any(INSTANCE in address for address in updated):
+            found = replace_in(found, changes=self._with_attributes(folder, found.changes))
+        return found
+
+    def foresee(self, folder: Path) -> Plan:
+        """What would change; kept nowhere, and without the state's lock: others may apply."""
+        return self._plan(folder, "-lock=false")
 
     def _with_attributes(self, folder: Path, changes: Sequence[Change]) -> tuple[Change, ...]:
         """Say what of each instance would be changed: some of it takes a stop and a start."""
@@ -118,7 +111,7 @@ class Terraform:
             if INSTANCE in one["address"] and one["change"]["actions"] == ["update"]
         }
         return tuple(
-            replace(change, attributes=found.get(change.address, ())) for change in changes
+            replace_in(change, attributes=found.get(change.address, ())) for change in changes
         )
 
     def apply(self, folder: Path, on_line: LineHandler | None = None) -> None:
@@ -143,6 +136,25 @@ class Terraform:
     def is_at_work(self, folder: Path) -> bool:
         """Whether an apply or a destroy of this folder goes on, whoever began it."""
         return is_written(folder / OUTPUT_FILE)
+
+    def _plan(self, folder: Path, *arguments: str, on_line: LineHandler | None = None) -> Plan:
+        result = self._run(
+            folder,
+            *("plan", "-json", "-input=false", "-detailed-exitcode", *arguments),
+            codes=(0, 2),
+            on_line=on_line,
+        )
+        changes = tuple(
+            Change(message["change"]["resource"]["addr"], message["change"]["action"])
+            for message in _messages(result.stdout)
+            if message.get("type") == "planned_change"
+        )
+        drifted = frozenset(
+            str(message["change"]["resource"]["addr"])
+            for message in _messages(result.stdout)
+            if message.get("type") == "resource_drift"
+        )
+        return Plan(folder.name, changes, pending=result.code == 2, drifted=drifted)
 
     def _run(
         self,

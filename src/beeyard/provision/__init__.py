@@ -4,7 +4,7 @@ from beeyard.provision.connections import close as close_connections
 from beeyard.provision.files import ProvisionFiles, write
 from beeyard.provision.playbook import PLAYBOOKS, Converged, Options, mitogen_wanted, run
 from beeyard.provision.reach import DEADLINE as SSH_DEADLINE
-from beeyard.provision.reach import await_ssh
+from beeyard.provision.reach import await_ssh, unreachable
 
 __all__ = [
     "PLAYBOOKS",
@@ -16,5 +16,6 @@ __all__ = [
     "close_connections",
     "mitogen_wanted",
     "run",
+    "unreachable",
     "write",
 ]

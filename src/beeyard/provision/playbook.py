@@ -21,7 +21,8 @@ _FAILED = {"runner_on_failed", "runner_item_on_failed", "runner_on_unreachable"}
 
 @dataclass(frozen=True)
 class Options:
-    """How to run: `tags` of the playbook, `check` for a dry run, `mitogen` for speed.
+    """How to run: `tags` of the playbook, `check` for a dry run, `mitogen` for speed; `hosts`: on
+    these alone, where not on all.
 
     `secrets` are handed over as environment variables, by name: never in argv, never in a file.
     """
@@ -29,6 +30,7 @@ class Options:
     tags: Sequence[str] = ()
     check: bool = False
     mitogen: bool = True
+    hosts: Sequence[str] = ()
     secrets: Mapping[str, Secret] = field(default_factory=dict)
 
 
@@ -119,6 +121,8 @@ def _arguments(options: Options) -> str:
         arguments += ["--check", "--diff"]
     if options.tags:
         arguments += ["--tags", ",".join(options.tags)]
+    if options.hosts:
+        arguments += ["--limit", ",".join(options.hosts)]
     return " ".join(arguments)
 
 

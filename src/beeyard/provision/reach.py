@@ -37,6 +37,34 @@ def await_ssh(
                 list(pool.map(reach, group))
 
 
+def unreachable(
+    inventory: Inventory,
+    runner: Runner,
+    ssh_config: Path,
+    clock: Clock,
+    say: Callable[[str], None],
+    deadline: float,
+) -> dict[str, HostError]:
+    """The nodes that do not let us in within `deadline` seconds, by name, and why."""
+
+    def reach(host: Host) -> HostError | None:
+        try:
+            _await(SshRunner(runner, ssh_config, host.name), host, clock, deadline)
+        except HostError as error:
+            say(error.what)
+            return error
+        say(f"{host.name} answers")
+        return None
+
+    found: dict[str, HostError] = {}
+    for group in (inventory.managers, inventory.workers):
+        if group:
+            with ThreadPoolExecutor(max_workers=min(len(group), 16)) as pool:
+                pairs = zip(group, pool.map(reach, group), strict=True)
+            found |= {host.name: error for host, error in pairs if error is not None}
+    return found
+
+
 def _await(runner: Runner, host: Host, clock: Clock, deadline: float) -> None:
     last: list[str] = []
 

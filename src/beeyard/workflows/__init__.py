@@ -3,6 +3,8 @@
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.down import Kept
 from beeyard.workflows.down import down as run_down
+from beeyard.workflows.plan import plan as run_plan
+from beeyard.workflows.plan_report import ClusterPlan
 from beeyard.workflows.progress import Event, Listener, Phase, Progress
 from beeyard.workflows.provision import provision as run_provision
 from beeyard.workflows.status import Status, hosts_of
@@ -12,6 +14,7 @@ from beeyard.workflows.up import up as run_up
 
 __all__ = [
     "Cluster",
+    "ClusterPlan",
     "Event",
     "Kept",
     "Listener",
@@ -21,6 +24,7 @@ __all__ = [
     "UpResult",
     "hosts_of",
     "run_down",
+    "run_plan",
     "run_provision",
     "run_status",
     "run_up",

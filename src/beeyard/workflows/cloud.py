@@ -7,12 +7,12 @@ from typing import Any
 
 from beeyard.cloud import Outputs, projects, state_bucket, terraform_binary
 from beeyard.cloud.api import Account
-from beeyard.cloud.converge import apply_all, destroy_all, plan_all
+from beeyard.cloud.converge import apply_all, destroy_all, foresee_all, plan_all
 from beeyard.cloud.read import read
 from beeyard.cloud.terraform import Plan, Terraform
 from beeyard.cloud.workspace import lay_out, set_variables
 from beeyard.config import root_certificate
-from beeyard.errors import CloudError, ConfigError
+from beeyard.errors import BeeyardError, CloudError, ConfigError
 from beeyard.secret import Secret
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.keys import public_key
@@ -59,6 +59,12 @@ class Cloud:
     def plan(self, phase: Phase) -> dict[str, Plan]:
         """What every project would change, all of them having been applied before."""
         return plan_all(self.terraform, self.folders, _sayer(phase))
+
+    def foresee(self, phase: Phase, projects: Sequence[str]) -> dict[str, Plan | BeeyardError]:
+        """What each of these projects, which have been applied before, would change, or why that
+        can't be said. Keeps nobody from changing them meanwhile."""
+        folders = {name: self.folders[name] for name in projects}
+        return foresee_all(self.terraform, folders, _sayer(phase))
 
     def apply(self, phase: Phase, waves: Sequence[Sequence[str]]) -> dict[str, Plan]:
         """Bring the projects of these waves to what their variables say; gives what was done."""
@@ -128,8 +134,11 @@ def _root(cluster: Cluster) -> str:
     return "" if cluster.target.acme else root_certificate(cluster.spec.ingress.acme, cluster.base)
 
 
-def open_cloud(cluster: Cluster) -> Cloud:
-    """Find out who we are, find Terraform, and lay out the projects."""
+def open_cloud(cluster: Cluster, *, aside: bool = False) -> Cloud:
+    """Find out who we are, find Terraform, and lay out the projects.
+
+    aside  in folders of their own: to look, where somebody may be at work in the others
+    """
     account = cluster.aws.account()
     bucket = state_bucket.name(cluster.spec.name, account, cluster.spec.region)
     context = projects.Context(
@@ -137,7 +146,7 @@ def open_cloud(cluster: Cluster) -> Cloud:
         ssh_public_key=public_key(cluster.key, own=cluster.spec.ssh.key is None),
     )
     folders = lay_out(
-        cluster.terraform_folder,
+        cluster.folder / "terraform-aside" if aside else cluster.terraform_folder,
         projects.variables(cluster.spec, context),
         bucket=bucket,
         region=cluster.spec.region,

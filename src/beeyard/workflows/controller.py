@@ -13,7 +13,7 @@ from beeyard.cloud import Outputs
 from beeyard.config import ClusterSpec
 from beeyard.image.image import RuntimeFirst, plan
 from beeyard.inventory import Controller
-from beeyard.swarm import Tunnel
+from beeyard.swarm import Tunnel, in_words
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.progress import Phase
@@ -47,6 +47,29 @@ def have_image(hosts: Hosts, phase: Phase) -> int:
     nodes = nodes_of(cluster.spec, hosts.outputs)
     with ThreadPoolExecutor(max(1, len(nodes))) as pool:
         return sum(pool.map(on_node, nodes))
+
+
+def lacking_image(hosts: Hosts) -> tuple[str, ...]:
+    """The nodes that need the image and do not have it. Raises SwarmError where one does not
+    answer."""
+    cluster, wanted = hosts.cluster, plan(_registry(hosts.cluster.spec))
+
+    def lacks(name: str) -> bool:
+        with (
+            Tunnel(cluster.runner, hosts.files.ssh_config, name) as tunnel,
+            in_words(f"{name} did not say whether it has the controller's image"),
+        ):
+            try:
+                tunnel.client.images.get(wanted.reference)
+            except ImageNotFound:
+                return True
+        return False
+
+    nodes = nodes_of(cluster.spec, hosts.outputs)
+    with ThreadPoolExecutor(max(1, len(nodes))) as pool:
+        return tuple(
+            name for name, lacking in zip(nodes, pool.map(lacks, nodes), strict=True) if lacking
+        )
 
 
 def nodes_of(spec: ClusterSpec, outputs: Outputs) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """`deploy` and `rollback`: from a team's folder, or an old release, to a new one that runs."""
 
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -37,7 +37,7 @@ from beeyard.apps import (
     unfinished,
 )
 from beeyard.apps.collect import collect
-from beeyard.apps.contents import SECTIONS, contents, ensure, external
+from beeyard.apps.contents import SECTIONS, Content, contents, ensure, external
 from beeyard.apps.lock import holder, is_free
 from beeyard.apps.oneoff import sweep
 from beeyard.apps.places import without_place
@@ -48,7 +48,7 @@ from beeyard.config.sections import Task
 from beeyard.errors import AppError, ToolError, UnverifiedError
 from beeyard.holder import user
 from beeyard.process import Command, CommandFailed
-from beeyard.swarm import Manager
+from beeyard.swarm import Manager, Snapshot
 from beeyard.swarm.calm import require_calm, require_no_pause
 from beeyard.waiting import Timeout, wait_until
 from beeyard.workflows.hosts import Hosts
@@ -95,6 +95,31 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Foreseen:
+    """What a deploy would do, as far as nothing is changed to know it.
+
+    release     the one that there would be
+    previous    the one that runs; None: the first is to come
+    plan        what happens to the services
+    unbuilt     services whose image is to be built
+    cut_short   what is to be known of a rollout that was cut short, which a deploy ends first
+    snapshot    what the Swarm was then
+    """
+
+    release: Release
+    previous: Release | None
+    plan: Plan
+    unbuilt: tuple[str, ...]
+    cut_short: str | None
+    snapshot: Snapshot
+
+    @property
+    def pending(self) -> bool:
+        """Whether there would be another release than the one that runs."""
+        return self.previous is None or self.plan.pending or not _same(self.release, self.previous)
+
+
+@dataclass(frozen=True)
 class Deployer:
     """Changes one application of a cluster, with its manager's tunnel open."""
 
@@ -118,6 +143,44 @@ class Deployer:
         entries = self.store.all()
         release, _ = self._candidate(request, entries)
         return release, self._plan(release, entries)
+
+    def foresee(self, coming: Collection[str] = ()) -> Foreseen:
+        """What a deploy would do now. Changes nothing, and builds nothing.
+
+        coming  secrets that the Swarm would hold by then
+
+        Raises AppError while a release is being rolled out.
+        """
+        entries = self.store.all()
+        at_work, cut_short = unfinished(entries), self.cut_short()
+        if at_work is not None and cut_short is None:
+            raise AppError(
+                f"release {at_work.number} of {self.name} is being rolled out right now",
+                fix="wait for its end, then run the command again",
+            )
+        cluster, stack = self.hosts.cluster, self._stack
+        environment = given(cluster.spec, self.name)
+        images = Images(cluster, self.hosts, self.manager, self.name, looks=True)
+        with cluster.progress.phase(f"{self.name}: look") as phase:
+            made, unbuilt = images.known(stack)
+            pinned = images.pinned(stack, made, environment, unbuilt)
+            named = {
+                **_names(contents(stack, self.name, environment)),
+                **external(stack, self.name, environment, self.manager.client, coming),
+            }
+            origin = self._origin("plan", None)
+            release = self._release(stack, pinned, named, next_number(entries), origin)
+            plan = self._plan(release, entries)
+            phase.result = f"{len(plan.changed)} services would change"
+        before = current(entries)
+        return Foreseen(
+            release,
+            before.release if before else None,
+            plan,
+            unbuilt,
+            cut_short,
+            self.manager.snapshot(),
+        )
 
     def rollback(self, number: int | None, request: Request = Request()) -> Outcome:
         """Deploy an old release again, whole, as a new one."""
@@ -227,10 +290,13 @@ class Deployer:
     def _application(self) -> Application:
         return self.hosts.cluster.spec.applications[self.name]
 
+    @property
+    def _stack(self) -> Stack:
+        return load_stack(self._application.stack_file(self.hosts.cluster.base))
+
     def _candidate(self, request: Request, entries: Sequence[Entry]) -> tuple[Release, int]:
         """The release that the application's folder makes now, and how many images were built."""
-        cluster, application = self.hosts.cluster, self._application
-        stack = load_stack(application.stack_file(cluster.base))
+        cluster, stack = self.hosts.cluster, self._stack
         environment = given(cluster.spec, self.name)
         images = Images(cluster, self.hosts, self.manager, self.name)
         with cluster.progress.phase(f"{self.name}: build") as phase:
@@ -238,42 +304,56 @@ class Deployer:
             made, built = images.build(phase, stack, request.where, besides=asked_for)
             pinned = images.pinned(stack, {**made, **asked_for}, environment)
             own = contents(stack, self.name, environment)
-            named: dict[tuple[str, str], str] = {
-                **{(one.section, one.key): one.name for one in own},
+            named = {
+                **_names(own),
                 **external(stack, self.name, environment, self.manager.client),
             }
             ensure(self.manager.client, self.name, own)
-            snapshot = self.manager.snapshot()
-            rendered = render(
-                stack,
-                environment=environment,
-                image_for=pinned,
-                named=named,
-                capabilities=snapshot.capabilities,
-                single_writers=single_writers(cluster.spec, cluster.base, self.name),
-                full=without_place(stack, self.name, environment, snapshot),
-            )
-            for adaptation in rendered.adaptations:
+            commit = request.commit or self._commit()
+            origin = self._origin(request.cause, commit, request.author)
+            release = self._release(stack, pinned, named, next_number(entries), origin)
+            for adaptation in release.adaptations:
                 phase.say(adaptation)
             phase.result = f"{built} built, {len(pinned)} images by digest"
+        return release, built
+
+    def _release(
+        self,
+        stack: Stack,
+        images: Mapping[str, str],
+        named: Mapping[tuple[str, str], str],
+        number: int,
+        origin: Origin,
+    ) -> Release:
+        """The release of a stack file, with images by service, and secrets and configs by name."""
+        cluster, environment = self.hosts.cluster, given(self.hosts.cluster.spec, self.name)
+        snapshot = self.manager.snapshot()
+        rendered = render(
+            stack,
+            environment=environment,
+            image_for=images,
+            named=named,
+            capabilities=snapshot.capabilities,
+            single_writers=single_writers(cluster.spec, cluster.base, self.name),
+            full=without_place(stack, self.name, environment, snapshot),
+        )
         secrets, configs = (
             tuple(sorted(name for (kind, _), name in named.items() if kind == section))
             for section in SECTIONS
         )
-        settings = application.rollout
-        release = Release(
+        settings = self._application.rollout
+        return Release(
             application=self.name,
-            number=next_number(entries),
+            number=number,
             bundle=rendered.bundle,
-            images=pinned,
+            images=images,
             secrets=secrets,
             configs=configs,
-            origin=self._origin(request.cause, request.commit or self._commit(), request.author),
+            origin=origin,
             adaptations=rendered.adaptations,
             pre_deploy=_hook(settings.pre_deploy),
             post_deploy=_hook(settings.post_deploy),
         )
-        return release, built
 
     def _plan(self, release: Release, entries: Sequence[Entry]) -> Plan:
         before = current(entries)
@@ -405,6 +485,10 @@ class Deployer:
         """A part of the work, shown as a phase; the last that is said of it is its result."""
         with self.hosts.cluster.progress.phase(f"{self.name}: {name}") as phase:
             yield phase.say
+
+
+def _names(own: Iterable[Content]) -> dict[tuple[str, str], str]:
+    return {(one.section, one.key): one.name for one in own}
 
 
 def _same(new: Release, old: Release) -> bool:

@@ -22,6 +22,7 @@ from beeyard.apps import (
 )
 from beeyard.apps.images import pinned
 from beeyard.apps.references import registry_of
+from beeyard.apps.registry import remote_digest
 from beeyard.apps.registry_auth import FixedAuth, RegistryAuth
 from beeyard.config import ClusterSpec, ExternalRegistry
 from beeyard.config.interpolation import interpolate
@@ -38,12 +39,14 @@ Where = Literal["manager", "local"]
 
 @dataclass(frozen=True)
 class Images:
-    """Where an application's images come from."""
+    """Where an application's images come from. `looks`: nothing is changed on the way to know them,
+    not even who is signed in on the first manager."""
 
     cluster: Cluster
     hosts: Hosts
     manager: Manager
     name: str
+    looks: bool = False
 
     def build_ahead(self, phase: Phase, stack: Stack, where: Where) -> None:
         """Have the images on the manager's engine before there is a registry to push them to."""
@@ -77,16 +80,40 @@ class Images:
         built = sum(image.built for image in images.values())
         return {service: image.reference for service, image in images.items()}, built
 
+    def known(self, stack: Stack) -> tuple[dict[str, str], tuple[str, ...]]:
+        """The images of the services that are built here, by service, as far as the registry has
+        them; and the services whose image is yet to be built, which have it by its tag."""
+        plans = self._plans(stack)
+        if not plans:
+            return {}, ()
+        credentials = self.credentials(registry_place(self.cluster.spec).partition("/")[0])
+        found = {
+            service: remote_digest(self.manager.client, plan.reference, credentials)
+            for service, plan in plans.items()
+        }
+        images = {
+            service: f"{plan.repository}@{found[service]}" if found[service] else plan.reference
+            for service, plan in plans.items()
+        }
+        return images, tuple(service for service in plans if found[service] is None)
+
     def pinned(
-        self, stack: Stack, made: Mapping[str, str], environment: Mapping[str, str]
+        self,
+        stack: Stack,
+        made: Mapping[str, str],
+        environment: Mapping[str, str],
+        unbuilt: Collection[str] = (),
     ) -> dict[str, str]:
-        """Every service's image by digest; `made` are those that are known already.
+        """Every service's image by digest; `made` are those that are known already, those of
+        `unbuilt` by their tags.
 
         Raises AppError for a service without an image, and for an image that its registry does not
         have.
         """
 
         def pin(service: str) -> str:
+            if service in unbuilt:
+                return made[service]
             written = made.get(service) or stack.services[service].get("image")
             if not written:
                 raise AppError(
@@ -149,8 +176,9 @@ class Images:
         user, password = (
             from_environment(name, where=f"registry {settings.host}") for name in variables
         )
-        argv = ["docker", "login", host, "--username", user.reveal(), "--password-stdin"]
-        self.hosts.manager.run(Command(argv, input=password.reveal().encode(), timeout=60))
+        if not self.looks:
+            argv = ["docker", "login", host, "--username", user.reveal(), "--password-stdin"]
+            self.hosts.manager.run(Command(argv, input=password.reveal().encode(), timeout=60))
         return FixedAuth(host, Credentials(user.reveal(), password))
 
     def _builder(self, where: Where) -> Builder:

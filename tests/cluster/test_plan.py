@@ -1,0 +1,77 @@
+"""What `plan` says: nothing of a cluster that is as it should be, and of each layer what somebody
+has changed by hand; and that `up` mends it."""
+
+from typing import Any
+
+import boto3
+import pytest
+
+from cluster.yard import DOMAIN, Running
+
+pytestmark = pytest.mark.cluster
+CA = f"/etc/docker/certs.d/registry.{DOMAIN}/ca.crt"
+
+
+def changes(plan: dict[str, Any]) -> dict[str, list[tuple[str, str, str]]]:
+    """What would change, by layer; all was looked at."""
+    assert [layer["unseen"] for layer in plan["layers"]] == [[], [], []]
+    return {
+        layer["name"]: [(one["where"], one["what"], one["note"]) for one in layer["changes"]]
+        for layer in plan["layers"]
+    }
+
+
+def without_a_name(endpoint: str, node: str) -> None:
+    """Take an instance's tag `Name` away, behind Terraform's back."""
+    ec2 = boto3.client(
+        "ec2",
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="sandbox",
+        aws_secret_access_key="sandbox",
+    )
+    of_node = [{"Name": "tag:beeyard:node", "Values": [node]}]
+    (reservation,) = ec2.describe_instances(Filters=of_node)["Reservations"]
+    instance = reservation["Instances"][0]["InstanceId"]
+    ec2.delete_tags(Resources=[instance], Tags=[{"Key": "Name"}])
+
+
+def test_what_is_changed_by_hand_is_named_in_each_layer_and_mended(
+    cluster: Running, sandbox: dict[str, Any]
+) -> None:
+    yard = cluster.yard
+    plan = yard.json("plan")
+    assert (plan["pending"], plan["changes"], plan["holder"], plan["to_make"]) == (
+        False,
+        0,
+        None,
+        "",
+    )
+
+    without_a_name(sandbox["endpoint"], "worker-1")
+    yard.run("ssh", "worker-2", "--", f"echo '# by hand' | sudo tee --append {CA}")
+    cluster.docker_on("manager-1", "node", "update", "--label-rm", "zone", "worker-1")
+    # A label changes no task, so that mending it is quick.
+    cluster.docker_on(
+        *("manager-1", "service", "update", "--detach", "--label-add", "by=hand", "timeoff_web")
+    )
+    drifted = {
+        "cloud": [
+            (
+                "swarm_cluster",
+                'module.swarm_cluster.aws_instance.node["worker-1"]',
+                "changed by hand",
+            )
+        ],
+        "hosts": [
+            ("worker-2", "Certificate authorities of the registries", ""),
+            ("worker-1", "Label the node", ""),
+        ],
+        "swarm": [("timeoff", "web", "changed by hand")],
+    }
+    plan = yard.json("plan", code=2)
+    assert changes(plan) == drifted
+    assert plan["changes"] == 4
+
+    assert yard.json("up", "--yes")["changes"] > 0
+    assert yard.json("plan")["pending"] is False
