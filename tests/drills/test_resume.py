@@ -7,11 +7,13 @@ import signal
 import subprocess
 from collections.abc import Callable, Collection
 
+import psutil
 import pytest
 
 from cluster.yard import Running, Yard
 from drills.conftest import NAME, change
 from drills.world import world_of
+from leavings import STATE_HOME
 
 pytestmark = [pytest.mark.real, pytest.mark.cluster, pytest.mark.drill]
 
@@ -114,7 +116,18 @@ def killed_at_what_is_new(yard: Yard, seen: Collection[str]) -> str | None:
 
 
 def assert_made_once(yard: Yard) -> None:
-    """Nothing is in the cloud twice, or without being in a state."""
+    """Nothing is in the cloud twice, or without being in a state; no Terraform was left behind."""
     world = world_of(yard, NAME)
     assert world.orphans() == []
     assert set(world.instances()) == {"manager-1", "worker-1", "worker-2"}
+    assert strays() == []
+
+
+def strays() -> list[str]:
+    """Processes that work on the cluster's files, and belong to nobody any more."""
+    mine = str(STATE_HOME / "beeyard" / "clusters" / f"{NAME}@")
+    found = []
+    for process in psutil.process_iter(["cwd", "ppid", "name"]):
+        if process.info["ppid"] == 1 and str(process.info["cwd"]).startswith(mine):
+            found.append(f"{process.info['name']} ({process.pid})")
+    return [one for one in found if not one.startswith("ssh ")]

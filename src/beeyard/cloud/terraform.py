@@ -17,8 +17,8 @@ from beeyard.process_file import is_written
 #: Seconds to wait for somebody else's state lock before giving up.
 LOCK_TIMEOUT = "10s"
 PLAN_FILE = "beeyard.tfplan"
-#: What Terraform says while it changes something: through a file, as its work must reach its end,
-#: and its state, however we end.
+#: What Terraform says: through a file, as its work must reach its end, and its state, however we
+#: end. One that was cut off would leave its lock, and its provider running.
 OUTPUT_FILE = "beeyard.output"
 #: What addresses of instances have in them.
 INSTANCE = "aws_instance."
@@ -100,7 +100,7 @@ class Terraform:
 
     def foresee(self, folder: Path) -> Plan:
         """What would change; kept nowhere, and without the state's lock: others may apply."""
-        return self._plan(folder, "-lock=false")
+        return self._plan(folder, "-lock=false", through_file=False)
 
     def _with_attributes(self, folder: Path, changes: Sequence[Change]) -> tuple[Change, ...]:
         """Say what of each instance would be changed: some of it takes a stop and a start."""
@@ -117,7 +117,7 @@ class Terraform:
     def apply(self, folder: Path, on_line: LineHandler | None = None) -> None:
         """Do what the last `plan` of this folder said."""
         arguments = ("apply", "-json", "-input=false", PLAN_FILE)
-        self._run(folder, *arguments, on_line=_hooks(on_line), output=folder / OUTPUT_FILE)
+        self._run(folder, *arguments, on_line=_hooks(on_line))
         (folder / PLAN_FILE).unlink()
 
     def destroy(self, folder: Path, on_line: LineHandler | None = None) -> None:
@@ -130,19 +130,25 @@ class Terraform:
             "-auto-approve",
             f"-lock-timeout={LOCK_TIMEOUT}",
             on_line=_hooks(on_line),
-            output=folder / OUTPUT_FILE,
         )
 
     def is_at_work(self, folder: Path) -> bool:
-        """Whether an apply or a destroy of this folder goes on, whoever began it."""
+        """Whether Terraform is at work in this folder, whoever began it."""
         return is_written(folder / OUTPUT_FILE)
 
-    def _plan(self, folder: Path, *arguments: str, on_line: LineHandler | None = None) -> Plan:
+    def _plan(
+        self,
+        folder: Path,
+        *arguments: str,
+        on_line: LineHandler | None = None,
+        through_file: bool = True,
+    ) -> Plan:
         result = self._run(
             folder,
             *("plan", "-json", "-input=false", "-detailed-exitcode", *arguments),
             codes=(0, 2),
             on_line=on_line,
+            through_file=through_file,
         )
         changes = tuple(
             Change(message["change"]["resource"]["addr"], message["change"]["action"])
@@ -162,9 +168,10 @@ class Terraform:
         *arguments: str,
         codes: tuple[int, ...] = (0,),
         on_line: LineHandler | None = None,
-        output: Path | None = None,
+        through_file: bool = True,
     ) -> Completed:
         argv = [*self.binary.argv, *arguments]
+        output = folder / OUTPUT_FILE if through_file else None
         command = Command(argv, cwd=folder, env=self._environment(), output=output)
         result = self.runner.run(command, check=False, on_line=on_line)
         if result.code not in codes:
