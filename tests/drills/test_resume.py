@@ -126,8 +126,10 @@ def assert_made_once(yard: Yard) -> None:
 def strays() -> list[str]:
     """Processes that work on the cluster's files, and belong to nobody any more."""
     mine = str(STATE_HOME / "beeyard" / "clusters" / f"{NAME}@")
-    found = []
-    for process in psutil.process_iter(["cwd", "ppid", "name"]):
-        if process.info["ppid"] == 1 and str(process.info["cwd"]).startswith(mine):
-            found.append(f"{process.info['name']} ({process.pid})")
-    return [one for one in found if not one.startswith("ssh ")]
+    return [
+        f"{one.info['name']} ({one.pid})"
+        for one in psutil.process_iter(["cwd", "ppid", "name"])
+        if one.info["ppid"] == 1
+        and str(one.info["cwd"]).startswith(mine)
+        and one.info["name"] != "ssh"
+    ]
