@@ -21,7 +21,10 @@ STACK_FILE = "stack.yml"
 _NUMBERS = (
     *("services.*.configs.*.mode", "services.*.secrets.*.mode", "services.*.healthcheck.retries"),
     *("services.*.deploy.replicas", "services.*.deploy.placement.max_replicas_per_node"),
-    *("services.*.deploy.update_config.parallelism", "services.*.deploy.rollback_config.parallelism"),
+    *(
+        "services.*.deploy.update_config.parallelism",
+        "services.*.deploy.rollback_config.parallelism",
+    ),
     "services.*.deploy.update_config.max_failure_ratio",
     "services.*.deploy.rollback_config.max_failure_ratio",
     "services.*.deploy.restart_policy.max_attempts",
@@ -36,8 +39,9 @@ _TRUTHS = (
     *("volumes.*.external", "secrets.*.external", "configs.*.external"),
 )
 # Source: the same file, toBoolean.
-_TRUE, _FALSE = frozenset({"1", "true", "y", "yes", "on"}), frozenset(
-    {"0", "false", "n", "no", "off"}
+_TRUE, _FALSE = (
+    frozenset({"1", "true", "y", "yes", "on"}),
+    frozenset({"0", "false", "n", "no", "off"}),
 )
 
 

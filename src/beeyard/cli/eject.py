@@ -33,7 +33,7 @@ def eject(
 
     [bold]Examples[/bold]
     beeyard eject ../timeoff-plain
-    beeyard --sandbox eject /tmp/plain --json | jq -r '.files[]'
+    beeyard --sandbox eject plain --json | jq -r '.files[]'
     """
     options: Options = context.obj
     with open_cluster(options) as cluster:

@@ -10,7 +10,6 @@ from typing import Any
 from beeyard.cloud.overrides import PROJECT_READS, backend_config, render_override
 from beeyard.cloud.target import Target
 
-
 #: Terraform's own configuration, beside the projects.
 CLI_CONFIG = "terraform.rc"
 

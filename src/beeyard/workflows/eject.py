@@ -34,7 +34,7 @@ _ASKED_FOR = "com.docker.stack.image"
 
 @dataclass(frozen=True)
 class Ejected:
-    """What was written below `folder`: Terraform's projects, in the order in which they are applied,
+    """What was written below `folder`: the Terraform projects in the order of being applied,
     the release of each application, and the paths of all files. `skipped`: applications of which
     nothing was written, and why."""
 
@@ -102,9 +102,7 @@ def _look(manager: Manager, phase: Phase) -> _Seen:
     return _Seen(manager.snapshot(), releases, skipped)
 
 
-def _write(
-    folder: Path, hosts: Hosts, seen: _Seen, bucket: str, context: projects.Context
-) -> None:
+def _write(folder: Path, hosts: Hosts, seen: _Seen, bucket: str, context: projects.Context) -> None:
     cluster = hosts.cluster
     terraform.lay_out_plain(
         folder / "terraform",
@@ -169,7 +167,7 @@ def _refuse_used(folder: Path) -> None:
 
 @contextmanager
 def _whole(folder: Path) -> Iterator[Path]:
-    """A folder beside `folder` that takes its place at the end; where that fails, nothing is left."""
+    """A folder that takes the place of `folder` at the end; where that fails, nothing is left."""
     target = folder.resolve()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
