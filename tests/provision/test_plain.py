@@ -38,7 +38,7 @@ def folder(inventory: Inventory, tmp_path: Path) -> Path:
 
 
 def seen_by_ansible(folder: Path, *more: str) -> Any:
-    program = Path(sys.executable).with_name("ansible-inventory")
+    program = str(Path(sys.executable).with_name("ansible-inventory"))
     argv = [program, "--list", *more]
     said = subprocess.run(argv, cwd=folder, capture_output=True, check=True)
     return json.loads(said.stdout)["_meta"]["hostvars"]
@@ -77,7 +77,7 @@ def test_a_value_of_the_operators_own_is_asked_for(inventory: Inventory) -> None
     ("given", "value"), [((), ""), (("-e", '{"app_files_given": {"mail_key": "x"}}'), "x")]
 )
 def test_it_is_found_where_it_is_given(folder: Path, given: tuple[str, ...], value: str) -> None:
-    program = Path(sys.executable).with_name("ansible")
+    program = str(Path(sys.executable).with_name("ansible"))
     argv = [program, "manager-1", "-c", "local", "-m", "ansible.builtin.debug", *given]
     argv += ["-a", "msg=<{{ app_files_applications[0].secrets.mail_key.value }}>"]
     said = subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=True).stdout
