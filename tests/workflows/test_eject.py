@@ -6,17 +6,19 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from beeyard.apps.bundle import Bundle
-from beeyard.apps.release import Origin, Release
+from beeyard.apps.release import Origin, Release, Verdict
+from beeyard.apps.releases import Entry, Releases
 from beeyard.cloud.api import Account, Aws
 from beeyard.errors import Refused, ToolError
 from beeyard.inventory import Controller
 from beeyard.swarm import Service, Snapshot
-from beeyard.workflows import Cluster
+from beeyard.workflows import Cluster, Event
 from beeyard.workflows import eject as workflow
 from beeyard.workflows.eject import eject
 from beeyard.workflows.hosts import Hosts
@@ -194,3 +196,25 @@ def test_without_the_key_nothing_is_written(cluster: Cluster, tmp_path: Path) ->
     with pytest.raises(Exception, match="is not there"):
         eject(replace(cluster), tmp_path / "plain")
     assert not (tmp_path / "plain").exists()
+
+
+def test_the_release_that_serves_is_written_whatever_is_on_its_way(
+    make_cluster: Callable[..., Cluster], monkeypatch: pytest.MonkeyPatch, events: list[Event]
+) -> None:
+    good, bad = Verdict("succeeded", NOW), Verdict("failed", NOW)
+    kept = {
+        "blog": [Entry(release({}), "switching", bad)],
+        "shop": [
+            Entry(release({}), "verified", good),
+            Entry(replace(release({}), number=5), "switching", None),
+        ],
+    }
+    snapshot = Snapshot(NOW, (), (), (), (), ())
+    manager: Any = SimpleNamespace(client=None, snapshot=lambda: snapshot)
+    monkeypatch.setattr(workflow, "applications", lambda _: sorted(kept))
+    monkeypatch.setattr(Releases, "all", lambda self: kept[self.application])
+    with make_cluster().progress.phase("applications") as phase:
+        seen = workflow._look(manager, phase)
+    assert {name: one.number for name, one in seen.releases.items()} == {"shop": 4}
+    assert seen.skipped == {"blog": "none of its releases has succeeded"}
+    assert any("release 5 has not ended" in event.text for event in events)
