@@ -15,7 +15,7 @@ from beeyard.apps.bundle import Bundle
 from beeyard.apps.release import Origin, Release, Verdict
 from beeyard.apps.releases import Entry, Releases
 from beeyard.cloud.api import Account, Aws
-from beeyard.errors import Refused, ToolError
+from beeyard.errors import ConfigError, Refused, ToolError
 from beeyard.inventory import Controller
 from beeyard.swarm import Service, Snapshot
 from beeyard.workflows import Cluster, Event
@@ -193,8 +193,9 @@ def test_where_nothing_can_be_written_it_says_so(cluster: Cluster, tmp_path: Pat
 
 def test_without_the_key_nothing_is_written(cluster: Cluster, tmp_path: Path) -> None:
     cluster.key.unlink()
-    with pytest.raises(Exception, match="is not there"):
-        eject(replace(cluster), tmp_path / "plain")
+    with pytest.raises(ConfigError, match="is not there") as caught:
+        eject(cluster, tmp_path / "plain")
+    assert "copy the key" in str(caught.value.fix)
     assert not (tmp_path / "plain").exists()
 
 

@@ -16,7 +16,7 @@ from beeyard.apps.releases import Releases, applications, current, unfinished
 from beeyard.apps.sight import replicas_of
 from beeyard.cloud import plain as terraform
 from beeyard.cloud import projects, state_bucket
-from beeyard.errors import Refused, ToolError
+from beeyard.errors import ConfigError, Refused, ToolError
 from beeyard.inventory import Inventory
 from beeyard.provision import plain as ansible
 from beeyard.swarm import Manager, Snapshot
@@ -57,13 +57,13 @@ class _Seen:
 def eject(cluster: Cluster, folder: Path) -> Ejected:
     """Write all of the cluster into `folder`: the whole, or nothing.
 
-    Raises Refused where something is there already, CloudError where there is no cluster.
+    Raises Refused where something is there already, CloudError where there is no cluster, and
+    ConfigError where its SSH key is not on this machine.
     """
     folder = folder.absolute()
     _refuse_used(folder)
     with cluster.progress.phase("cloud") as phase:
-        # With another key, Terraform would make the nodes anew.
-        key = public_key(cluster.key, own=False)
+        key = _key(cluster)
         bucket = state_bucket.name(cluster.spec.name, cluster.aws.account(), cluster.spec.region)
         hosts = open_hosts(cluster, read_outputs(cluster), controller_of(cluster))
         phase.result = f"{len(hosts.outputs.nodes)} nodes"
@@ -81,6 +81,17 @@ def eject(cluster: Cluster, folder: Path) -> Ejected:
         seen.skipped,
         tuple(files),
     )
+
+
+def _key(cluster: Cluster) -> str:
+    """The public key that the nodes were made with: with another, Terraform would make them anew."""
+    if cluster.spec.ssh.key is None and not cluster.key.is_file():
+        raise ConfigError(
+            f"the cluster's SSH key {cluster.key} is not there",
+            why="beeyard made it where `up` was run first",
+            fix="run this there, or copy the key here, and its .pub beside it",
+        )
+    return public_key(cluster.key, own=False)
 
 
 def _look(manager: Manager, phase: Phase) -> _Seen:
