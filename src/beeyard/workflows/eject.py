@@ -84,7 +84,7 @@ def eject(cluster: Cluster, folder: Path) -> Ejected:
 
 
 def _key(cluster: Cluster) -> str:
-    """The public key that the nodes were made with: with another, Terraform would make them anew."""
+    """The public key of the nodes: with another, Terraform would make them anew."""
     if cluster.spec.ssh.key is None and not cluster.key.is_file():
         raise ConfigError(
             f"the cluster's SSH key {cluster.key} is not there",
