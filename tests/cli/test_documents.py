@@ -10,6 +10,7 @@ from beeyard.sandbox import SandboxStatus
 from beeyard.swarm.drain import Drained, Gap
 from beeyard.swarm.rebalance import Moved
 from beeyard.workflows import Status
+from beeyard.workflows.eject import Ejected
 from beeyard.workflows.nodes import NodeRow
 from beeyard.workflows.scale import Scaled
 
@@ -38,6 +39,11 @@ def test_every_key_of_what_is_said_of_nodes_is_in_the_table() -> None:
     documented = set(re.findall(r"`(\w+)(?:\[\])?`", table))
     shown = (NodeRow, Drained, Gap, Moved, Scaled)
     assert documented >= {field.name for kind in shown for field in fields(kind)}
+
+
+def test_every_key_of_what_is_ejected_is_in_the_table() -> None:
+    table = (DOCS / "eject.md").read_text().split("## `--json`")[1]
+    assert _keys(table) == {field.name for field in fields(Ejected)}
 
 
 def _keys(text: str) -> set[str]:

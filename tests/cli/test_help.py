@@ -11,7 +11,7 @@ COMMANDS = (
     *("init", "check", "schema", "up", "plan", "status", "down", "provision", "ssh", "sandbox"),
     *("deploy", "rollback", "promote", "abort", "releases", "diff"),
     *("scale", "logs", "exec", "run", "secret", "maintenance", "node", "rebalance", "pipeline"),
-    *("user", "token", "audit"),
+    *("user", "token", "audit", "eject"),
 )
 EXAMPLES = {
     (): ["beeyard up              make it on AWS, after showing what would be made"],
@@ -25,6 +25,10 @@ EXAMPLES = {
     ("provision",): [
         "beeyard provision --tags configure_efs",
         "beeyard provision deploy_swarm --check",
+    ],
+    ("eject",): [
+        "beeyard eject ../timeoff-plain",
+        "beeyard --sandbox eject plain --json | jq -r '.files[]'",
     ],
     ("ssh",): ["beeyard ssh manager-1", "beeyard ssh worker-2 sudo docker ps --all"],
     ("scale",): ["beeyard scale timeoff web=4", "beeyard scale timeoff web=4 worker=2"],

@@ -16,6 +16,7 @@ from beeyard.cli import (
     access,
     audit,
     cluster,
+    eject,
     files,
     inside,
     maintenance,
@@ -52,6 +53,7 @@ tasks.add_to(app)
 secrets.add_to(app)
 maintenance.add_to(app)
 nodes.add_to(app)
+eject.add_to(app)
 runs.add_to(pipelines.app)
 pipeline_secrets.add_to(pipelines.app)
 app.add_typer(pipelines.app, name="pipeline")

@@ -10,6 +10,9 @@ from typing import Any
 from beeyard.cloud.overrides import PROJECT_READS, backend_config, render_override
 from beeyard.cloud.target import Target
 
+#: Terraform's own configuration, beside the projects.
+CLI_CONFIG = "terraform.rc"
+
 
 def lay_out(
     folder: Path,
@@ -49,19 +52,23 @@ def cli_config(folder: Path, provider_mirror: Path | None) -> Path:
     """Terraform's own configuration: where providers come from, and where they are kept."""
     cache = folder / "plugin-cache"
     cache.mkdir(parents=True, exist_ok=True)
-    if provider_mirror is None:
+    text = mirrored(provider_mirror) if provider_mirror else ""
+    if not text:
         # Shared by the projects: the AWS provider is several hundred megabytes. Without the second
         # line every project's first `init` would download it again, over the one in use.
         text = f'plugin_cache_dir = "{cache}"\nplugin_cache_may_break_dependency_lock_file = true\n'
-    else:
-        text = (
-            "provider_installation {\n"
-            f'  filesystem_mirror {{\n    path = "{provider_mirror}"\n  }}\n'
-            "}\n"
-        )
-    path = folder / "terraform.rc"
+    path = folder / CLI_CONFIG
     _write(path, text)
     return path
+
+
+def mirrored(provider_mirror: Path) -> str:
+    """A configuration by which Terraform has its providers from a folder, and nowhere else."""
+    return (
+        "provider_installation {\n"
+        f'  filesystem_mirror {{\n    path = "{provider_mirror}"\n  }}\n'
+        "}\n"
+    )
 
 
 def _mirror(source: Path, folder: Path) -> None:

@@ -3,15 +3,18 @@
 from beeyard.inventory.model import Host, Inventory, SshAccess
 
 
-def render(inventory: Inventory) -> str:
-    """The text of `ssh_config`. Host keys are pinned on first contact, and to the instance."""
-    parts = [_common(inventory.ssh), *(_host(host) for host in inventory.hosts)]
+def render(inventory: Inventory, note: str = "Made by beeyard; made again at every run.") -> str:
+    """The text of `ssh_config`. Host keys are pinned on first contact, and to the instance.
+
+    `note`: its first line, in words.
+    """
+    parts = [_common(inventory.ssh, note), *(_host(host) for host in inventory.hosts)]
     return "\n".join(parts)
 
 
-def _common(ssh: SshAccess) -> str:
+def _common(ssh: SshAccess, note: str) -> str:
     return f"""\
-# Made by beeyard; made again at every run.
+# {note}
 Host *
   User {ssh.user}
   IdentityFile "{ssh.key}"
