@@ -213,8 +213,8 @@ class TestFailure:
             "         Lock Info:\n"
             "           Who: ops@laptop\n"
             "           Created: 2030-01-01\n"
-            "  do:    somebody else is at work on this cluster: wait for them, then run this again; "
-            "if the machine that holds the lock is gone for good: beeyard up --unlock"
+            "  do:    somebody else is at work on this cluster: wait for them, then run this "
+            "again; if the machine that holds the lock is gone for good: beeyard up --unlock"
         )
 
     def test_the_resource_it_is_about(
