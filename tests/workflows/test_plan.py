@@ -36,6 +36,7 @@ class World:
     def __init__(self) -> None:
         self.applied: tuple[str, ...] = ("elastic_ips", "swarm_cluster", "efs")
         self.plans: dict[str, Plan | BeeyardError] = {}
+        self.broken: BeeyardError | None = None
         self.outputs: Outputs | BeeyardError = outputs(database=None)
         self.silent: dict[str, HostError] = {}
         self.checked: Converged | BeeyardError = Converged({}, ())
@@ -52,11 +53,14 @@ class World:
             bucket="b",
             folders={name: Path(name) for name in ("elastic_ips", "swarm_cluster", "efs")},
             stateful=lambda: self.applied,
-            foresee=lambda _, projects: {
-                name: self.plans.get(name, Plan(name, (), pending=False)) for name in projects
-            },
+            foresee=lambda _, projects: self.foresee(projects),
             outputs=lambda: given(self.outputs),
         )
+
+    def foresee(self, projects: tuple[str, ...]) -> dict[str, Plan | BeeyardError]:
+        if self.broken is not None:
+            raise self.broken
+        return {name: self.plans.get(name, Plan(name, (), pending=False)) for name in projects}
 
     def play(self, _playbook: str, _files: object, options: Options, _say: object) -> Converged:
         self.played.append(options)
@@ -122,6 +126,15 @@ def test_all_layers_in_one(world: World, make_cluster: MakeCluster) -> None:
         ("swarm", Remark("shop", "the registry of shop does not answer")),
     ]
     assert world.asked_for == [["key"]]
+
+
+def test_a_terraform_that_does_not_begin_leaves_what_was_never_applied(
+    world: World, make_cluster: MakeCluster
+) -> None:
+    world.applied, world.broken = ("elastic_ips", "swarm_cluster"), CloudError("no provider")
+    cloud = run_plan(shop_of(make_cluster)).layers[0]
+    assert cloud.steps == (Step("efs", "create", "the whole project"),)
+    assert cloud.unseen == tuple(Remark(name, "no provider") for name in world.applied)
 
 
 def test_who_is_at_work_is_said_and_keeps_nothing(world: World, make_cluster: MakeCluster) -> None:

@@ -81,10 +81,8 @@ def _holder(cloud: Cloud) -> str | None:
 def _cloud(cloud: Cloud, applied: tuple[str, ...], missing: tuple[str, ...]) -> Layer:
     with cloud.cluster.progress.phase("cloud") as phase:
         found = _seen(lambda: cloud.foresee(phase, applied))
-        if isinstance(found, BeeyardError):
-            layer = unseen_layer("cloud", "all projects", found)
-        else:
-            layer = cloud_layer(found, missing)
+        plans = dict.fromkeys(applied, found) if isinstance(found, BeeyardError) else found
+        layer = cloud_layer(plans, missing)
         phase.result = _summary(layer)
     return layer
 
