@@ -36,7 +36,7 @@ lint: venv-dev
 
 # One of them, or some: make drill DRILL=killed
 drill: prerequisites-test venv-dev
-	$(PYTEST) tests/drills $(if $(DRILL),-k '$(DRILL)')
+	$(PYTEST) -m drill $(if $(DRILL),-k '$(DRILL)')
 
 bench: prerequisites-test venv-dev
 	$(BIN)/python bench/run.py

@@ -16,7 +16,7 @@ import pytest
 
 from cluster.yard import Running
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.drill]
 PROGRAMS = Path(sys.executable).parent
 #: Every Python that is started with it refuses beeyard, whatever is installed beside it.
 REFUSAL = """\

@@ -8,7 +8,7 @@ import pytest
 
 from cluster.yard import DOMAIN, Running
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.drill]
 CA = f"/etc/docker/certs.d/registry.{DOMAIN}/ca.crt"
 
 
