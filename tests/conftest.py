@@ -55,15 +55,16 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    words = "all drills, or the one whose turn it is today (UTC)"
-    parser.addoption("--drills", choices=("all", "turn"), default="all", help=words)
+    words = "all drills, the one whose turn it is today (UTC), or none"
+    parser.addoption("--drills", choices=("all", "turn", "none"), default="all", help=words)
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The lines that take longest come first, and what needs no Docker fills in."""
-    if config.getoption("--drills") == "turn":
-        others = _not_their_turn(items)
+    drills = str(config.getoption("--drills"))
+    if drills != "all":
+        others = _not_their_turn(items, most=int(drills == "turn"))
         items[:] = [item for item in items if item not in others]
         config.hook.pytest_deselected(items=others)
     # Of those that fill in, Terraform's take longest: at the end, one process would wait for them.
@@ -87,11 +88,11 @@ def _line(item: pytest.Item) -> int:
     return 3 if folder[0] in {"pipelines", "controller", "workflows"} else 0
 
 
-def _not_their_turn(items: list[pytest.Item]) -> list[pytest.Item]:
-    """All drills but one, another one each day."""
+def _not_their_turn(items: list[pytest.Item], most: int) -> list[pytest.Item]:
+    """All drills but `most`, others each day."""
     drills = [item for item in items if item.get_closest_marker("drill")]
-    today = datetime.now(UTC).toordinal()
-    return [item for index, item in enumerate(drills) if index != today % len(drills)]
+    first = datetime.now(UTC).toordinal() % max(1, len(drills))
+    return [*drills[first:], *drills[:first]][most:]
 
 
 @dataclass(frozen=True)
