@@ -10,7 +10,8 @@ import pytest
 from beeyard.cloud.nodes import Turnover
 from beeyard.errors import Refused
 from beeyard.workflows import Cluster
-from beeyard.workflows.turnover import forget_keys, ghosts, refuse_managers
+from beeyard.workflows.keys import forget_keys
+from beeyard.workflows.turnover import ghosts, refuse_managers
 from cloud.example import spec
 from swarm.swarms import node, swarm
 
@@ -46,20 +47,15 @@ def test_their_number_stays(make_cluster: MakeCluster, there: tuple[str, ...], s
     assert caught.value.what.endswith("and beeyard.yml says 3")
 
 
-def test_only_pinned_keys_of_machines_that_are_there_stay(
-    make_cluster: MakeCluster, tmp_path: Path
-) -> None:
-    cluster = replace(make_cluster(), folder=tmp_path)
+def test_only_pinned_keys_of_machines_that_are_there_stay(tmp_path: Path) -> None:
     known = tmp_path / "known_hosts"
     known.write_text("i-1 ssh-ed25519 AAA\ni-2 ssh-ed25519 BBB\ni-1 ssh-rsa CCC\n")
-    forget_keys(cluster, {"i-1", "i-3"})
+    forget_keys(known, {"i-1", "i-3"})
     assert known.read_text() == "i-1 ssh-ed25519 AAA\ni-1 ssh-rsa CCC\n"
 
 
-def test_without_pinned_keys_there_is_nothing_to_forget(
-    make_cluster: MakeCluster, tmp_path: Path
-) -> None:
-    forget_keys(replace(make_cluster(), folder=tmp_path), {"i-1"})
+def test_without_pinned_keys_there_is_nothing_to_forget(tmp_path: Path) -> None:
+    forget_keys(tmp_path / "known_hosts", {"i-1"})
     assert list(tmp_path.iterdir()) == []
 
 

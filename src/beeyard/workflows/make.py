@@ -22,6 +22,7 @@ from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.controller import controller_of, have_image
 from beeyard.workflows.hosts import Hosts, open_hosts
 from beeyard.workflows.images import Images, Where
+from beeyard.workflows.keys import forget_keys
 
 
 def make(cluster: Cluster, cloud: Cloud, where: Where) -> tuple[Hosts, int]:
@@ -62,7 +63,11 @@ def _project(cluster: Cluster, cloud: Cloud, name: str) -> dict[str, Plan]:
 
 
 def reach(cluster: Cluster, outputs: Outputs, deadline: float = SSH_DEADLINE) -> Hosts:
-    """Wait until every node lets us in, `deadline` seconds at most. Raises HostError."""
+    """Wait until every node lets us in, `deadline` seconds at most. Raises HostError.
+
+    Keys of machines that are gone are forgotten before, as the controller is told of all.
+    """
+    forget_keys(cluster.ssh.known_hosts, [node.instance_id for node in outputs.nodes])
     hosts = open_hosts(cluster, outputs, controller_of(cluster))
     with cluster.progress.phase("nodes") as phase:
         await_ssh(

@@ -1,6 +1,6 @@
 """Nodes that go, or are made anew, under a Swarm that goes on: drained first, and one at a time."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 
 from beeyard.cloud.nodes import Turnover, address_of
 from beeyard.errors import Refused
@@ -72,7 +72,6 @@ def make_anew(cluster: Cluster, cloud: Cloud, name: str, *, whatever: bool = Fal
     """
     _apply(cluster, cloud, name, whatever=whatever)
     hosts = reach(cluster, cloud.outputs())
-    forget_keys(cluster, [host.identity for host in hosts.inventory.hosts])
     with cluster.progress.phase(f"{name} joins") as phase:
         hosts.play(phase, "deploy", Options(tags=_PARTS, mitogen=cluster.mitogen))
     return hosts
@@ -155,19 +154,6 @@ def ghosts(snapshot: Snapshot, addresses: Sequence[str]) -> tuple[Node, ...]:
         for node in snapshot.nodes
         if node.state == "down" and node.reachability is None and stands_for_none(node)
     )
-
-
-def forget_keys(cluster: Cluster, there: Collection[str]) -> None:
-    """Keep the pinned keys of those who are there, by identity, and no others."""
-    path = cluster.ssh.known_hosts
-    if not path.is_file():
-        return
-    lines = path.read_text().splitlines(keepends=True)
-    kept = [line for line in lines if line.split(" ", 1)[0] in there]
-    if kept != lines:
-        beside = path.with_suffix(".new")
-        beside.write_text("".join(kept))
-        beside.replace(path)
 
 
 def _are(count: int) -> str:

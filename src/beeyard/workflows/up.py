@@ -32,13 +32,7 @@ from beeyard.workflows.make import (
     swarm_of,
 )
 from beeyard.workflows.nodes import rebalanced
-from beeyard.workflows.turnover import (
-    PROJECT,
-    forget_ghosts,
-    forget_keys,
-    refuse_managers,
-    turn_over,
-)
+from beeyard.workflows.turnover import PROJECT, forget_ghosts, refuse_managers, turn_over
 from beeyard.workflows.verify import await_infrastructure, await_urls
 
 #: Seconds in which a node that was there before, and still is, lets us in.
@@ -77,7 +71,6 @@ def _up(cluster: Cluster, cloud: Cloud, confirm: Confirm, where: Where, *, whole
         changes += turned
     else:
         hosts, changes = kept
-    forget_keys(cluster, [host.identity for host in hosts.inventory.hosts])
     left_out = skipped(hosts.manager)
     with hosts.swarm() as manager:
         changes += forget_ghosts(cluster, hosts, manager)
