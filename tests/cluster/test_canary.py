@@ -155,7 +155,9 @@ def test_a_good_canary_gets_its_share_and_is_promoted(
     with Prober([url], "127.0.0.1", ca.read_text(), rate=40) as users:
         canary.start(lambda _: None)
         assert site.manager.snapshot().stack(APPLICATION)[0].running == before
-        assert versions(url, ca, 200)["2"] == pytest.approx(20, abs=3)
+        # Traefik deals them out in turn, to us and to the users at once: which of them fall to us
+        # is chance, of which this is three standard deviations.
+        assert versions(url, ca, 400)["2"] == pytest.approx(40, abs=18)
         by_hand = canary.watch(60, lambda _: None, LIMITS, wish=lambda: "abort")
         assert (by_hand.verdict, by_hand.reason) == ("abort", "somebody said so: abort")
         judgement = canary.watch(10, lambda _: None, LIMITS)
