@@ -20,8 +20,8 @@ PLAN_FILE = "beeyard.tfplan"
 #: What Terraform says: through a file, as its work must reach its end, and its state, however we
 #: end. One that was cut off would leave its lock, and its provider running.
 OUTPUT_FILE = "beeyard.output"
-#: What addresses of instances have in them.
-INSTANCE = "aws_instance."
+# What addresses of instances have in them.
+_INSTANCE = "aws_instance."
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Terraform:
         kept = (f"-lock-timeout={LOCK_TIMEOUT}", f"-out={PLAN_FILE}")
         found = self._plan(folder, *kept, *chosen, on_line=on_line)
         updated = [one.address for one in found.changes if one.action == "update"]
-        if any(INSTANCE in address for address in updated):
+        if any(_INSTANCE in address for address in updated):
             found = replace_in(found, changes=self._with_attributes(folder, found.changes))
         return found
 
@@ -104,11 +104,13 @@ class Terraform:
 
     def _with_attributes(self, folder: Path, changes: Sequence[Change]) -> tuple[Change, ...]:
         """Say what of each instance would be changed: some of it takes a stop and a start."""
-        said = json.loads(self._run(folder, "show", "-json", PLAN_FILE).stdout)
+        # Through pipes: in a file, what is on standard error would stand among the JSON.
+        shown = self._run(folder, "show", "-json", PLAN_FILE, through_file=False)
+        said = json.loads(shown.stdout)
         found = {
             one["address"]: _differing(one["change"]["before"], one["change"]["after"])
             for one in said["resource_changes"]
-            if INSTANCE in one["address"] and one["change"]["actions"] == ["update"]
+            if _INSTANCE in one["address"] and one["change"]["actions"] == ["update"]
         }
         return tuple(
             replace_in(change, attributes=found.get(change.address, ())) for change in changes
