@@ -3,10 +3,13 @@
 import getpass
 import os
 import platform
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self, TypeVar
+
+from beeyard.waiting import Clock
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,51 @@ class Holder:
 
     def __str__(self) -> str:
         return f"{self.who} on {self.host} (process {self.pid}), since {self.since}: {self.doing}"
+
+
+class Seen(Protocol):
+    """A lock as somebody found it: whose it is, and a mark that each sign of life changes."""
+
+    @property
+    def holder(self) -> Holder: ...
+
+    @property
+    def mark(self) -> object: ...
+
+
+S = TypeVar("S", bound=Seen)
+
+
+def await_gone(
+    look: Callable[[], S | None],
+    held: Callable[[Holder], Exception],
+    *,
+    clock: Clock,
+    say: Callable[[str], None],
+    patience: float,
+    poll: float,
+) -> S | None:
+    """The lock whose holder is gone; None where it is free by now. Raises what `held` makes of a
+    holder that lives.
+
+    look      finds it, None where nobody holds it
+    patience  seconds without a sign of life after which a holder elsewhere is taken to be gone;
+              `poll`: between two looks
+    """
+    found = look()
+    if found is None:
+        return None
+    start = clock.monotonic()
+    if not found.holder.is_gone():
+        say(f"waiting to see whether it lives: {found.holder}")
+    while not found.holder.is_gone() and clock.monotonic() - start < patience:
+        clock.sleep(poll)
+        now = look()
+        if now is None:
+            return None
+        if now.mark != found.mark:
+            raise held(now.holder)
+    return found
 
 
 def user() -> str:

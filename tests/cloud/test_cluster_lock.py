@@ -197,7 +197,7 @@ def test_two_who_take_over_at_once_are_one(bucket: Aws) -> None:
     first._me = Holder.me("down")
 
     assert seen is not None
-    assert first._write(IfMatch=seen.etag) is False
+    assert first._write(IfMatch=seen.mark) is False
     assert holder(bucket) == ELSEWHERE
 
 
@@ -256,7 +256,7 @@ def test_it_beats(bucket: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     def etag() -> str:
         found = look(bucket.client("s3"), BUCKET)
         assert found is not None
-        return found.etag
+        return found.mark
 
     with lock(bucket) as held:
         first = etag()

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -20,7 +21,7 @@ from docker.errors import APIError, DockerException
 
 from beeyard.apps.contents import APPLICATION
 from beeyard.errors import AppError, SwarmError
-from beeyard.holder import Holder
+from beeyard.holder import Holder, await_gone
 from beeyard.swarm import TunnelEnded, in_words
 from beeyard.swarm.objects import relabel
 from beeyard.waiting import Clock, SystemClock
@@ -161,44 +162,49 @@ class Lock:
 
     def _wait_for_its_end(self) -> None:
         """Return when the lock is free, having removed it where its holder is gone."""
-        found = self._look()
+        found = await_gone(
+            self._look,
+            partial(_Held, self.application),
+            clock=self.clock,
+            say=self.say,
+            patience=GONE,
+            poll=_POLL,
+        )
         if found is None:
             return
-        holder, version = _holder(found), found["Version"]["Index"]
-        start = self.clock.monotonic()
-        if not holder.is_gone():
-            self.say(f"waiting to see whether it lives: {holder}")
-        while not holder.is_gone() and self.clock.monotonic() - start < GONE:
-            self.clock.sleep(_POLL)
-            found = self._look()
-            if found is None:
-                return
-            if found["Version"]["Index"] != version:
-                raise _Held(self.application, holder)
-        self.taken_over = holder
-        self.say(f"took over from {holder}, which is gone")
+        self.taken_over = found.holder
+        self.say(f"took over from {found.holder}, which is gone")
         with in_words("the lock could not be taken over"):
             try:
-                self._api.remove_config(found["ID"])
+                self._api.remove_config(found.id)
             except APIError as error:
                 if error.status_code != 404:
                     raise
 
-    def _look(self) -> Mapping[str, Any] | None:
+    def _look(self) -> "_Found | None":
         with in_words(f"the lock of {self.application} could not be read"):
             try:
-                found: Mapping[str, Any] = self._api.inspect_config(self._name)
+                raw: Mapping[str, Any] = self._api.inspect_config(self._name)
             except APIError as error:
                 if error.status_code == 404:
                     return None
                 raise
-        return found
+        return _Found(str(raw["ID"]), _holder(raw), int(raw["Version"]["Index"]))
 
     def _beat(self) -> None:
         while not self._stop.wait(BEATS):
             # One that does not arrive is seen by `check`, when it matters.
             with suppress(APIError, DockerException, requests.RequestException):
                 self._renew()
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The lock in the Swarm; its mark is its version."""
+
+    id: str
+    holder: Holder
+    mark: int
 
 
 def holder(
@@ -219,7 +225,7 @@ def holder(
 def is_free(client: DockerClient, application: str) -> bool:
     """Whether surely nobody holds an application's lock; waits for nothing. Raises SwarmError."""
     found = Lock(client, application, "")._look()  # noqa: SLF001 (its own module)
-    return found is None or _holder(found).is_gone()
+    return found is None or found.holder.is_gone()
 
 
 def _holder(raw: Mapping[str, Any]) -> Holder:

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 
 from beeyard.cloud.api import Aws, in_words
 from beeyard.errors import BeeyardError, CloudError, Refused
-from beeyard.holder import Holder
+from beeyard.holder import Holder, await_gone
 from beeyard.waiting import Clock, SystemClock
 
 KEY = "locks/cluster.json"
@@ -97,7 +97,7 @@ class ClusterLock:
         # What can't be removed now is taken over later: we beat no more.
         with suppress(BeeyardError), in_words():
             found = self._look()
-            if found is not None and found.etag == self._etag:
+            if found is not None and found.mark == self._etag:
                 self._s3.delete_object(Bucket=self.bucket, Key=KEY)
 
     def check(self) -> None:
@@ -139,7 +139,7 @@ class ClusterLock:
             found = self._look()
             if found is None or found.holder != self._me:
                 return False
-            self._etag = found.etag
+            self._etag = found.mark
         else:
             self._etag = str(written["ETag"])
         # From its start on: that is when another who looks may have seen it.
@@ -149,21 +149,18 @@ class ClusterLock:
 
     def _wait_for_its_end(self) -> bool:
         """Take it over where its holder is gone; False if it is free, or changed hands."""
-        found = self._look()
+        found = await_gone(
+            self._look,
+            partial(ClusterHeld, self.cluster),
+            clock=self.clock,
+            say=self.say,
+            patience=GONE,
+            poll=_POLL,
+        )
         if found is None:
             return False
-        start = self.clock.monotonic()
-        if not found.holder.is_gone():
-            self.say(f"waiting to see whether it lives: {found.holder}")
-        while not found.holder.is_gone() and self.clock.monotonic() - start < GONE:
-            self.clock.sleep(_POLL)
-            now = self._look()
-            if now is None:
-                return False
-            if now.etag != found.etag:
-                raise ClusterHeld(self.cluster, now.holder)
         self.gone = (*found.gone, found.holder)
-        if not self._write(IfMatch=found.etag):
+        if not self._write(IfMatch=found.mark):
             return False
         self.taken_over = found.holder
         self.say(f"took over from {found.holder}, which is gone")
@@ -183,7 +180,9 @@ class ClusterLock:
 
 @dataclass(frozen=True)
 class _Found:
-    etag: str
+    """The lock in the bucket; its mark is its ETag."""
+
+    mark: str
     holder: Holder
     gone: tuple[Holder, ...]
 

@@ -1,8 +1,9 @@
 """Wait until every node lets us in, and pin its host key at that first contact."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 from beeyard.errors import HostError
 from beeyard.inventory import Host, Inventory
@@ -11,6 +12,8 @@ from beeyard.waiting import Clock, Timeout, wait_until
 
 #: Seconds that a node may take from the API's "running" to its SSH server's answer.
 DEADLINE = 300.0
+T = TypeVar("T")
+
 _CHANGED = "REMOTE HOST IDENTIFICATION HAS CHANGED"
 
 
@@ -31,10 +34,8 @@ def await_ssh(
         _await(SshRunner(runner, ssh_config, host.name), host, clock, deadline)
         say(f"{host.name} answers")
 
-    for group in (inventory.managers, inventory.workers):
-        if group:
-            with ThreadPoolExecutor(max_workers=min(len(group), 16)) as pool:
-                list(pool.map(reach, group))
+    for _ in _each(inventory, reach):
+        pass
 
 
 def unreachable(
@@ -56,13 +57,15 @@ def unreachable(
         say(f"{host.name} answers")
         return None
 
-    found: dict[str, HostError] = {}
+    return {host.name: error for host, error in _each(inventory, reach) if error is not None}
+
+
+def _each(inventory: Inventory, reach: Callable[[Host], T]) -> Iterator[tuple[Host, T]]:
+    """Reach for all managers at once, then, as they are the way in, for all workers."""
     for group in (inventory.managers, inventory.workers):
         if group:
             with ThreadPoolExecutor(max_workers=min(len(group), 16)) as pool:
-                pairs = zip(group, pool.map(reach, group), strict=True)
-            found |= {host.name: error for host, error in pairs if error is not None}
-    return found
+                yield from zip(group, pool.map(reach, group), strict=True)
 
 
 def _await(runner: Runner, host: Host, clock: Clock, deadline: float) -> None:

@@ -24,6 +24,9 @@ from beeyard.workflows.hosts import Hosts, open_hosts
 from beeyard.workflows.images import Images, Where
 from beeyard.workflows.keys import forget_keys
 
+#: Seconds in which a node that was there before, and still is, lets us in.
+AT_ONCE = 5.0
+
 
 def make(cluster: Cluster, cloud: Cloud, where: Where) -> tuple[Hosts, int]:
     """Apply what is to be applied and bring the hosts to it. Gives the number of changes."""

@@ -19,6 +19,7 @@ from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.controller import controller_of, lacking_image
 from beeyard.workflows.deploy import Deployer, Foreseen
 from beeyard.workflows.hosts import Hosts, open_hosts
+from beeyard.workflows.make import AT_ONCE
 from beeyard.workflows.plan_report import (
     ClusterPlan,
     Layer,
@@ -30,9 +31,6 @@ from beeyard.workflows.plan_report import (
 from beeyard.workflows.up import describe
 
 T = TypeVar("T")
-
-#: Seconds in which a node lets us in that is there.
-_AT_ONCE = 5.0
 
 
 def plan(cluster: Cluster) -> ClusterPlan:
@@ -97,7 +95,7 @@ def _hosts(hosts: Hosts) -> Layer:
             hosts.files.ssh_config,
             cluster.clock,
             phase.say,
-            _AT_ONCE,
+            AT_ONCE,
         )
         checked: Converged | BeeyardError | None = None
         lacking: tuple[str, ...] | BeeyardError = ()

@@ -23,6 +23,7 @@ from beeyard.workflows.deploy import Deployer, Request
 from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.images import Where
 from beeyard.workflows.make import (
+    AT_ONCE,
     await_names,
     controller_image,
     infrastructure_of,
@@ -35,8 +36,6 @@ from beeyard.workflows.nodes import rebalanced
 from beeyard.workflows.turnover import PROJECT, forget_ghosts, refuse_managers, turn_over
 from beeyard.workflows.verify import await_infrastructure, await_urls
 
-#: Seconds in which a node that was there before, and still is, lets us in.
-_AT_ONCE = 5.0
 #: Shows what would be made and where; raises Refused if the user does not want it.
 Confirm = Callable[[str], None]
 
@@ -182,7 +181,7 @@ def _hosts(
     """Bring hosts that should be there to what they should be: by one playbook, or in turns where
     the Swarm lacks secrets."""
     try:
-        hosts = reach(cluster, outputs, deadline=_AT_ONCE)
+        hosts = reach(cluster, outputs, deadline=AT_ONCE)
     except HostError:
         # Perhaps because it is to be replaced: only if not is it worth waiting for.
         if _pending(planning.result()):
