@@ -61,6 +61,17 @@ class World:
         for one in self.client("iam").list_roles()["Roles"]:
             yield one["RoleName"]
 
+    def state(self, project: str) -> tuple[str, str]:
+        """Bucket and key of a project's Terraform state."""
+        s3 = self.client("s3")
+        (found,) = (
+            (str(bucket["Name"]), str(entry["Key"]))
+            for bucket in s3.list_buckets()["Buckets"]
+            for entry in s3.list_objects_v2(Bucket=bucket["Name"]).get("Contents", [])
+            if entry["Key"].endswith(".tfstate") and project in entry["Key"]
+        )
+        return found
+
     def _known(self) -> Iterator[str]:
         s3 = self.client("s3")
         for bucket in s3.list_buckets()["Buckets"]:

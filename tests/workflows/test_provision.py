@@ -9,6 +9,7 @@ import pytest
 from beeyard import provision
 from beeyard.inventory import secret_variable
 from beeyard.provision import Converged, Options
+from beeyard.provision.room import LEAST
 from beeyard.secret import Secret
 from beeyard.testing import FakeRunner
 from beeyard.workflows import Cluster, run_provision
@@ -34,6 +35,8 @@ def test_every_secret_is_gathered(
     ssh = ("ssh", "-F", str(hosts.files.ssh_config), "-T")
     for host in hosts.inventory.hosts:
         runner.expect(*ssh, host.name, "--", "true")
+        df = "df --block-size=1 --output=avail / /var/lib/docker"
+        runner.expect(*ssh, host.name, "--", df, stdout=f"Avail\n{LEAST}\n{LEAST}\n")
     runner.expect(*ssh, "manager-1", "--", STATE, stdout=state, code=code)
     played: list[tuple[str, Options]] = []
 

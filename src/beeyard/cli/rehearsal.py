@@ -1,4 +1,4 @@
-"""Commands on the rehearsal cloud itself: `beeyard sandbox status|down|ca`."""
+"""Commands on the rehearsal cloud itself: `beeyard sandbox status|down|ca|fault`."""
 
 import json
 import sys
@@ -73,6 +73,46 @@ def ca(context: typer.Context, name: Name = None) -> None:
             fix="bring it up first: beeyard --sandbox up",
         )
     sys.stdout.write(json.dumps({"ca": str(path)}) + "\n" if options.json else f"{path}\n")
+
+
+@app.command(cls=Command)
+def fault(
+    context: typer.Context,
+    faults: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="SERVICE:ACTION=ANSWER[:CODE][*TIMES]", help="What goes wrong."),
+    ] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Nothing goes wrong any more.")] = False,
+) -> None:
+    """Rehearse bad luck: let the next calls of the AWS API fail. Without arguments, show what is
+    still to come.
+
+    ANSWER is throttle (called too often), fail (an error with CODE, which calling again does not
+    mend) or drop (the connection is closed). ACTION is the API's name of the call; of EFS, S3 and
+    Route 53, the HTTP method. What was ordered before is replaced.
+
+    [bold]Examples[/bold]
+    beeyard sandbox fault ec2:RunInstances=fail:InsufficientInstanceCapacity
+    beeyard sandbox fault 'ec2:DescribeInstances=throttle*5' 'elasticfilesystem:POST=drop'
+    beeyard sandbox fault --clear
+    """
+    options: Options = context.obj
+    name = _name(options)
+    endpoint = sandbox.status(name).endpoint
+    if endpoint is None:
+        raise SandboxError(
+            f"the rehearsal {name} has no API", fix="bring it up first: beeyard --sandbox up"
+        )
+    if faults or clear:
+        sandbox.order(endpoint, [sandbox.fault_of(text) for text in faults or ()])
+    left = sandbox.ordered(endpoint)
+    if options.json:
+        sys.stdout.write(json.dumps([asdict(one) for one in left]) + "\n")
+        return
+    for one in left:
+        out().print(f"{one.service} {one.action}: {one.answer} ({one.code}), {one.times} times")
+    if not left:
+        out().print("nothing is ordered to go wrong")
 
 
 def confirm_removal(name: str, *, yes: bool) -> None:

@@ -5,6 +5,7 @@ from beeyard.provision.files import ProvisionFiles, write
 from beeyard.provision.playbook import PLAYBOOKS, Converged, Options, mitogen_wanted, run
 from beeyard.provision.reach import DEADLINE as SSH_DEADLINE
 from beeyard.provision.reach import await_ssh, unreachable
+from beeyard.provision.room import require_room
 
 __all__ = [
     "PLAYBOOKS",
@@ -15,6 +16,7 @@ __all__ = [
     "await_ssh",
     "close_connections",
     "mitogen_wanted",
+    "require_room",
     "run",
     "unreachable",
     "write",

@@ -6,6 +6,7 @@ Only the command line uses it, and all it gets is a `Target`: no stage knows whe
 from pathlib import Path
 
 from beeyard.sandbox.attach import attach
+from beeyard.sandbox.faults import Fault, fault_of, order, ordered
 from beeyard.sandbox.prepare import build_images
 from beeyard.sandbox.removal import down
 from beeyard.sandbox.spec import SandboxSpec
@@ -15,6 +16,7 @@ from beeyard.sandbox.status import ContainerStatus, SandboxStatus, all_names, st
 
 __all__ = [
     "ContainerStatus",
+    "Fault",
     "Images",
     "Problem",
     "SandboxSpec",
@@ -24,7 +26,10 @@ __all__ = [
     "build_images",
     "ca_certificate",
     "down",
+    "fault_of",
     "log_file",
+    "order",
+    "ordered",
     "start",
     "status",
 ]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+from beeyard.sandbox.faults import Faults
 from beeyard.sandbox.observe import OBSERVER
 
 _READS = ("Describe", "Get", "List", "Head")
@@ -35,7 +36,7 @@ class ApiServer:
         self._server = make_server(
             "127.0.0.1",
             0,
-            _Notifier(application, changed),
+            Faults(_Notifier(application, changed)),
             threaded=True,
             request_handler=MotoRequestHandler,
         )

@@ -14,7 +14,7 @@ from beeyard.cloud.names import await_records
 from beeyard.cloud.terraform import Plan
 from beeyard.config import ExternalRegistry
 from beeyard.inventory import DATABASE_PASSWORD
-from beeyard.provision import SSH_DEADLINE, Options, await_ssh
+from beeyard.provision import SSH_DEADLINE, Options, await_ssh, require_room
 from beeyard.secret import Secret
 from beeyard.workflows.applications import hand_over
 from beeyard.workflows.cloud import NODES, Cloud, summary
@@ -66,7 +66,8 @@ def _project(cluster: Cluster, cloud: Cloud, name: str) -> dict[str, Plan]:
 
 
 def reach(cluster: Cluster, outputs: Outputs, deadline: float = SSH_DEADLINE) -> Hosts:
-    """Wait until every node lets us in, `deadline` seconds at most. Raises HostError.
+    """Wait until every node lets us in, `deadline` seconds at most, and see that its disk has room.
+    Raises HostError.
 
     Keys of machines that are gone are forgotten before, as the controller is told of all.
     """
@@ -81,6 +82,7 @@ def reach(cluster: Cluster, outputs: Outputs, deadline: float = SSH_DEADLINE) ->
             phase.say,
             deadline,
         )
+        require_room(hosts.inventory, cluster.runner, hosts.files.ssh_config)
         phase.result = f"{len(outputs.nodes)} answer"
     return hosts
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from beeyard.provision import Converged, Options, await_ssh
+from beeyard.provision import Converged, Options, await_ssh, require_room
 from beeyard.workflows.applications import hand_over
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.controller import controller_of
@@ -16,6 +16,7 @@ def provision(
     with cluster.progress.phase("nodes") as phase:
         hosts = hosts_of(cluster, controller_of(cluster))
         await_ssh(hosts.inventory, cluster.runner, hosts.files.ssh_config, cluster.clock, phase.say)
+        require_room(hosts.inventory, cluster.runner, hosts.files.ssh_config)
         phase.result = f"{len(hosts.inventory.hosts)} answer"
     wants_apps = not tags or "provision_apps" in tags
     handed = {}

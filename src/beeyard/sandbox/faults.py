@@ -1,0 +1,179 @@
+"""Bad luck to order: answers of the AWS API that AWS gives now and then, and moto never."""
+
+import io
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
+from typing import Any, Literal
+from urllib.parse import parse_qs
+
+import httpx
+
+from beeyard.errors import Refused, SandboxError
+
+#: Where the API server takes orders and tells of them. Nothing of AWS's API is below this path.
+PATH = "/_beeyard/faults"
+_FORM = "application/x-www-form-urlencoded"
+
+Answer = Literal["throttle", "fail", "drop"]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What the next calls get instead of their answer.
+
+    `service` is as in AWS's signatures (`ec2`, `elasticfilesystem`, `rds`, `s3`), `action` the
+    API's name of a call (`RunInstances`); of services whose API is REST (EFS, S3, Route 53), the
+    HTTP method. `answer`: `throttle` asks to call again later, as AWS does beyond its rates;
+    `fail` is an error with `code` that calling again doesn't mend; `drop` closes the connection
+    without a word. `times`: how many calls meet it.
+    """
+
+    service: str
+    action: str
+    answer: Answer
+    times: int = 1
+    code: str = "InternalFailure"
+
+
+def order(endpoint: str, faults: Iterable[Fault]) -> None:
+    """Make a rehearsal's API misbehave; replaces what was ordered before.
+
+    Raises SandboxError if the API does not answer.
+    """
+    _ask("PUT", endpoint, json=[asdict(fault) for fault in faults])
+
+
+def ordered(endpoint: str) -> list[Fault]:
+    """What is still to come. Raises SandboxError if the API does not answer."""
+    return [Fault(**fault) for fault in _ask("GET", endpoint)]
+
+
+def _ask(method: str, endpoint: str, **body: Any) -> Any:
+    try:
+        answer = httpx.request(method, endpoint + PATH, timeout=10, trust_env=False, **body)
+        return answer.raise_for_status().json()
+    except httpx.HTTPError as error:
+        raise SandboxError(
+            "the rehearsal's API takes no orders",
+            where=endpoint,
+            why=str(error),
+            fix="see: beeyard sandbox status",
+        ) from error
+
+
+class Faults:
+    """WSGI middleware around the API that carries orders out."""
+
+    def __init__(self, application: Callable[..., Any]) -> None:
+        self._application = application
+        self._lock = threading.Lock()
+        self._left: list[Fault] = []
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == PATH:
+            return self._take_order(environ, start_response)
+        fault = self._meets(*call_of(environ)) if self._left else None
+        if fault is None:
+            answer: Iterable[bytes] = self._application(environ, start_response)
+            return answer
+        if fault.answer == "drop":
+            environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+            raise ConnectionResetError(f"ordered: {fault}")
+        service, _ = call_of(environ)
+        status, headers, body = error_answer(service, fault)
+        start_response(f"{status.value} {status.phrase}", headers)
+        return [body]
+
+    def _take_order(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] == "PUT":
+            faults = [Fault(**fault) for fault in json.loads(_body(environ))]
+            with self._lock:
+                self._left = [fault for fault in faults if fault.times > 0]
+        said = json.dumps([asdict(fault) for fault in self._left]).encode()
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [said]
+
+    def _meets(self, service: str, action: str) -> Fault | None:
+        """The fault that this call meets, which is one time fewer to come then."""
+        with self._lock:
+            for index, fault in enumerate(self._left):
+                if (fault.service, fault.action) == (service, action):
+                    rest = Fault(**{**asdict(fault), "times": fault.times - 1})
+                    self._left[index : index + 1] = [rest] if rest.times else []
+                    return fault
+        return None
+
+
+def call_of(environ: dict[str, Any]) -> tuple[str, str]:
+    """A request's service and action, as `Fault` names them; the body can be read again after it.
+
+    Source: AWS General Reference, "Signing AWS API requests" (the credential's scope), and the
+    AWS query and JSON protocols.
+    """
+    authorization = environ.get("HTTP_AUTHORIZATION", "")
+    scope = authorization.partition("Credential=")[2].partition(",")[0].split("/")
+    service = scope[3] if len(scope) > 3 else ""
+    if target := environ.get("HTTP_X_AMZ_TARGET", ""):
+        return service, target.rpartition(".")[2]
+    if environ.get("CONTENT_TYPE", "").startswith(_FORM):
+        body = _body(environ)
+        environ["wsgi.input"] = io.BytesIO(body)
+        return service, parse_qs(body.decode(errors="replace")).get("Action", [""])[0]
+    return service, environ["REQUEST_METHOD"]
+
+
+def error_answer(service: str, fault: Fault) -> tuple[HTTPStatus, list[tuple[str, str]], bytes]:
+    """Status, headers and body of an error in the service's own form.
+
+    Sources: EC2's API reference, "Error codes"; S3's, "Error responses"; the Query APIs' "Common
+    errors"; of EFS, the REST-JSON protocol.
+    """
+    code, status = fault.code, HTTPStatus.BAD_REQUEST
+    if fault.answer == "throttle":
+        code, status = _THROTTLED.get(service, _THROTTLED["rds"])
+    words = "Ordered by beeyard sandbox fault."
+    if service == "ec2":
+        text = (
+            f"<Response><Errors><Error><Code>{code}</Code><Message>{words}</Message></Error>"
+            "</Errors><RequestID>0</RequestID></Response>"
+        )
+    elif service in {"s3", "route53", "rds", "iam", "sts"}:
+        error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{words}</Message></Error>"
+        text = error if service == "s3" else f"<ErrorResponse>{error}</ErrorResponse>"
+    else:
+        headers = [("Content-Type", "application/json"), ("x-amzn-errortype", code)]
+        return status, headers, json.dumps({"ErrorCode": code, "Message": words}).encode()
+    return status, [("Content-Type", "text/xml")], text.encode()
+
+
+_THROTTLED = {
+    "ec2": ("RequestLimitExceeded", HTTPStatus.SERVICE_UNAVAILABLE),
+    "s3": ("SlowDown", HTTPStatus.SERVICE_UNAVAILABLE),
+    "rds": ("Throttling", HTTPStatus.BAD_REQUEST),
+    "elasticfilesystem": ("ThrottlingException", HTTPStatus.TOO_MANY_REQUESTS),
+}
+
+
+def fault_of(text: str) -> Fault:
+    """Read `SERVICE:ACTION=ANSWER[:CODE][*TIMES]`. Raises Refused if it is no such thing."""
+    call, _, rest = text.partition("=")
+    service, _, action = call.partition(":")
+    rest, _, times = rest.partition("*")
+    answer, _, code = rest.partition(":")
+    known: dict[str, Answer] = {"throttle": "throttle", "fail": "fail", "drop": "drop"}
+    if not (service and action and answer in known and (times or "1").isdigit()):
+        raise Refused(
+            f"`{text}` is no fault",
+            why="it is SERVICE:ACTION=ANSWER[:CODE][*TIMES], with throttle, fail or drop",
+            fix="such as ec2:RunInstances=fail:InsufficientInstanceCapacity",
+        )
+    return Fault(service, action, known[answer], int(times or 1), code or "InternalFailure")
+
+
+def _body(environ: dict[str, Any]) -> bytes:
+    body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    return body

@@ -1,0 +1,121 @@
+"""Ways to hurt the cluster of the drills, each of which ends with its `with`."""
+
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import docker
+from docker.models.containers import Container
+
+from beeyard.sandbox.spec import KIND_LABEL, LABEL
+from beeyard.waiting import SystemClock, wait_until
+from cluster.yard import Yard
+from drills.conftest import NAME
+
+
+def containers(kind: str) -> list[Container]:
+    """The rehearsal's containers of a kind: `instance`, `mount-target`, `service`."""
+    labels = [f"{LABEL}={NAME}", f"{KIND_LABEL}={kind}"]
+    return list(docker.from_env().containers.list(filters={"label": labels}))
+
+
+def anything() -> list[str]:
+    """Names of all containers, networks and volumes of the rehearsal."""
+    client = docker.from_env()
+    mine: dict[str, Any] = {"label": f"{LABEL}={NAME}"}
+    return [
+        *(str(one.name) for one in client.containers.list(all=True, filters=mine)),
+        *(str(one.name) for one in client.networks.list(filters=mine)),
+        *(str(one.name) for one in client.volumes.list(filters=mine)),
+    ]
+
+
+def node(name: str) -> Container:
+    """The container of a node."""
+    (found,) = (one for one in containers("instance") if _hostname(one) == name)
+    return found
+
+
+def authority() -> Container:
+    """The container of the certificate authority."""
+    (found,) = (one for one in containers("service") if str(one.name).endswith("-acme"))
+    return found
+
+
+def on(name: str, *argv: str) -> str:
+    """Run a command on a node as root, not by SSH; gives what it printed."""
+    code, said = node(name).exec_run(list(argv))
+    assert isinstance(said, bytes)
+    assert code == 0, (argv, said)
+    return said.decode()
+
+
+@contextmanager
+def standing_still(*hurt: Container) -> Iterator[None]:
+    """None of their processes runs; connections are taken, and nothing is answered."""
+    for one in hurt:
+        one.pause()
+    try:
+        yield
+    finally:
+        for one in hurt:
+            one.unpause()
+
+
+@contextmanager
+def from_its_first_moment(name: str, hurt: Callable[[Container], None]) -> Iterator[None]:
+    """Within, as soon as a node of this name is there, `hurt` is done to it."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(0.1):
+            for one in containers("instance"):
+                if _hostname(one) == name:
+                    hurt(one)
+                    return
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def during(
+    yard: Yard, phase: str, hurt: Callable[[], None], *arguments: str
+) -> "subprocess.CompletedProcess[str]":
+    """Run `up`, and do `hurt` as soon as it says that a phase begins."""
+    argv = arguments or ("up", "--yes")
+    with yard.start("--json", *argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            if f"{phase} …" in line:
+                hurt()
+                break
+        else:
+            raise AssertionError(f"`{phase}` never began:\n{''.join(said)}")
+        rest, printed = process.stderr.read(), process.stdout.read()
+    return subprocess.CompletedProcess(argv, process.returncode, printed, "".join(said) + rest)
+
+
+def cut_ssh(name: str) -> None:
+    """End all SSH sessions of a node at once, as soon as a playbook works through one."""
+
+    def playing() -> bool:
+        code, _ = node(name).exec_run(["pgrep", "--full", "mitogen:"])
+        return code == 0
+
+    wait_until(playing, clock=SystemClock(), deadline=60, interval=0.1)
+    on(name, "sh", "-c", "kill -9 $(pgrep --full '^sshd: .*@')")
+
+
+def _hostname(container: Container) -> str:
+    said = str(container.attrs["Config"]["Hostname"])
+    return said.removeprefix(f"{NAME}-")

@@ -1,0 +1,306 @@
+"""Bad luck of every kind: a clear error, another exit code than 0, nothing lost.
+
+Each drill ends with an `up` that has nothing to do.
+"""
+
+import json
+import signal
+import socket
+import ssl
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+from docker.models.containers import Container
+from ruamel.yaml import YAML
+
+from beeyard.sandbox.state import StateFolder
+from cluster.yard import Running, Yard
+from drills.conftest import DOMAIN, NAME, change
+from drills.hurt import (
+    anything,
+    authority,
+    containers,
+    cut_ssh,
+    during,
+    from_its_first_moment,
+    on,
+    standing_still,
+)
+from drills.world import World
+
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.cluster,
+    pytest.mark.drill,
+    pytest.mark.timeout(1800),
+]
+
+
+@pytest.fixture
+def yard_of(running: Running) -> Iterator[Yard]:
+    """The command line; whatever a drill wrote into the file is taken back, and then `up` has to
+    come to its end, and the next one has nothing to do."""
+    yard = running.yard
+    text = yard.file.read_text()
+    yield yard
+    yard.file.write_text(text)
+    yard.run("up", "--yes")
+    assert yard.json("up", "--yes")["changes"] == 0
+    assert yard.json("status")["ok"] is True
+
+
+def refused(yard: Yard, code: int, *arguments: str) -> dict[str, Any]:
+    """The error of a command that has to fail with this exit code, in words and with advice."""
+    error = yard.json(*(arguments or ("up", "--yes")), code=code)
+    assert error["what"], error
+    assert error["fix"], error
+    return dict(error)
+
+
+def test_somebody_holds_a_state(yard_of: Yard, world: World) -> None:
+    """Their lock is named and left alone."""
+    s3 = world.client("s3")
+    bucket, key = world.state("swarm_cluster")
+    lock = {
+        "ID": "5d0b4a5e-0000-4000-8000-000000000000",
+        "Operation": "OperationTypeApply",
+        "Info": "",
+        "Who": "ops@elsewhere",
+        "Version": "1.11.4",
+        "Created": "2026-01-02T03:04:05Z",
+        "Path": f"{bucket}/{key}",
+    }
+    s3.put_object(Bucket=bucket, Key=f"{key}.tflock", Body=json.dumps(lock).encode())
+    try:
+        change(yard_of, "workers", count=3)
+        error = refused(yard_of, 5)
+        assert "ops@elsewhere" in json.dumps(error)
+        kept = s3.get_object(Bucket=bucket, Key=f"{key}.tflock")["Body"].read()
+        assert json.loads(kept) == lock
+        assert sorted(world.instances()) == ["manager-1", "worker-1", "worker-2"]
+    finally:
+        s3.delete_object(Bucket=bucket, Key=f"{key}.tflock")
+
+
+def test_an_engine_stops_halfway(yard_of: Yard) -> None:
+    """It is said which node's, or the same `up` has started it again."""
+
+    def stop() -> None:
+        on("worker-1", "systemctl", "stop", "docker.service", "docker.socket")
+
+    done = during(yard_of, "hosts: files and services", stop)
+    if done.returncode:
+        assert "worker-1" in done.stdout
+        assert json.loads(done.stdout)["fix"]
+    else:
+        assert on("worker-1", "systemctl", "is-active", "docker.service").strip() == "active"
+
+
+def test_a_disk_is_nearly_full(yard_of: Yard) -> None:
+    on("worker-1", "mount", "-t", "tmpfs", "-o", "size=50m", "tmpfs", "/var/lib/docker")
+    try:
+        error = refused(yard_of, 7)
+    finally:
+        on("worker-1", "umount", "/var/lib/docker")
+    assert error["what"].startswith("the disk is nearly full")
+    assert "worker-1: 52 MB at /var/lib/docker" in error["where"]
+
+
+def test_shared_files_hang(yard_of: Yard, record_property: Callable[[str, object], None]) -> None:
+    """Neither `up` nor `status` hangs with them."""
+    with standing_still(*containers("mount-target")):
+        error = refused(yard_of, 7)
+        assert "took more than" in json.dumps(error)
+        look = yard_of.start("status", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        look.wait(timeout=120)
+
+
+def test_shared_files_are_out_of_reach(yard_of: Yard) -> None:
+    rule = ("OUTPUT", "-p", "tcp", "--dport", "2049", "-j", "REJECT", "--reject-with", "tcp-reset")
+    on("worker-1", "iptables", "-I", *rule)
+    try:
+        error = refused(yard_of, 7)
+    finally:
+        on("worker-1", "iptables", "-D", *rule)
+    assert "worker-1" in json.dumps(error)
+    assert "shared file system" in json.dumps(error)
+
+
+def test_no_certificates_are_issued(running: Running, yard_of: Yard, tmp_path: Path) -> None:
+    """The old certificate stays; what has none yet is said."""
+    before = certificate(running, f"timeoff.{DOMAIN}")
+    with standing_still(authority()):
+        assert yard_of.json("up", "--yes")["changes"] == 0
+        add_application(yard_of, tmp_path, "late")
+        error = refused(yard_of, 10)
+        assert f"late.{DOMAIN}" in json.dumps(error)
+        assert certificate(running, f"timeoff.{DOMAIN}") == before
+    assert yard_of.json("up", "--yes")["urls"]
+    assert certificate(running, f"late.{DOMAIN}") != before
+    running.docker_on("manager-1", "stack", "rm", "late")
+
+
+def test_there_is_no_capacity(yard_of: Yard, world: World) -> None:
+    yard_of.run("sandbox", "fault", "ec2:RunInstances=fail:InsufficientInstanceCapacity*9")
+    change(yard_of, "workers", count=3)
+    error = refused(yard_of, 5)
+    assert "InsufficientInstanceCapacity" in json.dumps(error)
+    yard_of.run("sandbox", "fault", "--clear")
+    assert yard_of.json("status")["ok"] is True
+    yard_of.run("up", "--yes")
+    assert "worker-3" in world.instances()
+    assert world.orphans() == []
+
+
+def test_calls_are_throttled(yard_of: Yard, world: World) -> None:
+    """Whoever is told to wait waits, and goes on."""
+    yard_of.run(
+        "sandbox", "fault", "ec2:DescribeInstances=throttle*3", "ec2:RunInstances=throttle*2"
+    )
+    change(yard_of, "workers", count=3)
+    yard_of.run("up", "--yes")
+    assert yard_of.json("sandbox", "fault") == []
+    assert "worker-3" in world.instances()
+    assert world.orphans() == []
+
+
+def test_connections_to_the_api_break(yard_of: Yard, world: World) -> None:
+    yard_of.run("sandbox", "fault", "ec2:RunInstances=drop", "ec2:DescribeInstances=drop*2")
+    change(yard_of, "workers", count=3)
+    yard_of.run("up", "--yes")
+    assert yard_of.json("sandbox", "fault") == []
+    assert "worker-3" in world.instances()
+    assert world.orphans() == []
+
+
+def test_an_instance_never_answers(yard_of: Yard, world: World) -> None:
+    """It is named; the next `up` makes another."""
+    change(yard_of, "workers", count=3)
+    with from_its_first_moment("worker-3", Container.pause):
+        error = refused(yard_of, 7)
+    assert error["what"].startswith("worker-3 does not let us in")
+    silent = world.instances()["worker-3"]
+    yard_of.run("up", "--yes")
+    assert world.instances()["worker-3"] != silent
+
+
+def test_ssh_is_cut_in_a_playbook(yard_of: Yard) -> None:
+    done = during(yard_of, "hosts: swarm", lambda: cut_ssh("worker-1"))
+    assert done.returncode == 7, done.stderr
+    error = json.loads(done.stdout)
+    assert "worker-1" in json.dumps(error)
+
+
+def test_a_host_key_is_another(yard_of: Yard) -> None:
+    """Nobody goes on to talk with it."""
+    on("worker-1", "sh", "-c", "mkdir /root/keys && mv /etc/ssh/ssh_host_* /root/keys")
+    on("worker-1", "ssh-keygen", "-A")
+    on("worker-1", "sh", "-c", "systemctl restart ssh; kill $(pgrep --full '^sshd: .*@')")
+    try:
+        error = refused(yard_of, 7)
+        assert error["what"] == "the host key of worker-1 is not the one that was pinned"
+    finally:
+        on("worker-1", "sh", "-c", "mv /root/keys/* /etc/ssh && rmdir /root/keys")
+        on("worker-1", "systemctl", "restart", "ssh")
+
+
+def test_ctrl_c_as_each_phase_begins(
+    yard: Yard, record_property: Callable[[str, object], None]
+) -> None:
+    """Each time it ends by itself with 130 and leaves no lock; in the end all is there."""
+    yard.run("sandbox", "down", NAME, "--yes")
+    seen: list[str] = []
+    while (phase := interrupted_at_what_is_new(yard, seen)) is not None:
+        seen.append(phase)
+    record_property("interrupted at", seen)
+    assert len(seen) > 12
+    assert yard.json("up", "--yes")["changes"] == 0
+    assert yard.json("status")["ok"] is True
+
+
+def test_the_rehearsal_s_own_process_is_gone(running: Running) -> None:
+    """It is said by all, and `down` still cleans up."""
+    yard = running.yard
+    psutil.Process(supervisor()).kill()
+    for command in (("up", "--yes"), ("status",), ("plan",)):
+        error = refused(yard, 6, *command)
+        assert "supervisor is gone" in error["why"]
+    yard.run("down", "--yes")
+    assert anything() == []
+    assert not StateFolder.of(NAME).path.exists()
+
+
+def interrupted_at_what_is_new(yard: Yard, seen: list[str]) -> str | None:
+    """Run `up` until a phase begins that is not among `seen`, and press Ctrl-C; gives the phase.
+    None: it came to its end."""
+    with yard.start("up", "--yes", stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+        assert process.stderr is not None
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            assert "taken over" not in line
+            phase = line.strip().partition("s  ")[2].removesuffix(" …")
+            if line.rstrip().endswith(" …") and phase not in seen:
+                process.send_signal(signal.SIGINT)
+                rest = process.stderr.read()
+                assert process.wait() == 130, "".join(said[-20:]) + rest
+                assert "Traceback" not in rest
+                return phase
+        assert process.wait() == 0, "".join(said[-40:])
+    return None
+
+
+def supervisor() -> int:
+    """The process that is the rehearsal's cloud."""
+    report = StateFolder.of(NAME).report()
+    assert report is not None
+    return report.process.pid
+
+
+def certificate(running: Running, name: str) -> bytes:
+    """The certificate that the edge shows for a name."""
+    port = urlsplit(running.url("timeoff")).port or 443
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=20) as plain,
+        context.wrap_socket(plain, server_hostname=name) as secured,
+    ):
+        shown = secured.getpeercert(binary_form=True)
+    assert shown
+    return shown
+
+
+def add_application(yard: Yard, folder: Path, name: str) -> None:
+    """One that serves a folder's listing at a name of its own."""
+    rule = f"Host(`{name}.{DOMAIN}`)"
+    service = {
+        "image": "python:3.11-slim-bookworm",
+        "command": ["python", "-m", "http.server", "8000"],
+        "networks": ["traefik_proxy"],
+        "deploy": {
+            "labels": [
+                "traefik.enable=true",
+                f"traefik.http.routers.{name}.rule={rule}",
+                f"traefik.http.routers.{name}.entrypoints=https",
+                f"traefik.http.routers.{name}.tls.certresolver=le",
+                f"traefik.http.services.{name}.loadbalancer.server.port=8000",
+            ]
+        },
+    }
+    stack = {
+        "version": "3.8",
+        "services": {"web": service},
+        "networks": {"traefik_proxy": {"external": True}},
+    }
+    with (folder / "stack.yml").open("w") as file:
+        YAML().dump(stack, file)
+    document = YAML().load(yard.file)
+    document["applications"][name] = {"path": str(folder)}
+    YAML().dump(document, yard.file)
