@@ -122,6 +122,15 @@ class Terraform:
         self._run(folder, *arguments, on_line=_hooks(on_line))
         (folder / PLAN_FILE).unlink()
 
+    def refresh(self, folder: Path) -> None:
+        """Bring the state to what is there, outputs included; nothing in the cloud is changed.
+
+        After an apply of a plan that was for some resources `only`: Terraform writes just those
+        outputs anew that depend on nothing else.
+        """
+        kept = ("-input=false", "-auto-approve", f"-lock-timeout={LOCK_TIMEOUT}")
+        self._run(folder, "apply", "-json", "-refresh-only", *kept)
+
     def destroy(self, folder: Path, on_line: LineHandler | None = None) -> None:
         """Remove all that the project made."""
         self._run(

@@ -117,6 +117,7 @@ def _apply(cluster: Cluster, cloud: Cloud, name: str, *, whatever: bool = False)
         plan = cloud.terraform.plan(folder, only=address_of(name), replace=whatever)
         if plan.pending:
             cloud.terraform.apply(folder, on_line=phase.say)
+            cloud.terraform.refresh(folder)
         phase.result = str(plan)
 
 
