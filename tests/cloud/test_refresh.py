@@ -19,7 +19,7 @@ resource "terraform_data" "node" {
 }
 resource "terraform_data" "other" {}
 output "nodes" {
-  value = { for name, node in terraform_data.node : name => "${node.id} ${terraform_data.other.id}" }
+  value = { for key, node in terraform_data.node : key => "${node.id} ${terraform_data.other.id}" }
 }
 """
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import nullcontext
 from typing import Annotated, Literal
 
 import typer
@@ -31,6 +32,7 @@ from beeyard.workflows import (
     run_status,
     run_up,
 )
+from beeyard.workflows.alone import alone_in
 from beeyard.workflows.audit import Change
 
 
@@ -155,8 +157,11 @@ def provision(
         known = ", ".join(("deploy", *PLAYBOOKS))
         raise typer.BadParameter(f"there are {known}", context, param_hint="PLAYBOOK")
     noting = None if check else Change("provision", playbook, {"tags": tags})
-    with open_cluster(options, noting=noting) as cluster:
-        wanted = [tag for tag in tags.split(",") if tag]
+    wanted = [tag for tag in tags.split(",") if tag]
+    with (
+        open_cluster(options, noting=noting) as cluster,
+        nullcontext() if check else alone_in(cluster, "provision"),
+    ):
         done = run_provision(cluster, playbook=playbook, tags=wanted, check=check)
     if options.json:
         figures = {"changed": done.total, "hosts": dict(done.changed), "tasks": list(done.tasks)}

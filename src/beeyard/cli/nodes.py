@@ -18,6 +18,7 @@ from beeyard.cli.view import out
 from beeyard.cli.wiring import open_cluster
 from beeyard.cli.words import Command, Group
 from beeyard.swarm.drain import Drained
+from beeyard.workflows.alone import alone_in
 from beeyard.workflows.audit import Change
 from beeyard.workflows.nodes import (
     activate_node,
@@ -71,7 +72,8 @@ def drain(context: typer.Context, node: Name) -> None:
     beeyard node drain worker-2
     """
     options: Options = context.obj
-    with open_cluster(options, noting=Change("node.drain", node)) as cluster:
+    noting = Change("node.drain", node)
+    with open_cluster(options, noting=noting) as cluster, alone_in(cluster, f"node drain {node}"):
         done = drain_node(cluster, node)
     if options.json:
         _write(asdict(done))
@@ -87,7 +89,11 @@ def activate(context: typer.Context, node: Name) -> None:
     beeyard node activate worker-2
     """
     options: Options = context.obj
-    with open_cluster(options, noting=Change("node.activate", node)) as cluster:
+    noting = Change("node.activate", node)
+    with (
+        open_cluster(options, noting=noting) as cluster,
+        alone_in(cluster, f"node activate {node}"),
+    ):
         name = activate_node(cluster, node)
     if options.json:
         _write({"node": name, "availability": "active"})
@@ -103,7 +109,8 @@ def rm(context: typer.Context, node: Name) -> None:
     beeyard node rm worker-2
     """
     options: Options = context.obj
-    with open_cluster(options, noting=Change("node.rm", node)) as cluster:
+    noting = Change("node.rm", node)
+    with open_cluster(options, noting=noting) as cluster, alone_in(cluster, f"node rm {node}"):
         name = remove_node(cluster, node)
     if options.json:
         _write({"removed": name})
@@ -136,7 +143,8 @@ def rebalance(context: typer.Context) -> None:
     beeyard rebalance
     """
     options: Options = context.obj
-    with open_cluster(options, noting=Change("rebalance")) as cluster:
+    noting = Change("rebalance")
+    with open_cluster(options, noting=noting) as cluster, alone_in(cluster, "rebalance"):
         moved = rebalance_tasks(cluster)
     if options.json:
         _write([asdict(one) for one in moved])

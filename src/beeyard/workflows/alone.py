@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from beeyard.cloud import ClusterLock, state_bucket, state_locks
 from beeyard.errors import CloudError
 from beeyard.waiting import Timeout, wait_until
-from beeyard.workflows.cloud import Cloud
+from beeyard.workflows.cloud import Cloud, open_cloud
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.progress import Phase
 
@@ -34,6 +34,13 @@ def alone(cluster: Cluster, cloud: Cloud, doing: str, *, unlock: bool = False) -
             _free_states(cluster, cloud, lock, phase, unlock=unlock)
             phase.result = f"taken over from {lock.taken_over}" if lock.taken_over else "held"
         stack.enter_context(cluster.progress.gated(lock.check))
+        yield
+
+
+@contextmanager
+def alone_in(cluster: Cluster, doing: str) -> Iterator[None]:
+    """The same, where nothing else of the cloud is needed."""
+    with alone(cluster, open_cloud(cluster), doing):
         yield
 
 
