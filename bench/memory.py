@@ -24,20 +24,24 @@ _GB = 1e9
 
 def measure(_yard: Yard) -> Sequence[Row]:
     """Nodes with all that runs on them, the rest of the sandbox, and its supervisor."""
-    client = docker.from_env()
-    found = client.containers.list(filters={"label": f"{LABEL}={NAME}"})
-    nodes = [one for one in found if one.labels[KIND_LABEL] == "instance"]
-    others = [one for one in found if one.labels[KIND_LABEL] != "instance"]
-    of_nodes, of_others = [used(one) for one in nodes], [used(one) for one in others]
+    of_nodes, of_others = of_nodes_and_others()
     of_supervisor = _supervisor()
     total = sum(of_nodes) + sum(of_others) + of_supervisor
     each = ", ".join(f"{size / _GB:.2f}" for size in of_nodes)
     return [
         Row("memory of all of it", total / _GB, "GB", GOAL_GB, "the next three together"),
-        Row(f"memory of {len(nodes)} nodes", sum(of_nodes) / _GB, "GB", note=each),
-        Row(f"memory of {len(others)} other containers", sum(of_others) / _GB, "GB"),
+        Row(f"memory of {len(of_nodes)} nodes", sum(of_nodes) / _GB, "GB", note=each),
+        Row(f"memory of {len(of_others)} other containers", sum(of_others) / _GB, "GB"),
         Row("memory of the supervisor", of_supervisor / _GB, "GB", note="the AWS API is in it"),
     ]
+
+
+def of_nodes_and_others() -> tuple[list[int], list[int]]:
+    """Bytes of each node with all that runs on it, and of each of the sandbox's other containers."""
+    client = docker.from_env()
+    found = client.containers.list(filters={"label": f"{LABEL}={NAME}"})
+    nodes = [used(one) for one in found if one.labels[KIND_LABEL] == "instance"]
+    return nodes, [used(one) for one in found if one.labels[KIND_LABEL] != "instance"]
 
 
 def used(container: Any) -> int:

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from beeyard.errors import BeeyardError, Interrupted, render
-from bench import deploys, images, machine, memory, pipelines, pushes, ratios, rollouts, speed
+from bench import deploys, growth, images, machine, memory, pipelines, pushes, ratios, rollouts, speed
 from bench.table import Row, as_json, as_markdown
 from bench.yard import Yard, say
 
@@ -29,6 +29,7 @@ MEASUREMENTS: dict[str, Callable[[Yard], Iterable[Row]]] = {
     "deploy": deploys.by_hand,
     "services": deploys.services,
     "pipelines": pipelines.measure,
+    "one-more": growth.one_more,
 }
 #: What takes long, so that it has to be asked for: more than ten minutes each.
 LONG: dict[str, Callable[[Yard], Iterable[Row]]] = {
@@ -46,7 +47,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     here, rows, code = machine.describe(), list[Row](), 0
     try:
-        with closing(measure(arguments.only, cold=arguments.cold)) as measured:
+        with closing(measure(arguments.only, cold=arguments.cold, plot=arguments.plot)) as measured:
             for some in measured:
                 rows.extend(some)
     except KeyboardInterrupt:
@@ -59,13 +60,18 @@ def main() -> int:
     return code or int(any(row.holds is False for row in rows))
 
 
-def measure(only: str | None, *, cold: bool) -> Generator[Iterable[Row]]:
-    """Measure all, or one thing alone. `cold`: the images are made from nothing first."""
+def measure(
+    only: str | None, *, cold: bool, plot: Path | None
+) -> Generator[Iterable[Row]]:
+    """Measure all, or one thing alone. `cold`: the images are made from nothing first.
+    `plot`: where the curves of `sizes` are drawn."""
     if only != "pushes":
         yield images.measure(cold=cold)
     if only in {None, "pushes"}:
         yield pushes.measure()
-    if only in {"images", "pushes"}:
+    if only == "sizes":
+        yield growth.sizes(plot)
+    if only in {"images", "pushes", "sizes"}:
         return
     with Yard.opened() as yard:
         first = speed.up(yard)
@@ -85,8 +91,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--only",
-        choices=["images", "pushes", "up", *MEASUREMENTS, *LONG],
+        choices=["images", "pushes", "sizes", "up", *MEASUREMENTS, *LONG],
         help="this alone (the cluster is brought up for it all the same)",
+    )
+    parser.add_argument(
+        "--plot", type=Path, metavar="FILE", help="draw the curves of `sizes` into this SVG"
     )
     parser.add_argument("--json", action="store_true", help="figures as JSON")
     parser.add_argument(
