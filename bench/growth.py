@@ -12,6 +12,7 @@ from beeyard.process import Command, Runner
 from bench import memory
 from bench.deploys import manager_of
 from bench.load.application import rewritten
+from bench.plot import draw
 from bench.table import Row
 from bench.yard import Yard, say
 
@@ -39,10 +40,13 @@ def sizes(plot: Path | None) -> Sequence[Row]:
     """Clusters of several sizes, each from nothing; their curves are drawn into `plot`."""
     seen = [_size(nodes) for nodes in SIZES]
     if plot:
-        # Only who draws needs what draws.
-        from bench.plot import draw
-
-        draw(seen, plot)
+        draw(
+            plot,
+            [size.nodes for size in seen],
+            up=[size.up for size in seen],
+            again=[size.again for size in seen],
+            memory=[size.memory for size in seen],
+        )
     first, last = seen[0], seen[-1]
     return [
         *(_row(size) for size in seen),
@@ -105,7 +109,9 @@ def _add(yard: Yard, more: int) -> int:
 @contextmanager
 def _a_task_waits(manager: Runner) -> Iterator[None]:
     """A service of one task per worker, and one more that finds no room: what grows a cluster."""
-    image = "docker service inspect timeoff_web --format '{{.Spec.TaskTemplate.ContainerSpec.Image}}'"
+    image = (
+        "docker service inspect timeoff_web --format '{{.Spec.TaskTemplate.ContainerSpec.Image}}'"
+    )
     workers = "docker node ls --filter role=worker --quiet | wc -l"
     create = (
         f"docker service create --quiet --detach --name {_WAITING} --replicas $(($({workers})+1)) "

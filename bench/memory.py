@@ -37,7 +37,7 @@ def measure(_yard: Yard) -> Sequence[Row]:
 
 
 def of_nodes_and_others() -> tuple[list[int], list[int]]:
-    """Bytes of each node with all that runs on it, and of each of the sandbox's other containers."""
+    """Bytes of each node with all that runs there, and of each other container of the sandbox."""
     client = docker.from_env()
     found = client.containers.list(filters={"label": f"{LABEL}={NAME}"})
     nodes = [used(one) for one in found if one.labels[KIND_LABEL] == "instance"]

@@ -1,31 +1,33 @@
-"""Curves of `bench/growth.py`, as an SVG."""
+"""The curves of `bench/growth.py`, as an SVG."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import matplotlib
-
-if TYPE_CHECKING:
-    from bench.growth import Size
-
-matplotlib.use("svg")
-from matplotlib import pyplot  # noqa: E402 - the backend is chosen first
+from matplotlib import rc_context
+from matplotlib.figure import Figure
 
 
-def draw(sizes: "Sequence[Size]", file: Path) -> None:
-    """Draw time and memory over the number of nodes into an SVG file."""
-    nodes = [size.nodes for size in sizes]
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
-    left.plot(nodes, [size.up for size in sizes], "o-", label="from nothing")
-    left.plot(nodes, [size.again for size in sizes], "s--", label="nothing to do")
-    left.set(title="beeyard up", xlabel="nodes", ylabel="seconds", ylim=(0, None), xticks=nodes)
+def draw(
+    file: Path,
+    nodes: Sequence[int],
+    *,
+    up: Sequence[float],
+    again: Sequence[float],
+    memory: Sequence[float],
+) -> None:
+    """Draw over the number of nodes: seconds of `up` from nothing and with nothing to do, and
+    bytes of each node. The same figures make the same file."""
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    left.plot(nodes, up, "o-", label="from nothing")
+    left.plot(nodes, again, "s--", label="with nothing to do")
+    left.set(title="beeyard up", xlabel="nodes", ylabel="seconds", xticks=nodes)
     left.legend(frameon=False)
-    right.plot(nodes, [size.memory / 1e6 for size in sizes], "o-")
-    right.set(title="memory", xlabel="nodes", ylabel="MB per node", ylim=(0, None), xticks=nodes)
+    right.plot(nodes, [used / 1e6 for used in memory], "o-")
+    right.set(title="memory", xlabel="nodes", ylabel="MB per node", xticks=nodes)
     for axes in (left, right):
+        axes.set_ylim(bottom=0)
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
-    matplotlib.rcParams["svg.hashsalt"] = "beeyard"
-    figure.savefig(file, metadata={"Date": None})
-    pyplot.close(figure)
+    with rc_context({"svg.hashsalt": "beeyard", "svg.fonttype": "none"}):
+        figure.savefig(file, format="svg", metadata={"Date": None})

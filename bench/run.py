@@ -16,7 +16,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from beeyard.errors import BeeyardError, Interrupted, render
-from bench import deploys, growth, images, machine, memory, pipelines, pushes, ratios, rollouts, speed
+from bench import (
+    deploys,
+    growth,
+    images,
+    machine,
+    memory,
+    pipelines,
+    pushes,
+    ratios,
+    rollouts,
+    speed,
+)
 from bench.table import Row, as_json, as_markdown
 from bench.yard import Yard, say
 
@@ -60,9 +71,7 @@ def main() -> int:
     return code or int(any(row.holds is False for row in rows))
 
 
-def measure(
-    only: str | None, *, cold: bool, plot: Path | None
-) -> Generator[Iterable[Row]]:
+def measure(only: str | None, *, cold: bool, plot: Path | None) -> Generator[Iterable[Row]]:
     """Measure all, or one thing alone. `cold`: the images are made from nothing first.
     `plot`: where the curves of `sizes` are drawn."""
     if only != "pushes":
