@@ -9,9 +9,10 @@ import pytest
 
 from beeyard.cloud.nodes import Turnover
 from beeyard.errors import Refused
+from beeyard.swarm.exclusion import DRAINING
 from beeyard.workflows import Cluster
 from beeyard.workflows.keys import forget_keys
-from beeyard.workflows.turnover import ghosts, refuse_managers
+from beeyard.workflows.turnover import TURNING, ghosts, left_draining, refuse_managers
 from cloud.example import spec
 from swarm.swarms import node, swarm
 
@@ -82,3 +83,10 @@ DOWN = node("worker-2", address="10.0.0.12", state="down", id="old")
 )
 def test_ghosts(nodes: tuple[Any, ...], addresses: list[str], gone: list[Any]) -> None:
     assert list(ghosts(swarm(nodes=nodes), addresses)) == gone
+
+
+def test_what_a_killed_run_was_draining() -> None:
+    half = replace(UP, name="half", labels={DRAINING: "active"})
+    whole = replace(UP, name="whole", availability="drain", labels={TURNING: "up"})
+    by_hand = replace(UP, name="by-hand", availability="drain")
+    assert left_draining(swarm(nodes=(UP, half, whole, by_hand))) == (half, whole)

@@ -16,6 +16,7 @@ from beeyard.provision import Converged
 from beeyard.swarm import Snapshot
 from beeyard.swarm.rebalance import plan_rebalance
 from beeyard.workflows.deploy import Foreseen
+from beeyard.workflows.turnover import left_draining
 
 LayerName = Literal["cloud", "hosts", "swarm"]
 _BY_HAND = "changed by hand"
@@ -161,6 +162,9 @@ def swarm_layer(
         for secret in application.secrets
         if secret in lacking
     ]
+    steps += (
+        Step(node.name, "activate", "a drain was cut short") for node in left_draining(snapshot)
+    )
     unseen, stays = [], list(_nodes_that_stay(snapshot))
     for name, found in applications.items():
         if isinstance(found, BeeyardError):
@@ -269,7 +273,7 @@ def _replicas_that_stay(name: str, found: Foreseen) -> Iterator[Remark]:
 
 def _nodes_that_stay(snapshot: Snapshot) -> Iterator[Remark]:
     for node in snapshot.nodes:
-        if node.availability != "active":
+        if node.availability != "active" and node not in left_draining(snapshot):
             yield Remark(
                 node.name,
                 f"its availability stays `{node.availability}`: beeyard node activate {node.name}",

@@ -6,7 +6,9 @@ from beeyard.cloud.nodes import Turnover, address_of
 from beeyard.errors import Refused
 from beeyard.provision import Options
 from beeyard.swarm import Manager, Snapshot
+from beeyard.swarm.exclusion import DRAINING
 from beeyard.swarm.model import Node
+from beeyard.swarm.services import change_node, with_labels
 from beeyard.workflows.alone import alone
 from beeyard.workflows.cloud import Cloud, open_cloud
 from beeyard.workflows.cluster import Cluster
@@ -16,6 +18,8 @@ from beeyard.workflows.nodes import activate_node, drain_node, rebalanced, remov
 from beeyard.workflows.status import hosts_of
 
 PROJECT = "swarm_cluster"
+#: On a node that is drained because its machine is to go, or to be restarted.
+TURNING = "beeyard.turning"
 _PARTS = ("deploy_swarm", "configure_efs", "deploy_infra")
 
 
@@ -61,7 +65,7 @@ def leave(cluster: Cluster, name: str) -> None:
     if node is None:
         return
     if node.state == "ready":
-        drain_node(cluster, name)
+        _drain(cluster, node)
     remove_node(cluster, name)
 
 
@@ -95,19 +99,49 @@ def replace_node(cluster: Cluster, name: str, confirm: Callable[[str], None]) ->
         leave(cluster, name)
         hosts = make_anew(cluster, cloud, name, whatever=True)
         with hosts.swarm() as manager:
-            forget_ghosts(cluster, hosts, manager)
+            forget_ghosts(cluster, hosts, manager, manager.snapshot())
             rebalanced(cluster, manager)
 
 
 def _restart(cluster: Cluster, cloud: Cloud, name: str) -> None:
     node = _member(cluster, name)
     is_worker = node is not None and node.role == "worker" and node.state == "ready"
-    if is_worker:
-        drain_node(cluster, name)
+    if node and is_worker:
+        _drain(cluster, node)
     _apply(cluster, cloud, name)
     reach(cluster, cloud.outputs())
-    if is_worker:
-        activate_node(cluster, name)
+    if node and is_worker:
+        _let_in(cluster, node)
+
+
+def _drain(cluster: Cluster, node: Node) -> None:
+    """Drain a node, with a mark for whoever comes after us, should we be killed."""
+    with hosts_of(cluster).swarm() as manager:
+        change_node(manager, node.id, lambda spec: with_labels(spec, {TURNING: "up"}))
+    drain_node(cluster, node.name)
+
+
+def _let_in(cluster: Cluster, node: Node) -> None:
+    activate_node(cluster, node.name)
+    with hosts_of(cluster).swarm() as manager:
+        change_node(manager, node.id, lambda spec: with_labels(spec, {TURNING: None}))
+
+
+def put_back(cluster: Cluster, snapshot: Snapshot) -> int:
+    """Let those nodes take tasks again that a killed run of ours was draining, and that are to stay
+    after all: for who holds the cluster's lock, with all that was to go gone. Gives their number.
+
+    Drained by `beeyard node drain`, a node stays drained.
+    """
+    left = left_draining(snapshot)
+    for node in left:
+        _let_in(cluster, node)
+    return len(left)
+
+
+def left_draining(snapshot: Snapshot) -> tuple[Node, ...]:
+    """The nodes that a run which was killed was draining. Pure."""
+    return tuple(one for one in snapshot.nodes if one.labels.keys() & {TURNING, DRAINING})
 
 
 def _apply(cluster: Cluster, cloud: Cloud, name: str, *, whatever: bool = False) -> None:
@@ -127,10 +161,10 @@ def _member(cluster: Cluster, name: str) -> Node | None:
     return next((node for node in snapshot.nodes if node.name == name), None)
 
 
-def forget_ghosts(cluster: Cluster, hosts: Hosts, manager: Manager) -> int:
+def forget_ghosts(cluster: Cluster, hosts: Hosts, manager: Manager, snapshot: Snapshot) -> int:
     """Remove members of the Swarm that are down, and whose machines the cloud no longer has."""
     addresses = [host.private_ip for host in hosts.inventory.hosts]
-    found = ghosts(manager.snapshot(), addresses)
+    found = ghosts(snapshot, addresses)
     if found:
         with cluster.progress.phase("nodes that are gone") as phase:
             for node in found:

@@ -33,7 +33,13 @@ from beeyard.workflows.make import (
     swarm_of,
 )
 from beeyard.workflows.nodes import rebalanced
-from beeyard.workflows.turnover import PROJECT, forget_ghosts, refuse_managers, turn_over
+from beeyard.workflows.turnover import (
+    PROJECT,
+    forget_ghosts,
+    put_back,
+    refuse_managers,
+    turn_over,
+)
 from beeyard.workflows.verify import await_infrastructure, await_urls
 
 #: Shows what would be made and where; raises Refused if the user does not want it.
@@ -72,7 +78,8 @@ def _up(cluster: Cluster, cloud: Cloud, confirm: Confirm, where: Where, *, whole
         hosts, changes = kept
     left_out = skipped(hosts.manager)
     with hosts.swarm() as manager:
-        changes += forget_ghosts(cluster, hosts, manager)
+        seen = manager.snapshot()
+        changes += forget_ghosts(cluster, hosts, manager, seen) + put_back(cluster, seen)
         with cluster.progress.phase("infrastructure") as phase:
             await_infrastructure(cluster, hosts.outputs, manager, left_out, phase)
         for name in cluster.spec.applications:
