@@ -84,7 +84,8 @@ def reach(cluster: Cluster, outputs: Outputs, deadline: float = SSH_DEADLINE) ->
         )
         require_room(hosts.inventory, cluster.runner, hosts.files.ssh_config)
         phase.result = f"{len(outputs.nodes)} answer"
-    return hosts
+    # Anew: the controller is told of the keys that were pinned just now.
+    return open_hosts(cluster, outputs, controller_of(cluster))
 
 
 def await_names(cluster: Cluster, outputs: Outputs) -> None:
