@@ -15,6 +15,10 @@ from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.progress import Phase
 
 
+#: So many changes are named; of a new cluster's, nobody wants a list.
+_FEW = 20
+
+
 @dataclass(frozen=True)
 class Hosts:
     """The nodes of a cluster, ready to be reached."""
@@ -54,6 +58,9 @@ class Hosts:
     def play(self, phase: Phase, playbook: str, options: Options) -> Converged:
         """Run one playbook on all nodes."""
         done = provision.run(playbook, self.files, options, phase.say)
+        if done.total <= _FEW:
+            for task in done.tasks:
+                phase.say(f"changed: {task}")
         phase.result = f"{done.total} changed"
         return done
 
