@@ -13,7 +13,7 @@ from beeyard.workflows.alone import alone
 from beeyard.workflows.cloud import Cloud, open_cloud
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.hosts import Hosts
-from beeyard.workflows.make import reach
+from beeyard.workflows.make import controller_image, reach
 from beeyard.workflows.nodes import activate_node, drain_node, rebalanced, remove_node
 from beeyard.workflows.status import hosts_of
 
@@ -78,6 +78,8 @@ def make_anew(cluster: Cluster, cloud: Cloud, name: str, *, whatever: bool = Fal
     hosts = reach(cluster, cloud.outputs())
     with cluster.progress.phase(f"{name} joins") as phase:
         hosts.play(phase, "deploy", Options(tags=_PARTS, mitogen=cluster.mitogen))
+    if cluster.spec.runs_pipelines:
+        controller_image(hosts)
     return hosts
 
 
