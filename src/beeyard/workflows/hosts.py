@@ -14,7 +14,6 @@ from beeyard.swarm import Manager, Tunnel
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.progress import Phase
 
-
 #: So many changes are named; of a new cluster's, nobody wants a list.
 _FEW = 20
 
