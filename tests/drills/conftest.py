@@ -3,6 +3,7 @@
 Each begins and ends with a cluster that `up` has nothing to do on, or with none.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,9 @@ from drills.table import drills_of, lines
 from drills.world import World, world_of
 from leavings import STATE_HOME
 
-NAME = "e2e-drill"
+#: The cluster's name and addresses. Others let two runs go on at once: name,CIDR
+NAME, CIDR = os.environ.get("BEEYARD_TESTS_DRILL", "e2e-drill,10.96.0.0/16").split(",")
 DOMAIN = "drill.localhost"
-CIDR = "10.96.0.0/16"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
