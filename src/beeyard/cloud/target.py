@@ -33,6 +33,7 @@ class Target:
     engine           where nodes get the Docker engine and images from
     ssh              which of a manager's addresses the operator reaches it by
     http_port, https_port   the ports on which users reach the cluster
+    api_within       URL of the AWS API as the nodes reach it; None for AWS itself
     resolver         DNS server that answers for the cluster's names; None: the system's
     """
 
@@ -45,6 +46,7 @@ class Target:
     http_port: int
     https_port: int
     resolver: str | None
+    api_within: str | None = None
     provider_mirror: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
 

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from beeyard.sandbox import acme, database, edge, files, hub, instances, names
+from beeyard.sandbox import acme, api_gate, database, edge, files, hub, instances, metadata, names
 from beeyard.sandbox.container import Container
 from beeyard.sandbox.edge import Bind
+from beeyard.sandbox.metadata import Metadata
 from beeyard.sandbox.names import Names
 from beeyard.sandbox.spec import Addresses
 from beeyard.sandbox.state import Problem, Request
@@ -21,6 +22,7 @@ class Desired:
     volumes: frozenset[str]
     binds: tuple[Bind, ...]
     names: Names
+    metadata: Metadata
     databases: Mapping[str, DatabaseInstance] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
@@ -51,6 +53,7 @@ def desired(setting: Setting, world: World, database_indexes: Mapping[str, int])
         volumes=frozenset(shared | {name for one in containers for name in one.volumes}),
         binds=edge.binds(real, request.http_port, request.https_port),
         names=names.names(request.spec, addresses, real, endpoints, setting.upstream),
+        metadata=Metadata(real.region, real.instances, real.elastic_ips),
         databases={database.thing(one): one for one in real.databases},
         problems=problems,
     )
@@ -63,6 +66,8 @@ def _services(setting: Setting) -> tuple[Container, ...]:
         hub.container(images.hub, setting.addresses),
         acme.container(images.services, folder / acme.FOLDER, setting.addresses),
         edge.container(images.services, folder / edge.FOLDER),
+        api_gate.container(images.services, folder / api_gate.FOLDER, setting.addresses),
+        metadata.container(images.node, folder / metadata.FOLDER, setting.addresses),
     )
 
 

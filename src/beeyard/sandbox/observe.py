@@ -1,15 +1,18 @@
 """The AWS API's answers, made into a `World`."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.config import Config
 
 from beeyard.cloud.api import session
+from beeyard.sandbox.lending import Lender
 from beeyard.sandbox.world import (
     ARecord,
     DatabaseInstance,
     ElasticIp,
+    Imds,
     Instance,
     MountTarget,
     PortRange,
@@ -25,10 +28,10 @@ _GONE = {"shutting-down", "terminated"}
 
 
 class Observer:
-    """Reads the API at `endpoint`; `passwords` has the databases', which no API tells."""
+    """Reads the API at `endpoint`; `secrets` has what no API tells."""
 
     def __init__(
-        self, endpoint: str, region: str, environment: Mapping[str, str], passwords: "Passwords"
+        self, endpoint: str, region: str, environment: Mapping[str, str], secrets: "Secrets"
     ) -> None:
         ours = session(environment, region)
         config = Config(
@@ -43,7 +46,7 @@ class Observer:
             return ours.client(service, endpoint_url=endpoint, config=config)
 
         self._region = region
-        self._passwords = passwords
+        self._secrets = secrets
         self._ec2, self._efs, self._rds = client("ec2"), client("efs"), client("rds")
         self._route53 = client("route53")
         self._user_data: dict[str, str] = {}
@@ -84,18 +87,33 @@ class Observer:
             for one in reservation["Instances"]:
                 if one["State"]["Name"] in _GONE:
                     self._user_data.pop(one["InstanceId"], None)
+                    self._secrets.lender.forget(one["InstanceId"])
                     continue
                 opened = [groups[group["GroupId"]] for group in one["SecurityGroups"]]
-                key = keys.get(one.get("KeyName", ""))
-                yield Instance(
-                    id=one["InstanceId"],
-                    private_ip=one["PrivateIpAddress"],
-                    running=one["State"]["Name"] in {"pending", "running"},
-                    hostname=hostname(one),
-                    public_keys=(key,) if key else (),
-                    user_data=self._user_data_of(one["InstanceId"]),
-                    open_ports=tuple(dict.fromkeys(port for ports in opened for port in ports)),
-                )
+                yield self._instance(one, keys.get(one.get("KeyName", "")), opened)
+
+    def _instance(
+        self, one: Mapping[str, Any], key: str | None, opened: Iterable[tuple[PortRange, ...]]
+    ) -> Instance:
+        profile = one.get("IamInstanceProfile", {}).get("Arn")
+        interfaces = one.get("NetworkInterfaces") or [{}]
+        return Instance(
+            id=one["InstanceId"],
+            private_ip=one["PrivateIpAddress"],
+            running=one["State"]["Name"] in {"pending", "running"},
+            hostname=hostname(one),
+            public_keys=(key,) if key else (),
+            user_data=self._user_data_of(one["InstanceId"]),
+            open_ports=tuple(dict.fromkeys(port for ports in opened for port in ports)),
+            type=one["InstanceType"],
+            image=one["ImageId"],
+            architecture=one["Architecture"],
+            zone=one["Placement"]["AvailabilityZone"],
+            mac=interfaces[0].get("MacAddress", ""),
+            launched=f"{one['LaunchTime']:%Y-%m-%dT%H:%M:%SZ}",
+            imds=imds(one["MetadataOptions"]),
+            lent=self._secrets.lender.lend(one["InstanceId"], profile),
+        )
 
     def _user_data_of(self, instance_id: str) -> str:
         if instance_id not in self._user_data:
@@ -121,7 +139,7 @@ class Observer:
                 port=one["Endpoint"]["Port"],
                 running=one["DBInstanceStatus"] != "stopped",
                 username=one["MasterUsername"],
-                password=self._passwords.of(one["DBInstanceIdentifier"]),
+                password=self._secrets.passwords.of(one["DBInstanceIdentifier"]),
                 parameters=self._parameters(groups),
             )
 
@@ -168,6 +186,23 @@ class Passwords:
         database = rds_backends[self._account][self._region].databases[identifier]
         # The public property refuses to be read, as the API does.
         return Secret(database._master_user_password or "")  # noqa: SLF001
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """What is asked of moto's memory, for the API tells nobody."""
+
+    passwords: Passwords
+    lender: Lender
+
+
+def imds(options: Mapping[str, Any]) -> Imds:
+    """An instance's metadata options, as they take effect."""
+    return Imds(
+        enabled=options["HttpEndpoint"] == "enabled",
+        token_required=options["HttpTokens"] == "required",
+        hop_limit=options["HttpPutResponseHopLimit"],
+    )
 
 
 def hostname(instance: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from beeyard.sandbox.container import Container
 from beeyard.sandbox.database import credentials
 from beeyard.sandbox.desired import Desired
 from beeyard.sandbox.edge import Bind
+from beeyard.sandbox.metadata import Metadata
 from beeyard.sandbox.names import Names
 from beeyard.sandbox.world import DatabaseInstance
 
@@ -28,7 +29,7 @@ class Observed:
 
 @dataclass(frozen=True)
 class Actual:
-    """What is. The last four are what the supervisor did itself, and only it can know.
+    """What is. The last five are what the supervisor did itself, and only it can know.
 
     stopped      containers that were stopped because the API said so
     passwords    hash of the credentials set last, by container ID
@@ -40,6 +41,7 @@ class Actual:
     passwords: Mapping[str, str] = field(default_factory=dict)
     binds: tuple[Bind, ...] | None = None
     names: Names | None = None
+    metadata: Metadata | None = None
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,16 @@ class SetBinds:
         return "tell the edge its addresses"
 
 
-Action = Create | Start | Stop | Remove | RemoveVolume | SetPassword | SetNames | SetBinds
+@dataclass(frozen=True)
+class SetMetadata:
+    metadata: Metadata
+
+    def __str__(self) -> str:
+        return "tell the metadata service of the instances"
+
+
+Telling = SetPassword | SetNames | SetBinds | SetMetadata
+Action = Create | Start | Stop | Remove | RemoveVolume | Telling
 
 
 def plan(desired: Desired, actual: Actual) -> tuple[tuple[Action, ...], ...]:
@@ -128,6 +139,8 @@ def _settings(desired: Desired, actual: Actual) -> Iterator[Action]:
         yield SetNames(desired.names)
     if desired.binds != actual.binds:
         yield SetBinds(desired.binds)
+    if desired.metadata != actual.metadata:
+        yield SetMetadata(desired.metadata)
 
 
 def _removals(wanted: Mapping[str, Container], actual: Actual) -> Iterator[Action]:

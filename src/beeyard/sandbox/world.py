@@ -15,6 +15,31 @@ class PortRange:
 
 
 @dataclass(frozen=True)
+class Lent:
+    """What an instance profile lends an instance: temporary credentials of its role. `since` and
+    `until` are written as AWS writes times (UTC)."""
+
+    profile_arn: str
+    profile_id: str
+    role: str
+    access_key_id: str
+    secret_access_key: Secret
+    token: Secret
+    since: str
+    until: str
+
+
+@dataclass(frozen=True)
+class Imds:
+    """How an instance's metadata service answers: `HttpEndpoint`, `HttpTokens` and
+    `HttpPutResponseHopLimit` of its metadata options."""
+
+    enabled: bool = True
+    token_required: bool = True
+    hop_limit: int = 1
+
+
+@dataclass(frozen=True)
 class Instance:
     """An EC2 instance that is not terminated. `user_data` is base64, as the API has it."""
 
@@ -25,6 +50,14 @@ class Instance:
     public_keys: tuple[str, ...] = ()
     user_data: str = ""
     open_ports: tuple[PortRange, ...] = ()
+    type: str = ""
+    image: str = ""
+    architecture: str = ""
+    zone: str = ""
+    mac: str = ""
+    launched: str = ""
+    imds: Imds = field(default_factory=Imds)
+    lent: Lent | None = None
 
 
 @dataclass(frozen=True)
