@@ -27,6 +27,8 @@ class Target:
     world            its name, for messages and for the place of local files
     endpoint         URL of the AWS API; None for AWS itself
     environment      credentials and the like, for Terraform and boto3
+    operator         block that the operator's connections come from, where no file can know it: it
+                     is allowed beside `ssh.allowed_cidrs`
     provider_mirror  folder with Terraform providers, where the public registry is out of reach
     file_system      how EFS is mounted
     acme             who signs certificates; None: as `beeyard.yml` says
@@ -47,6 +49,7 @@ class Target:
     https_port: int
     resolver: str | None
     api_within: str | None = None
+    operator: str | None = None
     provider_mirror: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
 

@@ -12,7 +12,7 @@ from docker.models.containers import Container as DockerContainer
 
 from beeyard.errors import SandboxError
 from beeyard.process import Command, ContainerRunner, LocalRunner
-from beeyard.sandbox import database, edge, metadata, names, ports
+from beeyard.sandbox import database, edge, firewall, metadata, names, ports
 from beeyard.sandbox.container import Container, create_body
 from beeyard.sandbox.plan import (
     Action,
@@ -22,6 +22,7 @@ from beeyard.sandbox.plan import (
     Remove,
     RemoveVolume,
     SetBinds,
+    SetFirewall,
     SetMetadata,
     SetNames,
     SetPassword,
@@ -54,6 +55,8 @@ class Hands:
         self._listening: tuple[edge.Bind, ...] = ()
         self._names: names.Names | None = None
         self._metadata: metadata.Metadata | None = None
+        self._firewall: firewall.Firewall | None = None
+        self.firewall_problems: tuple[Problem, ...] = ()
         self.bind_problems: tuple[Problem, ...] = ()
 
     def look(self) -> Actual:
@@ -72,6 +75,8 @@ class Hands:
             binds=self._binds,
             names=self._names,
             metadata=self._metadata,
+            # Rules go with the process that holds them.
+            firewall=self._firewall if firewall.THING in containers else None,
         )
 
     def do(
@@ -116,6 +121,12 @@ class Hands:
                 # The server reads it for each request.
                 write_file(self._folder / metadata.FOLDER / metadata.TOLD, known.render())
                 self._metadata = known
+
+            case SetFirewall(rules):
+                name = resource_name(self._sandbox, firewall.THING)
+                runner = ContainerRunner(LocalRunner(), name)
+                self.firewall_problems = firewall.apply(runner, self._sandbox, rules)
+                self._firewall = rules
 
     def _create(self, container: Container) -> None:
         for volume in container.volumes:

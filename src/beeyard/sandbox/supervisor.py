@@ -33,8 +33,8 @@ from beeyard.sandbox import (
 from beeyard.sandbox.act import Hands
 from beeyard.sandbox.api_server import ApiServer
 from beeyard.sandbox.desired import Setting, desired
-from beeyard.sandbox.lending import Lender
-from beeyard.sandbox.observe import Observer, Passwords, Secrets
+from beeyard.sandbox.moto_memory import Lender, Passwords, Secrets
+from beeyard.sandbox.observe import Observer
 from beeyard.sandbox.plan import Action, plan
 from beeyard.sandbox.spec import ACCOUNT, Addresses
 from beeyard.sandbox.state import Problem, ProcessIdentity, Report, StateFolder
@@ -198,6 +198,7 @@ class Supervisor:
                 *self._blind,
                 *self._failures.problems(),
                 *self._hands.bind_problems,
+                *self._hands.firewall_problems,
                 *self._unreal,
             )
         report = Report(self._identity, self._server.endpoint, self._ready, problems)

@@ -1,7 +1,8 @@
-"""What an instance's profile lends it: credentials of its role, as EC2 has them made by STS."""
+"""What stands in moto's memory alone: passwords, and the credentials that EC2 lends instances."""
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from beeyard.sandbox.world import Lent
@@ -13,8 +14,26 @@ _GOOD_FOR = 6 * 3600
 _RENEWED = 3600
 
 
+class Passwords:
+    """The passwords of the DB instances."""
+
+    def __init__(self, account: str, region: str) -> None:
+        self._account = account
+        self._region = region
+
+    def of(self, identifier: str) -> Secret:
+        # Not before moto was told of its machine images, which it reads when it is imported.
+        from moto.rds.models import rds_backends  # noqa: PLC0415
+
+        database = rds_backends[self._account][self._region].databases[identifier]
+        # The public property refuses to be read, as the API does.
+        return Secret(database._master_user_password or "")  # noqa: SLF001
+
+
 class Lender:
-    """Has them made in moto's memory: EC2 itself asks for them, whose rights nobody restricts."""
+    """Has credentials made of the roles of instance profiles, as EC2 does by STS.
+
+    Not through the API: EC2 itself asks for them, whose rights nobody restricts."""
 
     def __init__(self, account: str, region: str, clock: Callable[[], float] = time.time) -> None:
         self._account = account
@@ -44,7 +63,6 @@ class Lender:
 
     def _role(self, profile_arn: str | None) -> tuple[str, str] | None:
         """The profile's ID and its role's ARN."""
-        # Not before moto was told of its machine images, which it reads when it is imported.
         from moto.iam.models import iam_backends  # noqa: PLC0415
 
         for profile in iam_backends[self._account][self._partition].get_instance_profiles():
@@ -84,3 +102,11 @@ class Lender:
 
 def _written(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """Both."""
+
+    passwords: Passwords
+    lender: Lender
