@@ -10,12 +10,12 @@ from pathlib import Path
 _PATIENCE = 1.5
 
 
-def open_ports(address: str, ports: Iterable[int]) -> set[int]:
-    """Those that take a connection."""
+def open_ports(address: str, ports: Iterable[int], source: str = "") -> set[int]:
+    """Those that take a connection; `source` is the address to ask from, if not the usual one."""
 
     def answers(port: int) -> bool:
         try:
-            socket.create_connection((address, port), timeout=_PATIENCE).close()
+            socket.create_connection((address, port), _PATIENCE, (source, 0)).close()
         except OSError:
             return False
         return True
@@ -25,7 +25,7 @@ def open_ports(address: str, ports: Iterable[int]) -> set[int]:
         return {port for port, yes in zip(asked, pool.map(answers, asked), strict=True) if yes}
 
 
-def source() -> str:
+def program() -> str:
     """A program that prints the open ones; its arguments are the address and the ports."""
     return Path(__file__).read_text()
 

@@ -136,7 +136,7 @@ def succeeds(cloud: Cloud, thing: str, *argv: str) -> bool:
 
 def seen_by(cloud: Cloud, thing: str, address: str, *ports: int) -> set[int]:
     """Which TCP ports of an address answer to who asks from a container of the sandbox."""
-    said = cloud.run(thing, "python3", "-c", asking.source(), address, *map(str, ports))
+    said = cloud.run(thing, "python3", "-c", asking.program(), address, *map(str, ports))
     return set(json.loads(said.stdout))
 
 
@@ -253,7 +253,7 @@ def execute(container: Container, *argv: str) -> str:
 
 
 def ports_seen(container: Container, address: str, *ports: int) -> set[int]:
-    asked = execute(container, "python3", "-c", asking.source(), address, *map(str, ports))
+    asked = execute(container, "python3", "-c", asking.program(), address, *map(str, ports))
     return set(json.loads(asked))
 
 
