@@ -211,6 +211,10 @@ def test_the_role_that_a_node_is_lent_is_known_to_the_api(cloud: Cloud, nodes: N
     sts = session.client("sts", endpoint_url=cloud.target.api_within, region_name="us-east-1")
     role = f"arn:aws:sts::123456789012:assumed-role/keeper/{nodes.manager}"
     assert sts.get_caller_identity()["Arn"] == role
+    s3 = session.client("s3", endpoint_url=cloud.target.api_within, region_name="us-east-1")
+    s3.create_bucket(Bucket="honey")
+    s3.put_object(Bucket="honey", Key="comb", Body=b"full")
+    assert s3.get_object(Bucket="honey", Key="comb")["Body"].read() == b"full"
     assert seen_by(cloud, nodes.manager, cloud.at("0.6"), 80) == {80}
 
 

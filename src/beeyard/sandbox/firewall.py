@@ -17,7 +17,7 @@ from beeyard.sandbox.state import Problem
 from beeyard.sandbox.world import Rule, SecurityGroup
 
 THING = "firewall"
-_DEADLINE = 30.0
+_DEADLINE = 40.0
 
 _PORTS = {"tcp": "tcp", "6": "tcp", "udp": "udp", "17": "udp"}
 _ICMP = {"icmp", "1"}

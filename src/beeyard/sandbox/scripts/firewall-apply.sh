@@ -13,7 +13,7 @@ mv /run/candidate.nft /run/rules.nft
 waited=0
 wait_a_little() {
     waited=$((waited + 1))
-    if [ "$waited" -gt 200 ]; then
+    if [ "$waited" -gt 400 ]; then
         echo "the rules were not taken: see the container's log" >&2
         exit 1
     fi

@@ -5,7 +5,9 @@ set -eu
 
 # What passes from one node to another is bridged; the filter sees it where the bridge shows it to the filter.
 bridge="$(ip -o -4 address show to "$GATEWAY/32" | sed -n '1s/^[0-9]*: *\([^ ]*\) .*/\1/p')"
-ip link set dev "$bridge" type bridge nf_call_iptables 1
+if ! ip link set dev "$bridge" type bridge nf_call_iptables 1; then
+    echo "what $bridge passes on is not shown to the filter" >&2
+fi
 
 rm -f /run/firewall
 mkfifo /run/firewall
