@@ -37,7 +37,7 @@ class ApiServer:
         served = Faults(_Notifier(application, changed))
         self._servers = [
             make_server(place, 0, served, threaded=True, request_handler=MotoRequestHandler)
-            for place in ("127.0.0.1", f"unix://{door}")
+            for place in ("127.0.0.1", f"unix://{_short(door)}")
         ]
         self._threads = [
             threading.Thread(target=server.serve_forever, daemon=True) for server in self._servers
@@ -54,6 +54,13 @@ class ApiServer:
         for server, thread in zip(self._servers, self._threads, strict=True):
             server.shutdown()
             thread.join()
+
+
+def _short(path: Path) -> str:
+    """Another path to it, for a socket's may not be longer than 107 characters (unix(7)). Its
+    folder stays open for as long as this process lives."""
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    return f"/proc/self/fd/{folder}/{path.name}"
 
 
 class _Notifier:
