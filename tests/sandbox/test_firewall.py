@@ -78,6 +78,11 @@ def test_without_groups_nothing_is_let_in() -> None:
     assert chain(bare, "to_i_x") == ["drop"]
 
 
+def test_a_group_that_is_not_known_yet_lets_nothing_in() -> None:
+    early = replace(WALL, guarded=(Guarded("i-x", "10.20.6.9", ("sg-new", "sg-web")),))
+    assert chain(early, "to_i_x") == ["jump in_sg_web", "drop"]
+
+
 def test_where_nothing_is_guarded_there_is_no_map() -> None:
     assert chain(replace(WALL, guarded=()), "chain arriving") == ["accept"]
 

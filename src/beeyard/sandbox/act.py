@@ -121,7 +121,6 @@ class Hands:
                 # The server reads it for each request.
                 write_file(self._folder / metadata.FOLDER / metadata.TOLD, known.render())
                 self._metadata = known
-
             case SetFirewall(rules):
                 name = resource_name(self._sandbox, firewall.THING)
                 runner = ContainerRunner(LocalRunner(), name)

@@ -54,6 +54,8 @@ class Firewall:
     def _body(self) -> Iterator[str]:
         used = {name for one in self.guarded for name in one.groups}
         groups = [group for group in self.groups if group.id in used]
+        # A group may have been made after the groups were asked for: the next look knows it.
+        known = {group.id for group in groups}
         rules = [rule for group in groups for rule in (*group.ingress, *group.egress)]
         for name in sorted({name for rule in rules for name in rule.groups}):
             yield from self._members(name)
@@ -61,14 +63,14 @@ class Firewall:
         for group in groups:
             yield from _chain(f"in_{_word(group.id)}", _accepting(group.ingress, "saddr", "accept"))
         for one in self.guarded:
-            leads = [f"jump in_{_word(name)}" for name in one.groups if name in used]
+            leads = [f"jump in_{_word(name)}" for name in one.groups if name in known]
             yield from _chain(f"to_{_word(one.thing)}", [*leads, "drop"])
         yield from _chain("arriving", [*self._each("daddr", "to"), "accept"])
         for group in groups:
             lines = _accepting(group.egress, "daddr", "goto arriving")
             yield from _chain(f"out_{_word(group.id)}", lines)
         for one in self.guarded:
-            leads = [f"jump out_{_word(name)}" for name in one.groups if name in used]
+            leads = [f"jump out_{_word(name)}" for name in one.groups if name in known]
             yield from _chain(f"from_{_word(one.thing)}", [*leads, "drop"])
         yield from self._hooks()
 

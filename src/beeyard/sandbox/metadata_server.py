@@ -65,6 +65,8 @@ class Handler(BaseHTTPRequestHandler):
     """One request; the connection ends with it (HTTP/1.0), and so does the hop limit's effect."""
 
     server: Server
+    #: Seconds that somebody may take to ask.
+    timeout = 30
 
     def do_PUT(self) -> None:
         node = self._asker()

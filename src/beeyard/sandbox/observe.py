@@ -94,7 +94,7 @@ class Observer:
         self, one: Mapping[str, Any], key: str | None, opened: Mapping[str, tuple[PortRange, ...]]
     ) -> Instance:
         groups = tuple(group["GroupId"] for group in one["SecurityGroups"])
-        ports = [port for group in groups for port in opened[group]]
+        ports = [port for group in groups for port in opened.get(group, ())]
         profile = one.get("IamInstanceProfile", {}).get("Arn")
         interfaces = one.get("NetworkInterfaces") or [{}]
         return Instance(
