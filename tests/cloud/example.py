@@ -30,6 +30,7 @@ ELSEWHERE = replace(
     http_port=8080,
     https_port=8443,
     resolver="10.20.0.2",
+    api_within="http://10.20.0.6",
     environment={"AWS_ACCESS_KEY_ID": "sandbox", "AWS_SECRET_ACCESS_KEY": "sandbox"},
 )
 

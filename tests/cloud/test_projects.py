@@ -83,6 +83,12 @@ def test_what_the_nodes_are_made_of() -> None:
     assert cluster["workers_egress"] == "nat"
 
 
+def test_where_no_file_can_know_the_operators_address_it_is_allowed_beside_the_files() -> None:
+    context = replace(CONTEXT, operator="10.20.0.1/32")
+    cluster = projects.variables(spec(), context)["swarm_cluster"]
+    assert cluster["ssh_allowed_cidrs"] == ["203.0.113.0/24", "10.20.0.1/32"]
+
+
 def test_the_database_and_no_password_among_its_values() -> None:
     values = variables(database=DATABASE)["database"]
 

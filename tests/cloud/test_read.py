@@ -91,6 +91,7 @@ def test_another_world_differs_only_in_data() -> None:
     assert seen.ingress.acme == ELSEWHERE.acme
     assert seen.ingress.resolver == "10.20.0.2"
     assert seen.engine == EngineSource("distribution", ("http://10.20.0.1:5000",))
+    assert (seen.aws_api, outputs().aws_api) == ("http://10.20.0.6", None)
 
 
 def test_shared_files_as_a_line_of_fstab() -> None:

@@ -1,7 +1,6 @@
 """Ordered bad luck, as AWS's own clients take it from the rehearsal's API."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -16,9 +15,10 @@ from beeyard.sandbox.faults import Fault, fault_of, order, ordered
 
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    amis = tmp_path_factory.mktemp("amis") / "amis.json"
+    folder = tmp_path_factory.mktemp("amis")
+    amis = folder / "amis.json"
     amis.write_text("[]")
-    server = ApiServer(Path(amis), changed=lambda: None)
+    server = ApiServer(amis, folder / "door", changed=lambda: None)
     yield server.endpoint
     server.stop()
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import httpx
 import pytest
 from cryptography import x509
 
@@ -308,3 +309,19 @@ def test_the_provider_is_laid_out_as_terraform_looks_for_it(
     (archive,) = (mirror / "registry.terraform.io" / "hashicorp" / "aws").iterdir()
     assert archive.name == "terraform-provider-aws_3.39.0_linux_amd64.zip"
     assert zipfile.is_zipfile(archive)
+
+
+def test_the_api_answers_at_its_door_however_long_the_way_to_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / ("deep" * 30)
+    folder.mkdir()
+    amis = folder / "amis.json"
+    amis.write_text("[]")
+    server = api_server.ApiServer(amis, folder / "door", lambda: None)
+    try:
+        descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY)
+        transport = httpx.HTTPTransport(uds=f"/proc/self/fd/{descriptor}/door")
+        with httpx.Client(transport=transport) as client:
+            assert client.get("http://any/moto-api/").is_success
+        os.close(descriptor)
+    finally:
+        server.stop()

@@ -36,7 +36,8 @@ def done(what: Desired) -> Actual:
         for one in what.containers
     }
     passwords = {thing: database.credentials(one) for thing, one in what.databases.items()}
-    return Actual(containers, what.volumes, frozenset(), passwords, what.binds, what.names)
+    told = (what.binds, what.names, what.metadata, what.firewall)
+    return Actual(containers, what.volumes, frozenset(), passwords, *told)
 
 
 def actions(what: Desired, actual: Actual) -> list[object]:
@@ -58,7 +59,7 @@ def test_at_first_everything_is_made_and_told_before() -> None:
     assert isinstance(todo[1], SetBinds)
     made = [action.container.thing for action in todo if isinstance(action, Create)]
     assert made == [
-        *("resolver", "hub", "acme", "edge", "i-m1", "i-m2", "i-w1"),
+        *("resolver", "hub", "acme", "edge", "firewall", "api", "metadata", "i-m1", "i-m2", "i-w1"),
         *("fsmt-a", "fsmt-b", "db-timeoff"),
     ]
 

@@ -3,86 +3,44 @@
 import os
 import signal
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import httpx
 import pytest
 from docker import DockerClient
-from docker.errors import NotFound
 
 from beeyard import sandbox
-from beeyard.cloud.target import Target
 from beeyard.errors import SandboxError
-from beeyard.process import Command, Completed, ContainerRunner, LocalRunner
+from beeyard.process import Command, Completed
 from beeyard.sandbox import SandboxSpec
 from beeyard.sandbox.images import Images
 from beeyard.sandbox.ports import listeners
-from beeyard.sandbox.readiness import resolve
 from beeyard.sandbox.spec import LABEL, resource_name
 from beeyard.sandbox.state import StateFolder
-from beeyard.waiting import SystemClock, Timeout, wait_until
+from beeyard.waiting import Timeout
 from leavings import STATE_HOME
+from sandbox.clouds import (
+    LOCAL,
+    SHELL,
+    Cloud,
+    engine_with_mirror,
+    eventually,
+    newest_debian,
+    running,
+    say_nothing,
+    ssh,
+    tag,
+)
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
-LOCAL = LocalRunner()
 ZONE = "rehearsal.example"
-SHELL = "debian:bookworm-slim"
 TRAEFIK = "traefik:v3.7.15"
 FILES = "/mnt/efs"
 USER_DATA = "#!/bin/sh\necho ran >> /root/first-boot\n"
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 60) -> None:
-    wait_until(condition, clock=SystemClock(), deadline=seconds, interval=0.1)
-
-
-def say_nothing(_: str) -> None:
-    """Progress that nobody reads."""
-
-
-@dataclass(frozen=True)
-class Cloud:
-    """A running sandbox, and the ways to it."""
-
-    spec: SandboxSpec
-    target: Target
-    docker: DockerClient
-
-    def aws(self, service: str) -> Any:
-        environment = self.target.environment
-        session = boto3.session.Session(
-            environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"]
-        )
-        return session.client(
-            service, endpoint_url=self.target.endpoint, region_name=self.spec.region
-        )
-
-    def run(self, thing: str, *argv: str, check: bool = True, **env: str) -> Completed:
-        runner = ContainerRunner(LOCAL, resource_name(self.spec.name, thing))
-        return runner.run(Command(argv, env=env, timeout=120), check=check)
-
-    def state(self, thing: str) -> str | None:
-        try:
-            return self.docker.containers.get(resource_name(self.spec.name, thing)).status
-        except NotFound:
-            return None
-
-    def at(self, offset: str) -> str:
-        """An address of the VPC, by its last two numbers."""
-        return ".".join([*self.spec.vpc_cidr.split(".")[:2], offset])
-
-    def resolve(self, name: str) -> list[str]:
-        try:
-            return resolve(self.at("0.2"), name)
-        except (ConnectionRefusedError, TimeoutError):
-            # Whenever its configuration changes, dnsmasq is started again: no answer yet, or none
-            # to what it was just asked.
-            return []
 
 
 @dataclass(frozen=True)
@@ -91,6 +49,7 @@ class Cluster:
 
     key: Path
     subnets: tuple[str, ...]
+    group: str
     nodes: tuple[str, str]
     addresses: tuple[str, str]
     elastic_ip: str
@@ -103,23 +62,16 @@ def _own_state() -> Iterator[None]:
         yield
 
 
-def _running(engine: DockerClient, images: Images, spec: SandboxSpec) -> Iterator[Cloud]:
-    try:
-        yield Cloud(spec, sandbox.start(spec, images, progress=say_nothing), engine)
-    finally:
-        sandbox.down(spec.name, say_nothing)
-
-
 @pytest.fixture(scope="module")
 def cloud(engine: DockerClient, images: Images) -> Iterator[Cloud]:
     spec = SandboxSpec(f"e2e-one-{os.getpid()}", f"app.{ZONE}", "us-east-1", "10.201.0.0/16", ZONE)
-    yield from _running(engine, images, spec)
+    yield from running(engine, images, spec)
 
 
 @pytest.fixture(scope="module")
 def other(engine: DockerClient, images: Images, cloud: Cloud) -> Iterator[Cloud]:
     spec = SandboxSpec(f"e2e-two-{os.getpid()}", "two.localhost", "eu-central-1", "10.202.0.0/22")
-    yield from _running(engine, images, spec)
+    yield from running(engine, images, spec)
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +90,8 @@ def cluster(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
         for number, zone in ((1, "a"), (2, "b"))
     )
     group = ec2.create_security_group(GroupName="web", Description="web", VpcId=vpc)["GroupId"]
-    rules = [(80, "0.0.0.0/0"), (443, "0.0.0.0/0"), (22, "203.0.113.0/24")]
+    rules = [(80, "0.0.0.0/0"), (443, "0.0.0.0/0"), (22, cloud.target.operator)]
+    rules += [(2049, cloud.spec.vpc_cidr)]
     ec2.authorize_security_group_ingress(
         GroupId=group,
         IpPermissions=[
@@ -147,7 +100,7 @@ def cluster(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
         ],
     )
     ec2.import_key_pair(KeyName="key", PublicKeyMaterial=key.with_suffix(".pub").read_bytes())
-    image = _newest_debian(ec2)
+    image = newest_debian(ec2)
     launched = [
         ec2.run_instances(
             ImageId=image,
@@ -157,7 +110,7 @@ def cluster(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
             SubnetId=subnet,
             SecurityGroupIds=[group],
             UserData=USER_DATA,
-            TagSpecifications=[_tag(f"node-{index}")],
+            TagSpecifications=[tag(f"node-{index}")],
         )["Instances"][0]
         for index, subnet in enumerate(subnets)
     ]
@@ -168,39 +121,10 @@ def cluster(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
     nodes = (launched[0]["InstanceId"], launched[1]["InstanceId"])
     private = (launched[0]["PrivateIpAddress"], launched[1]["PrivateIpAddress"])
     for one in private:
-        eventually(lambda one=one: _ssh(key, one, "true").code == 0)  # type: ignore[misc]
+        eventually(lambda one=one: ssh(key, one, "true").code == 0)  # type: ignore[misc]
     for node in nodes:
-        _engine_with_mirror(cloud, node)
-    return Cluster(key, subnets, nodes, private, address["PublicIp"])
-
-
-def _newest_debian(ec2: Any) -> str:
-    images = ec2.describe_images(
-        Owners=["136693071363"],
-        Filters=[
-            {"Name": "name", "Values": ["debian-12-amd64-*"]},
-            {"Name": "architecture", "Values": ["x86_64"]},
-        ],
-    )["Images"]
-    return str(images[0]["ImageId"])
-
-
-def _tag(name: str) -> dict[str, Any]:
-    return {"ResourceType": "instance", "Tags": [{"Key": "beeyard:node", "Value": name}]}
-
-
-def _engine_with_mirror(cloud: Cloud, node: str) -> None:
-    mirror = cloud.target.engine.registry_mirrors[0]
-    settings = f'{{"registry-mirrors": ["{mirror}"]}}'
-    script = 'printf "%s" "$1" > /etc/docker/daemon.json && systemctl restart docker'
-    cloud.run(node, "sh", "-c", script, "sh", settings)
-
-
-def _ssh(key: Path, address: str, *argv: str) -> Completed:
-    options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "ConnectTimeout=3"]
-    flags = [word for option in options for word in ("-o", option)]
-    command = ["ssh", "-i", str(key), *flags, f"admin@{address}", *argv]
-    return LOCAL.run(Command(command, timeout=20), check=False)
+        engine_with_mirror(cloud, node)
+    return Cluster(key, subnets, group, nodes, private, address["PublicIp"])
 
 
 def test_starting_again_changes_nothing(cloud: Cloud, images: Images) -> None:
@@ -221,7 +145,7 @@ def test_a_block_of_another_sandbox_is_refused(cloud: Cloud, images: Images) -> 
 
 
 def test_an_instance_is_a_node(cloud: Cloud, cluster: Cluster) -> None:
-    first = _ssh(cluster.key, cluster.addresses[0], "hostname; sudo cat /root/first-boot")
+    first = ssh(cluster.key, cluster.addresses[0], "hostname; sudo cat /root/first-boot")
     assert first.stdout == "node-0\nran\n"
     state = cloud.run(cluster.nodes[0], "systemctl", "is-system-running", "--wait", check=False)
     assert state.stdout.strip() == "running"
@@ -296,7 +220,9 @@ def test_files_are_shared_with_their_owners(cloud: Cloud, cluster: Cluster) -> N
     efs = cloud.aws("efs")
     file_system = efs.create_file_system(CreationToken="files", Encrypted=True)["FileSystemId"]
     for subnet in cluster.subnets:
-        efs.create_mount_target(FileSystemId=file_system, SubnetId=subnet)
+        efs.create_mount_target(
+            FileSystemId=file_system, SubnetId=subnet, SecurityGroups=[cluster.group]
+        )
     name = f"{file_system}.efs.{cloud.spec.region}.amazonaws.com"
     style = cloud.target.file_system
     source = style.source.format(dns_name=name)
@@ -443,7 +369,7 @@ def test_stop_start_terminate_and_a_node_that_dies(cloud: Cloud, cluster: Cluste
     eventually(lambda: cloud.state(node) == "exited")
     ec2.start_instances(InstanceIds=[node])
     eventually(lambda: cloud.state(node) == "running")
-    eventually(lambda: _ssh(cluster.key, cluster.addresses[1], "true").code == 0)
+    eventually(lambda: ssh(cluster.key, cluster.addresses[1], "true").code == 0)
     boots = cloud.run(node, "cat", "/root/first-boot").stdout
     assert boots == "ran\n"
     cloud.docker.containers.get(resource_name(cloud.spec.name, node)).kill()

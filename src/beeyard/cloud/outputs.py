@@ -83,7 +83,8 @@ class EngineSource:
 
 @dataclass(frozen=True)
 class Outputs:
-    """The cluster's cloud side, as it is. `shared_files` is None until they are made."""
+    """The cluster's cloud side, as it is. `shared_files` is None until they are made; `aws_api` is
+    the URL by which nodes reach another AWS API than AWS's own."""
 
     name: str
     domain: str
@@ -96,6 +97,7 @@ class Outputs:
     ingress: Ingress
     records: tuple[Record, ...]
     engine: EngineSource
+    aws_api: str | None = None
 
     @property
     def managers(self) -> tuple[Node, ...]:

@@ -22,10 +22,11 @@ ALL: tuple[str, ...] = tuple(project for wave in WAVES for project in wave)
 
 @dataclass(frozen=True)
 class Context:
-    """What the variables need beyond `beeyard.yml`."""
+    """What the variables need beyond `beeyard.yml`. `operator` is the target's."""
 
     state_bucket: str
     ssh_public_key: str
+    operator: str | None = None
 
 
 def waves(spec: ClusterSpec) -> tuple[tuple[str, ...], ...]:
@@ -75,12 +76,17 @@ def _swarm_cluster(spec: ClusterSpec, context: Context) -> Mapping[str, Any]:
         "workers_egress": spec.workers.egress,
         "ssh_user": spec.ssh.user,
         "ssh_public_key": context.ssh_public_key,
-        "ssh_allowed_cidrs": [str(cidr) for cidr in spec.ssh.allowed_cidrs],
+        "ssh_allowed_cidrs": _allowed(spec, context),
         "ami_id": spec.image.ami,
         "architecture": spec.image.architecture,
         "root_volume_size": spec.image.root_volume_gib,
         "ecr": _ecr(spec),
     }
+
+
+def _allowed(spec: ClusterSpec, context: Context) -> list[str]:
+    allowed = [str(cidr) for cidr in spec.ssh.allowed_cidrs]
+    return [*allowed, *([context.operator] if context.operator else [])]
 
 
 def _ecr(spec: ClusterSpec) -> Mapping[str, list[str]] | None:

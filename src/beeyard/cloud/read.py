@@ -61,6 +61,7 @@ def read(
         ),
         records=(Record(spec.domain, "A", addresses), Record(f"*.{spec.domain}", "A", addresses)),
         engine=target.engine,
+        aws_api=target.api_within,
     )
 
 

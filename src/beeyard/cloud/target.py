@@ -27,12 +27,15 @@ class Target:
     world            its name, for messages and for the place of local files
     endpoint         URL of the AWS API; None for AWS itself
     environment      credentials and the like, for Terraform and boto3
+    operator         block that the operator's connections come from, where no file can know it: it
+                     is allowed beside `ssh.allowed_cidrs`
     provider_mirror  folder with Terraform providers, where the public registry is out of reach
     file_system      how EFS is mounted
     acme             who signs certificates; None: as `beeyard.yml` says
     engine           where nodes get the Docker engine and images from
     ssh              which of a manager's addresses the operator reaches it by
     http_port, https_port   the ports on which users reach the cluster
+    api_within       URL of the AWS API as the nodes reach it; None for AWS itself
     resolver         DNS server that answers for the cluster's names; None: the system's
     """
 
@@ -45,6 +48,8 @@ class Target:
     http_port: int
     https_port: int
     resolver: str | None
+    api_within: str | None = None
+    operator: str | None = None
     provider_mirror: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
 

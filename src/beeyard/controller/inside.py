@@ -84,7 +84,7 @@ class Inside:
 
     def _aws(self, region: str) -> Aws:
         lent = self._of_a_manager(lambda hosts, name: role_credentials(hosts.run_on(name)))
-        return Aws(replace(AWS, environment=lent), region)
+        return Aws(replace(AWS, endpoint=self.outputs.aws_api, environment=lent), region)
 
     def _of_a_manager(self, ask: Callable[[Hosts, str], T]) -> T:
         hosts = open_hosts(self._cluster(self._keyed(), self.folder, lambda _: None), self.outputs)

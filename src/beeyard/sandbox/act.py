@@ -12,7 +12,7 @@ from docker.models.containers import Container as DockerContainer
 
 from beeyard.errors import SandboxError
 from beeyard.process import Command, ContainerRunner, LocalRunner
-from beeyard.sandbox import database, edge, names, ports
+from beeyard.sandbox import database, edge, firewall, metadata, names, ports
 from beeyard.sandbox.container import Container, create_body
 from beeyard.sandbox.plan import (
     Action,
@@ -22,10 +22,13 @@ from beeyard.sandbox.plan import (
     Remove,
     RemoveVolume,
     SetBinds,
+    SetFirewall,
+    SetMetadata,
     SetNames,
     SetPassword,
     Start,
     Stop,
+    Telling,
 )
 from beeyard.sandbox.spec import FINGERPRINT_LABEL, KIND_LABEL, LABEL, resource_name
 from beeyard.sandbox.state import Problem, write_file
@@ -51,6 +54,9 @@ class Hands:
         self._binds: tuple[edge.Bind, ...] | None = None
         self._listening: tuple[edge.Bind, ...] = ()
         self._names: names.Names | None = None
+        self._metadata: metadata.Metadata | None = None
+        self._firewall: firewall.Firewall | None = None
+        self.firewall_problems: tuple[Problem, ...] = ()
         self.bind_problems: tuple[Problem, ...] = ()
 
     def look(self) -> Actual:
@@ -68,6 +74,9 @@ class Hands:
             passwords=dict(self._passwords),
             binds=self._binds,
             names=self._names,
+            metadata=self._metadata,
+            # Rules go with the process that holds them.
+            firewall=self._firewall if firewall.THING in containers else None,
         )
 
     def do(
@@ -97,10 +106,10 @@ class Hands:
                 self._forget(thing)
             case RemoveVolume(name):
                 self._docker.volumes.get(name).remove()
-            case SetPassword() | SetNames() | SetBinds():
+            case _:
                 self._tell(action)
 
-    def _tell(self, action: SetPassword | SetNames | SetBinds) -> None:
+    def _tell(self, action: Telling) -> None:
         match action:
             case SetPassword(thing, instance):
                 self._set_password(thing, instance)
@@ -108,6 +117,15 @@ class Hands:
                 self._set_names(names_wanted)
             case SetBinds(binds_wanted):
                 self._set_binds(binds_wanted)
+            case SetMetadata(known):
+                # The server reads it for each request.
+                write_file(self._folder / metadata.FOLDER / metadata.TOLD, known.render())
+                self._metadata = known
+            case SetFirewall(rules):
+                name = resource_name(self._sandbox, firewall.THING)
+                runner = ContainerRunner(LocalRunner(), name)
+                self.firewall_problems = firewall.apply(runner, self._sandbox, rules)
+                self._firewall = rules
 
     def _create(self, container: Container) -> None:
         for volume in container.volumes:

@@ -16,9 +16,10 @@ _READS = ("Describe", "Get", "List", "Head")
 
 
 class ApiServer:
-    """Serves on 127.0.0.1 from a thread. `changed` is called after each request that may change."""
+    """Serves on 127.0.0.1, and at the Unix socket `door`, from threads. `changed` is called after
+    each request that may change."""
 
-    def __init__(self, amis: Path, changed: Callable[[], None]) -> None:
+    def __init__(self, amis: Path, door: Path, changed: Callable[[], None]) -> None:
         # moto reads these when it is first imported.
         os.environ["MOTO_AMIS_PATH"] = str(amis)
         from moto.moto_server.werkzeug_app import (  # noqa: PLC0415
@@ -33,24 +34,33 @@ class ApiServer:
         moto_answers.apply()
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         application = DomainDispatcherApplication(create_backend_app)
-        self._server = make_server(
-            "127.0.0.1",
-            0,
-            Faults(_Notifier(application, changed)),
-            threaded=True,
-            request_handler=MotoRequestHandler,
-        )
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
+        served = Faults(_Notifier(application, changed))
+        self._servers = [
+            make_server(place, 0, served, threaded=True, request_handler=MotoRequestHandler)
+            for place in ("127.0.0.1", f"unix://{_short(door)}")
+        ]
+        self._threads = [
+            threading.Thread(target=server.serve_forever, daemon=True) for server in self._servers
+        ]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"http://127.0.0.1:{self._servers[0].server_port}"
 
     def stop(self) -> None:
         """Take no more requests."""
-        self._server.shutdown()
-        self._thread.join()
+        for server, thread in zip(self._servers, self._threads, strict=True):
+            server.shutdown()
+            thread.join()
+
+
+def _short(path: Path) -> str:
+    """Another path to it, for a socket's may not be longer than 107 characters (unix(7)). Its
+    folder stays open for as long as this process lives."""
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    return f"/proc/self/fd/{folder}/{path.name}"
 
 
 class _Notifier:

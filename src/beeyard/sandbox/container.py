@@ -45,7 +45,8 @@ class NodeForm:
 class Container:
     """`thing` names it within the sandbox. `address` None: on this machine's own network.
     `argv` is run instead of the image's own entry point; `arguments` are given to that.
-    `resolver` is the DNS server that it asks; None: this machine's.
+    `resolver` is the DNS server that it asks; None: this machine's. `capabilities` are those that
+    it has beyond Docker's usual ones.
 
     `running` is not part of its identity: a stopped instance is the same instance.
     """
@@ -61,6 +62,7 @@ class Container:
     mounts: tuple[Mount, ...] = ()
     node: NodeForm | None = None
     resolver: str | None = None
+    capabilities: tuple[str, ...] = ()
     running: bool = True
 
     @property
@@ -120,6 +122,7 @@ def _host_config(container: Container) -> dict[str, Any]:
         "LogConfig": {"Type": "json-file", "Config": {"max-size": "5m", "max-file": "2"}},
         "Init": container.node is None,
         "Dns": [container.resolver] if container.resolver else [],
+        "CapAdd": list(container.capabilities),
         "Ulimits": [] if container.node else limits,
     }
 

@@ -1,12 +1,25 @@
 """From what the AWS API holds to what Docker should run: pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from beeyard.sandbox import acme, database, edge, files, hub, instances, names
+from beeyard.sandbox import (
+    acme,
+    api_gate,
+    database,
+    edge,
+    files,
+    firewall,
+    hub,
+    instances,
+    metadata,
+    names,
+)
 from beeyard.sandbox.container import Container
 from beeyard.sandbox.edge import Bind
+from beeyard.sandbox.firewall import Firewall, Guarded
+from beeyard.sandbox.metadata import Metadata
 from beeyard.sandbox.names import Names
 from beeyard.sandbox.spec import Addresses
 from beeyard.sandbox.state import Problem, Request
@@ -21,6 +34,8 @@ class Desired:
     volumes: frozenset[str]
     binds: tuple[Bind, ...]
     names: Names
+    metadata: Metadata
+    firewall: Firewall
     databases: Mapping[str, DatabaseInstance] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
@@ -51,6 +66,8 @@ def desired(setting: Setting, world: World, database_indexes: Mapping[str, int])
         volumes=frozenset(shared | {name for one in containers for name in one.volumes}),
         binds=edge.binds(real, request.http_port, request.https_port),
         names=names.names(request.spec, addresses, real, endpoints, setting.upstream),
+        metadata=Metadata(real.region, real.instances, real.elastic_ips),
+        firewall=Firewall(addresses, tuple(_guarded(real, places)), real.groups),
         databases={database.thing(one): one for one in real.databases},
         problems=problems,
     )
@@ -63,6 +80,9 @@ def _services(setting: Setting) -> tuple[Container, ...]:
         hub.container(images.hub, setting.addresses),
         acme.container(images.services, folder / acme.FOLDER, setting.addresses),
         edge.container(images.services, folder / edge.FOLDER),
+        firewall.container(images.services, setting.addresses),
+        api_gate.container(images.services, folder / api_gate.FOLDER, setting.addresses),
+        metadata.container(images.node, folder / metadata.FOLDER, setting.addresses),
     )
 
 
@@ -87,6 +107,15 @@ def _tenants(setting: Setting, world: World, places: Mapping[str, str]) -> tuple
     )
 
 
+def _guarded(world: World, places: Mapping[str, str]) -> Iterator[Guarded]:
+    for one in world.instances:
+        yield Guarded(one.id, one.private_ip, one.groups)
+    for target in world.mount_targets:
+        yield Guarded(target.id, target.address, target.groups)
+    for each in world.databases:
+        yield Guarded(database.thing(each), places[database.thing(each)], each.groups)
+
+
 def _possible(world: World, addresses: Addresses) -> tuple[World, tuple[Problem, ...]]:
     """The part of the world that can be made real, and what can't, with why."""
     outside = {one.id: one.private_ip for one in world.instances if one.private_ip not in addresses}
@@ -102,6 +131,7 @@ def _possible(world: World, addresses: Addresses) -> tuple[World, tuple[Problem,
         mount_targets=tuple(one for one in world.mount_targets if one.id not in outside),
         databases=tuple(one for one in world.databases if one.identifier not in strange),
         records=world.records,
+        groups=world.groups,
     )
     return real, (
         *(

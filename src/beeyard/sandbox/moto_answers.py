@@ -6,7 +6,7 @@ so reaches into what is private to moto: `tests/terraform` shows that Terraform 
 
 from typing import Any
 
-from moto.ec2.models.instances import Instance
+from moto.ec2.models.instances import Instance, InstanceBackend
 from moto.ec2.responses.account_attributes import AccountAttributes
 from moto.rds.models import DBParameterGroup
 
@@ -17,6 +17,7 @@ def apply() -> None:
     show_groups_of_interface()
     mark_parameters_of_user()
     remove_interfaces_of_the_terminated()
+    keep_metadata_options_not_named()
 
 
 def say_vpc_only() -> None:
@@ -86,6 +87,28 @@ def remove_interfaces_of_the_terminated() -> None:
         return original(self)
 
     _put(Instance, "terminate", terminate)
+
+
+def keep_metadata_options_not_named() -> None:
+    """Leave as they are the metadata options that ModifyInstanceMetadataOptions does not name.
+
+    moto forgets them.
+    """
+    original: Any = InstanceBackend.modify_instance_metadata_options
+
+    def modify(self: InstanceBackend, instance_id: str, **named: Any) -> Any:
+        options: Any = self.get_instance(instance_id).metadata_options
+        kept = {
+            "http_tokens": options.http_tokens,
+            "hop_limit": options.http_put_response_hop_limit,
+            "http_endpoint": options.http_endpoint,
+            "http_protocol": options.http_protocol_ipv6,
+            "metadata_tags": options.instance_metadata_tags,
+        }
+        new = {name: value for name, value in named.items() if value is not None}
+        return original(self, instance_id, **{**kept, **new})
+
+    _put(InstanceBackend, "modify_instance_metadata_options", modify)
 
 
 def _put(owner: type, name: str, value: object) -> None:

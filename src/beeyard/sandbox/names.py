@@ -122,11 +122,15 @@ def _records(
     return exact, wildcards
 
 
+def private_name(region: str, address: str) -> str:
+    """The name that AWS gives a private address within its VPC."""
+    suffix = "ec2.internal" if region == "us-east-1" else f"{region}.compute.internal"
+    return f"ip-{address.replace('.', '-')}.{suffix}"
+
+
 def _instance_names(world: World) -> Iterator[tuple[str, tuple[str, ...]]]:
-    suffix = "ec2.internal" if world.region == "us-east-1" else f"{world.region}.compute.internal"
     for instance in world.instances:
-        address = instance.private_ip
-        yield f"ip-{address.replace('.', '-')}.{suffix}", (address,)
+        yield private_name(world.region, instance.private_ip), (instance.private_ip,)
 
 
 def _file_system_names(world: World) -> Iterator[tuple[str, tuple[str, ...]]]:

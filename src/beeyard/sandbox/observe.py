@@ -6,16 +6,19 @@ from typing import Any
 from botocore.config import Config
 
 from beeyard.cloud.api import session
+from beeyard.sandbox.moto_memory import Secrets
 from beeyard.sandbox.world import (
     ARecord,
     DatabaseInstance,
     ElasticIp,
+    Imds,
     Instance,
     MountTarget,
     PortRange,
+    Rule,
+    SecurityGroup,
     World,
 )
-from beeyard.secret import Secret
 
 #: Part of the supervisor's own user agent, by which its requests are told from the user's.
 OBSERVER = "beeyard-supervisor"
@@ -25,10 +28,10 @@ _GONE = {"shutting-down", "terminated"}
 
 
 class Observer:
-    """Reads the API at `endpoint`; `passwords` has the databases', which no API tells."""
+    """Reads the API at `endpoint`; `secrets` has what no API tells."""
 
     def __init__(
-        self, endpoint: str, region: str, environment: Mapping[str, str], passwords: "Passwords"
+        self, endpoint: str, region: str, environment: Mapping[str, str], secrets: Secrets
     ) -> None:
         ours = session(environment, region)
         config = Config(
@@ -43,7 +46,7 @@ class Observer:
             return ours.client(service, endpoint_url=endpoint, config=config)
 
         self._region = region
-        self._passwords = passwords
+        self._secrets = secrets
         self._ec2, self._efs, self._rds = client("ec2"), client("efs"), client("rds")
         self._route53 = client("route53")
         self._user_data: dict[str, str] = {}
@@ -53,9 +56,10 @@ class Observer:
         file_systems = tuple(
             one["FileSystemId"] for one in _all(self._efs, "describe_file_systems", "FileSystems")
         )
+        groups = list(_all(self._ec2, "describe_security_groups", "SecurityGroups"))
         return World(
             region=self._region,
-            instances=tuple(self._instances()),
+            instances=tuple(self._instances(groups)),
             elastic_ips=tuple(
                 ElasticIp(address["PublicIp"], address["InstanceId"])
                 for address in self._ec2.describe_addresses()["Addresses"]
@@ -65,6 +69,7 @@ class Observer:
             mount_targets=tuple(self._mount_targets(file_systems)),
             databases=tuple(self._databases()),
             records=tuple(self._records()),
+            groups=tuple(security_group(one) for one in groups),
         )
 
     def ensure_hosted_zone(self, zone: str) -> None:
@@ -73,29 +78,43 @@ class Observer:
         if zone not in {one["Name"].rstrip(".") for one in held}:
             self._route53.create_hosted_zone(Name=zone, CallerReference=f"beeyard-{zone}")
 
-    def _instances(self) -> Iterator[Instance]:
-        groups = {
-            group["GroupId"]: open_ports(group["IpPermissions"])
-            for group in _all(self._ec2, "describe_security_groups", "SecurityGroups")
-        }
+    def _instances(self, groups: Iterable[Mapping[str, Any]]) -> Iterator[Instance]:
+        opened = {group["GroupId"]: open_ports(group["IpPermissions"]) for group in groups}
         pairs = self._ec2.describe_key_pairs(IncludePublicKey=True)["KeyPairs"]
         keys = {pair["KeyName"]: pair["PublicKey"].strip() for pair in pairs}
         for reservation in _all(self._ec2, "describe_instances", "Reservations"):
             for one in reservation["Instances"]:
                 if one["State"]["Name"] in _GONE:
                     self._user_data.pop(one["InstanceId"], None)
+                    self._secrets.lender.forget(one["InstanceId"])
                     continue
-                opened = [groups[group["GroupId"]] for group in one["SecurityGroups"]]
-                key = keys.get(one.get("KeyName", ""))
-                yield Instance(
-                    id=one["InstanceId"],
-                    private_ip=one["PrivateIpAddress"],
-                    running=one["State"]["Name"] in {"pending", "running"},
-                    hostname=hostname(one),
-                    public_keys=(key,) if key else (),
-                    user_data=self._user_data_of(one["InstanceId"]),
-                    open_ports=tuple(dict.fromkeys(port for ports in opened for port in ports)),
-                )
+                yield self._instance(one, keys.get(one.get("KeyName", "")), opened)
+
+    def _instance(
+        self, one: Mapping[str, Any], key: str | None, opened: Mapping[str, tuple[PortRange, ...]]
+    ) -> Instance:
+        groups = tuple(group["GroupId"] for group in one["SecurityGroups"])
+        ports = [port for group in groups for port in opened.get(group, ())]
+        profile = one.get("IamInstanceProfile", {}).get("Arn")
+        interfaces = one.get("NetworkInterfaces") or [{}]
+        return Instance(
+            id=one["InstanceId"],
+            private_ip=one["PrivateIpAddress"],
+            running=one["State"]["Name"] in {"pending", "running"},
+            hostname=hostname(one),
+            public_keys=(key,) if key else (),
+            user_data=self._user_data_of(one["InstanceId"]),
+            groups=groups,
+            open_ports=tuple(dict.fromkeys(ports)),
+            type=one["InstanceType"],
+            image=one["ImageId"],
+            architecture=one["Architecture"],
+            zone=one["Placement"]["AvailabilityZone"],
+            mac=interfaces[0].get("MacAddress", ""),
+            launched=f"{one['LaunchTime']:%Y-%m-%dT%H:%M:%SZ}",
+            imds=imds(one["MetadataOptions"]),
+            lent=self._secrets.lender.lend(one["InstanceId"], profile),
+        )
 
     def _user_data_of(self, instance_id: str) -> str:
         if instance_id not in self._user_data:
@@ -109,7 +128,10 @@ class Observer:
         for file_system in file_systems:
             answer = self._efs.describe_mount_targets(FileSystemId=file_system)
             for one in answer["MountTargets"]:
-                yield MountTarget(one["MountTargetId"], file_system, one["IpAddress"])
+                id_ = one["MountTargetId"]
+                asked = self._efs.describe_mount_target_security_groups(MountTargetId=id_)
+                groups = tuple(asked.get("SecurityGroups") or ())
+                yield MountTarget(id_, file_system, one["IpAddress"], groups)
 
     def _databases(self) -> Iterator[DatabaseInstance]:
         for one in _all(self._rds, "describe_db_instances", "DBInstances"):
@@ -121,8 +143,11 @@ class Observer:
                 port=one["Endpoint"]["Port"],
                 running=one["DBInstanceStatus"] != "stopped",
                 username=one["MasterUsername"],
-                password=self._passwords.of(one["DBInstanceIdentifier"]),
+                password=self._secrets.passwords.of(one["DBInstanceIdentifier"]),
                 parameters=self._parameters(groups),
+                groups=tuple(
+                    group["VpcSecurityGroupId"] for group in one.get("VpcSecurityGroups", ())
+                ),
             )
 
     def _parameters(self, groups: Iterable[str]) -> dict[str, str]:
@@ -154,20 +179,13 @@ class Observer:
                     yield ARecord(name, values)
 
 
-class Passwords:
-    """The passwords of the DB instances in moto's memory."""
-
-    def __init__(self, account: str, region: str) -> None:
-        self._account = account
-        self._region = region
-
-    def of(self, identifier: str) -> Secret:
-        # Not before moto was told of its machine images, which it reads when it is imported.
-        from moto.rds.models import rds_backends  # noqa: PLC0415
-
-        database = rds_backends[self._account][self._region].databases[identifier]
-        # The public property refuses to be read, as the API does.
-        return Secret(database._master_user_password or "")  # noqa: SLF001
+def imds(options: Mapping[str, Any]) -> Imds:
+    """An instance's metadata options, as they take effect."""
+    return Imds(
+        enabled=options["HttpEndpoint"] == "enabled",
+        token_required=options["HttpTokens"] == "required",
+        hop_limit=options["HttpPutResponseHopLimit"],
+    )
 
 
 def hostname(instance: Mapping[str, Any]) -> str:
@@ -184,6 +202,25 @@ def open_ports(permissions: Iterable[Mapping[str, Any]]) -> tuple[PortRange, ...
         for rule in permissions
         if rule["IpProtocol"] in {"tcp", "6", "-1"}
         and any(block["CidrIp"] == _ANYWHERE for block in rule.get("IpRanges", ()))
+    )
+
+
+def security_group(group: Mapping[str, Any]) -> SecurityGroup:
+    """A security group with the rules that concern IPv4."""
+    return SecurityGroup(
+        group["GroupId"],
+        ingress=tuple(_rule(one) for one in group["IpPermissions"]),
+        egress=tuple(_rule(one) for one in group["IpPermissionsEgress"]),
+    )
+
+
+def _rule(permission: Mapping[str, Any]) -> Rule:
+    return Rule(
+        protocol=permission["IpProtocol"],
+        first=permission.get("FromPort", -1),
+        last=permission.get("ToPort", -1),
+        blocks=tuple(block["CidrIp"] for block in permission.get("IpRanges", ())),
+        groups=tuple(pair["GroupId"] for pair in permission.get("UserIdGroupPairs", ())),
     )
 
 

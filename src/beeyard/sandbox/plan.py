@@ -3,10 +3,13 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from beeyard.sandbox import firewall
 from beeyard.sandbox.container import Container
 from beeyard.sandbox.database import credentials
 from beeyard.sandbox.desired import Desired
 from beeyard.sandbox.edge import Bind
+from beeyard.sandbox.firewall import Firewall
+from beeyard.sandbox.metadata import Metadata
 from beeyard.sandbox.names import Names
 from beeyard.sandbox.world import DatabaseInstance
 
@@ -28,7 +31,7 @@ class Observed:
 
 @dataclass(frozen=True)
 class Actual:
-    """What is. The last four are what the supervisor did itself, and only it can know.
+    """What is. The last six are what the supervisor did itself, and only it can know.
 
     stopped      containers that were stopped because the API said so
     passwords    hash of the credentials set last, by container ID
@@ -40,6 +43,8 @@ class Actual:
     passwords: Mapping[str, str] = field(default_factory=dict)
     binds: tuple[Bind, ...] | None = None
     names: Names | None = None
+    metadata: Metadata | None = None
+    firewall: Firewall | None = None
 
 
 @dataclass(frozen=True)
@@ -107,7 +112,24 @@ class SetBinds:
         return "tell the edge its addresses"
 
 
-Action = Create | Start | Stop | Remove | RemoveVolume | SetPassword | SetNames | SetBinds
+@dataclass(frozen=True)
+class SetMetadata:
+    metadata: Metadata
+
+    def __str__(self) -> str:
+        return "tell the metadata service of the instances"
+
+
+@dataclass(frozen=True)
+class SetFirewall:
+    firewall: Firewall
+
+    def __str__(self) -> str:
+        return "enforce the security groups"
+
+
+Telling = SetPassword | SetNames | SetBinds | SetMetadata | SetFirewall
+Action = Create | Start | Stop | Remove | RemoveVolume | Telling
 
 
 def plan(desired: Desired, actual: Actual) -> tuple[tuple[Action, ...], ...]:
@@ -118,7 +140,7 @@ def plan(desired: Desired, actual: Actual) -> tuple[tuple[Action, ...], ...]:
         tuple(_removals(wanted, actual)),
         tuple(_changes(wanted, actual)),
         tuple(RemoveVolume(name) for name in sorted(actual.volumes - desired.volumes)),
-        tuple(_passwords(desired, actual)),
+        (*_passwords(desired, actual), *_firewall(desired, actual, wanted_up=False)),
     )
     return tuple(actions for actions in rounds if actions)
 
@@ -128,6 +150,17 @@ def _settings(desired: Desired, actual: Actual) -> Iterator[Action]:
         yield SetNames(desired.names)
     if desired.binds != actual.binds:
         yield SetBinds(desired.binds)
+    if desired.metadata != actual.metadata:
+        yield SetMetadata(desired.metadata)
+    yield from _firewall(desired, actual, wanted_up=True)
+
+
+def _firewall(desired: Desired, actual: Actual, *, wanted_up: bool) -> Iterator[Action]:
+    """Rules come before what they guard; at first nothing is, and who takes them is made before."""
+    observed = actual.containers.get(firewall.THING)
+    is_up = observed is not None and observed.is_up
+    if desired.firewall != actual.firewall and is_up == wanted_up:
+        yield SetFirewall(desired.firewall)
 
 
 def _removals(wanted: Mapping[str, Container], actual: Actual) -> Iterator[Action]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 
 from beeyard.errors import SandboxError
-from beeyard.sandbox import acme, hub
+from beeyard.sandbox import acme, api_gate, hub
 from beeyard.sandbox.spec import ACME_HOST, Addresses
 from beeyard.sandbox.state import Request
 
@@ -25,6 +25,8 @@ def wait(request: Request, addresses: Addresses, certificate: Path) -> None:
         "resolver": lambda: _resolves(addresses),
         "hub": lambda: _get(f"{hub.url(addresses)}/v2/"),
         "ACME server": lambda: _acme_answers(addresses, certificate),
+        "AWS API (nodes' side)": lambda: _get(f"{api_gate.url(addresses)}/moto-api/"),
+        "metadata service": lambda: _connect((addresses.metadata, 80)),
         "edge (HTTP)": lambda: _connect(("127.0.0.1", request.http_port)),
         "edge (HTTPS)": lambda: _connect(("127.0.0.1", request.https_port)),
     }

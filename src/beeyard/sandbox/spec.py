@@ -15,6 +15,11 @@ FINGERPRINT_LABEL = "beeyard.sandbox.fingerprint"
 #: The ACME server's name in the VPC. No public resolver gives names in `.internal`.
 ACME_HOST = "acme.beeyard.internal"
 
+#: moto's account.
+ACCOUNT = "123456789012"
+#: Where an instance asks about itself.
+METADATA_ADDRESS = "169.254.169.254"
+
 _FIRST_DATABASE = 16
 _SMALLEST_PREFIX = 22
 
@@ -76,6 +81,14 @@ class Addresses:
     @property
     def acme(self) -> str:
         return self._at(4)
+
+    @property
+    def metadata(self) -> str:
+        return self._at(5)
+
+    @property
+    def api(self) -> str:
+        return self._at(6)
 
     @property
     def unassigned(self) -> str:

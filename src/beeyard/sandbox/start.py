@@ -11,6 +11,7 @@ from beeyard.errors import SandboxError
 from beeyard.process import Command, LocalRunner
 from beeyard.sandbox import (
     acme,
+    api_gate,
     engine,
     environment,
     files,
@@ -96,6 +97,8 @@ def target(folder: StateFolder) -> Target:
         http_port=request.http_port,
         https_port=request.https_port,
         resolver=addresses.resolver,
+        operator=f"{addresses.gateway}/32",
+        api_within=api_gate.url(addresses),
         provider_mirror=provider_mirror.find(),
         environment=environment.variables(folder.path, spec.region),
     )

@@ -19,11 +19,13 @@ from beeyard.errors import BeeyardError, SandboxError, render
 from beeyard.sandbox import (
     acme,
     amis,
+    api_gate,
     database,
     edge,
     engine,
     environment,
     files,
+    metadata,
     names,
     network,
     readiness,
@@ -31,9 +33,10 @@ from beeyard.sandbox import (
 from beeyard.sandbox.act import Hands
 from beeyard.sandbox.api_server import ApiServer
 from beeyard.sandbox.desired import Setting, desired
-from beeyard.sandbox.observe import Observer, Passwords
+from beeyard.sandbox.moto_memory import Lender, Passwords, Secrets
+from beeyard.sandbox.observe import Observer
 from beeyard.sandbox.plan import Action, plan
-from beeyard.sandbox.spec import Addresses
+from beeyard.sandbox.spec import ACCOUNT, Addresses
 from beeyard.sandbox.state import Problem, ProcessIdentity, Report, StateFolder
 
 #: Seconds between two looks at Docker while the API is quiet.
@@ -43,7 +46,6 @@ _GATHER = 0.1
 #: Seconds until what failed is tried again: the first time, and at most.
 _RETRY, _LONGEST_RETRY = 0.5, 30.0
 
-_ACCOUNT = "123456789012"
 READY = "ready"
 
 log = logging.getLogger("beeyard.sandbox")
@@ -115,10 +117,11 @@ class Supervisor:
         self._tell("AWS API")
         amis_file = self._setting.folder / "amis.json"
         amis.prepare(amis_file, spec.region)
-        self._server = ApiServer(amis_file, self._changed.set)
+        door = self._setting.folder / api_gate.FOLDER / api_gate.SOCKET
+        self._server = ApiServer(amis_file, door, self._changed.set)
         variables = environment.variables(self._setting.folder, spec.region)
-        passwords = Passwords(_ACCOUNT, spec.region)
-        self._observer = Observer(self._server.endpoint, spec.region, variables, passwords)
+        secrets = Secrets(Passwords(ACCOUNT, spec.region), Lender(ACCOUNT, spec.region))
+        self._observer = Observer(self._server.endpoint, spec.region, variables, secrets)
         if spec.zone:
             self._observer.ensure_hosted_zone(spec.zone)
         self._report()
@@ -132,7 +135,8 @@ class Supervisor:
         name = self._setting.request.spec.name
         acme.prepare(name, self._folder.folder(acme.FOLDER), self._folder.ca_certificate)
         files.prepare(self._folder.folder(files.FOLDER))
-        for one in (names.FOLDER, edge.FOLDER):
+        api_gate.prepare(self._folder.folder(api_gate.FOLDER))
+        for one in (names.FOLDER, edge.FOLDER, metadata.FOLDER):
             self._folder.folder(one)
         log.info("sandbox %s in %s", name, self._setting.folder)
 
@@ -194,6 +198,7 @@ class Supervisor:
                 *self._blind,
                 *self._failures.problems(),
                 *self._hands.bind_problems,
+                *self._hands.firewall_problems,
                 *self._unreal,
             )
         report = Report(self._identity, self._server.endpoint, self._ready, problems)

@@ -15,6 +15,57 @@ class PortRange:
 
 
 @dataclass(frozen=True)
+class Rule:
+    """What a security group lets through.
+
+    protocol     "-1" (all), "tcp", "udp", "icmp", or a number
+    first, last  ports, or ICMP's type and code; -1 where all are meant
+    blocks       IPv4 blocks, one of which the other side is in, or
+    groups       groups, one of which it has
+    """
+
+    protocol: str
+    first: int = -1
+    last: int = -1
+    blocks: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SecurityGroup:
+    """A security group with all its rules."""
+
+    id: str
+    ingress: tuple[Rule, ...] = ()
+    egress: tuple[Rule, ...] = ()
+
+
+@dataclass(frozen=True)
+class Lent:
+    """What an instance profile lends an instance: temporary credentials of its role. `since` and
+    `until` are written as AWS writes times (UTC)."""
+
+    profile_arn: str
+    profile_id: str
+    role: str
+    access_key_id: str
+    secret_access_key: Secret
+    token: Secret
+    since: str
+    until: str
+
+
+@dataclass(frozen=True)
+class Imds:
+    """How an instance's metadata service answers: `HttpEndpoint`, `HttpTokens` and
+    `HttpPutResponseHopLimit` of its metadata options."""
+
+    enabled: bool = True
+    token_required: bool = True
+    hop_limit: int = 1
+
+
+@dataclass(frozen=True)
 class Instance:
     """An EC2 instance that is not terminated. `user_data` is base64, as the API has it."""
 
@@ -24,7 +75,16 @@ class Instance:
     hostname: str
     public_keys: tuple[str, ...] = ()
     user_data: str = ""
+    groups: tuple[str, ...] = ()
     open_ports: tuple[PortRange, ...] = ()
+    type: str = ""
+    image: str = ""
+    architecture: str = ""
+    zone: str = ""
+    mac: str = ""
+    launched: str = ""
+    imds: Imds = field(default_factory=Imds)
+    lent: Lent | None = None
 
 
 @dataclass(frozen=True)
@@ -42,6 +102,7 @@ class MountTarget:
     id: str
     file_system_id: str
     address: str
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,6 +117,7 @@ class DatabaseInstance:
     username: str
     password: Secret
     parameters: Mapping[str, str] = field(default_factory=dict)
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,6 +139,7 @@ class World:
     mount_targets: tuple[MountTarget, ...] = ()
     databases: tuple[DatabaseInstance, ...] = ()
     records: tuple[ARecord, ...] = ()
+    groups: tuple[SecurityGroup, ...] = ()
 
     def instance(self, instance_id: str) -> Instance | None:
         return next((one for one in self.instances if one.id == instance_id), None)

@@ -144,6 +144,7 @@ def open_cloud(cluster: Cluster, *, aside: bool = False) -> Cloud:
     context = projects.Context(
         state_bucket=bucket,
         ssh_public_key=public_key(cluster.key, own=cluster.spec.ssh.key is None),
+        operator=cluster.target.operator,
     )
     folders = lay_out(
         cluster.folder / "terraform-aside" if aside else cluster.terraform_folder,

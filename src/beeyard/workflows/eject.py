@@ -71,7 +71,7 @@ def eject(cluster: Cluster, folder: Path) -> Ejected:
         seen = _look(manager, phase)
         phase.result = ", ".join(f"{n} {one.number}" for n, one in seen.releases.items()) or "none"
     with cluster.progress.phase("files") as phase, _whole(folder) as inside:
-        _write(inside, hosts, seen, bucket, projects.Context(bucket, key))
+        _write(inside, hosts, seen, bucket, projects.Context(bucket, key, cluster.target.operator))
         files = sorted(str(f.relative_to(inside)) for f in inside.rglob("*") if f.is_file())
         phase.result = f"{len(files)} in {folder}"
     return Ejected(

@@ -8,4 +8,9 @@ for mount in /sys/fs/cgroup /sys/fs/cgroup/*; do
         mount -o remount,bind,rw "$mount"
     fi
 done
+# The metadata service is in the VPC; the default route would lead to that of this machine's own cloud.
+interface="$(ip -o route show default | sed -n 's/.* dev \([^ ]*\).*/\1/p')"
+if [ -n "$interface" ]; then
+    ip route replace 169.254.169.254 dev "$interface"
+fi
 exec /usr/local/sbin/beeyard-node
