@@ -35,6 +35,7 @@ from beeyard.config.names import (
 from beeyard.config.network import AllowedCidr
 from beeyard.config.refusal import Wrong, refusal
 from beeyard.config.secrets import PasswordHash, SecretSource
+from beeyard.config.ssh_keys import Operator, PublicKey
 
 ACME_DIRECTORIES = {
     "letsencrypt": "https://acme-v02.api.letsencrypt.org/directory",
@@ -120,6 +121,11 @@ class Image(Section):
     )
 
 
+_EXAMPLE_KEY = (
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHVwJ0c1VgHF4zE0ipjB3pXuzWOe8rPjZqgZFLyk4Ey5 alice"
+)
+
+
 class Ssh(Section):
     """How operators reach the nodes."""
 
@@ -129,7 +135,14 @@ class Ssh(Section):
         min_length=1,
         description="Private key, its public key beside it as .pub; relative to "
         "beeyard.yml, or with ~. "
-        "null: beeyard makes a key of its own for the cluster.",
+        "null: beeyard makes a key of its own for the cluster. BEEYARD_SSH_KEY names another "
+        "on this machine.",
+    )
+    operators: Mapping[Operator, PublicKey] = Field(
+        default={},
+        description="Who may sign in to the nodes: public keys by name. Nobody else may, once "
+        "there is one. Empty: the nodes' keys are left alone.",
+        examples=[{"alice": _EXAMPLE_KEY}],
     )
     allowed_cidrs: tuple[AllowedCidr, ...] = Field(
         strict=False,
