@@ -15,6 +15,7 @@ import beeyard
 from beeyard.cli import (
     access,
     audit,
+    backups,
     cluster,
     eject,
     files,
@@ -53,6 +54,7 @@ tasks.add_to(app)
 secrets.add_to(app)
 maintenance.add_to(app)
 nodes.add_to(app)
+backups.add_to(app)
 eject.add_to(app)
 runs.add_to(pipelines.app)
 pipeline_secrets.add_to(pipelines.app)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from beeyard.config.backups import Backups
 from beeyard.config.names import ApplicationName, ClusterName, Domain, Region, Zone
 from beeyard.config.network import MOST_ZONES, VpcCidr, room_for_workers
 from beeyard.config.refusal import Wrong, refusal, refuse_all
@@ -77,6 +78,9 @@ class ClusterSpec(Section):
     efs: Efs = Field(default=Efs(), description="The shared file system.")
     database: Database | None = Field(
         default=None, description="The database server on RDS; null: none."
+    )
+    backups: Backups = Field(
+        default=Backups(), description="When backups are taken, and which are kept."
     )
     dns: Dns | None = Field(
         default=None,

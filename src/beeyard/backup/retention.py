@@ -1,0 +1,36 @@
+"""Which backups are kept. Pure."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from beeyard.backup.model import Backup
+
+
+def outdated(
+    backups: Sequence[Backup], now: datetime, *, daily: int, weekly: int
+) -> tuple[Backup, ...]:
+    """Those of one kind that are kept no more, given newest first.
+
+    Kept are: all of the last 24 hours; the newest good one of each of the last `daily` days, and of
+    the last `weekly` weeks, that have one; and, whatever their age, the newest good one and the
+    newest that was proved. One that is bad is kept for those 24 hours.
+    """
+    good = [one for one in backups if one.state != "bad"]
+    proved = [one for one in good if one.state == "proved"]
+    kept = {
+        *(one.id for one in backups if now - one.manifest.taken_at < timedelta(days=1)),
+        *(one.id for one in _newest(good, daily, lambda at: at.strftime("%Y-%j"))),
+        *(one.id for one in _newest(good, weekly, lambda at: at.strftime("%G-%V"))),
+        *(one.id for one in (*good[:1], *proved[:1])),
+    }
+    return tuple(one for one in backups if one.id not in kept)
+
+
+def _newest(
+    backups: Sequence[Backup], count: int, span: Callable[[datetime], str]
+) -> tuple[Backup, ...]:
+    """The newest of each of the last `count` spans of time that have one."""
+    first: dict[str, Backup] = {}
+    for one in backups:
+        first.setdefault(span(one.manifest.taken_at), one)
+    return tuple(first.values())[:count]

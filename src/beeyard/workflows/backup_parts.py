@@ -1,0 +1,88 @@
+"""What is backed up: one `Part` for each kind. All else in `workflows.backups` knows no kind."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from beeyard.backup import Kind
+from beeyard.config import ClusterSpec
+from beeyard.workflows.hosts import Hosts
+
+Settings = Mapping[str, Any]
+
+
+@contextmanager
+def _nothing(_: Hosts) -> Iterator[None]:
+    yield
+
+
+@dataclass(frozen=True)
+class Part:
+    """How one kind of data is backed up.
+
+    kind      also the name of its module in the nodes' program
+    what      in words
+    wanted    whether a cluster of that file has such data
+    settings  what its module is told; no secrets, for the schedule keeps them in a file
+    node      the name of the node that it is taken from, and where it is put back
+    during    around putting it back: what must not run meanwhile
+    restores  whether `backup restore` puts it back; else `instead` says what does
+    """
+
+    kind: Kind
+    what: str
+    wanted: Callable[[ClusterSpec], bool]
+    settings: Callable[[Hosts], Settings]
+    node: Callable[[Hosts], str] = lambda hosts: hosts.inventory.first_manager.name
+    during: Callable[[Hosts], AbstractContextManager[None]] = _nothing
+    restores: bool = True
+    instead: str = ""
+
+
+def database_settings(hosts: Hosts) -> Settings:
+    """The databases of applications, each read by its own user."""
+    database = hosts.outputs.database
+    section = hosts.cluster.spec.database
+    if database is None or section is None:
+        return {"databases": []}
+    image = f"{section.engine}:{section.version}"
+    return {
+        "address": database.address,
+        "port": database.port,
+        "databases": [
+            {
+                # As the role app_files names them.
+                "name": name.replace("-", "_"),
+                "password": f"/etc/beeyard/secrets/{name}_database_password",
+            }
+            for name in databases_of(hosts.cluster.spec)
+        ],
+        "scratch_image": image,
+    }
+
+
+def databases_of(spec: ClusterSpec) -> tuple[str, ...]:
+    """The applications that have a database."""
+    return tuple(name for name, one in spec.applications.items() if one.database)
+
+
+def files_settings(hosts: Hosts) -> Settings:
+    """The whole tree of shared files."""
+    return {"path": hosts.cluster.spec.efs.path}
+
+
+PARTS: Mapping[Kind, Part] = {
+    "database": Part(
+        "database",
+        "the applications' databases",
+        wanted=lambda spec: spec.database is not None and bool(databases_of(spec)),
+        settings=database_settings,
+    ),
+    "files": Part("files", "the shared files", wanted=lambda _: True, settings=files_settings),
+}
+
+
+def parts_of(spec: ClusterSpec) -> tuple[Part, ...]:
+    """Those that a cluster of this file has."""
+    return tuple(part for part in PARTS.values() if part.wanted(spec))

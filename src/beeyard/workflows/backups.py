@@ -1,0 +1,264 @@
+"""`backup`: data taken to S3, listed, proved by a restore into a scratch place, and put back."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from beeyard.backup import Backup, Kind, Leftover, Manifest, Place, Proof, Store
+from beeyard.backup.compare import differences
+from beeyard.backup.keys import Ask, check_reader, unwrap
+from beeyard.backup.node import Node, Use
+from beeyard.backup.retention import outdated
+from beeyard.cloud import state_bucket
+from beeyard.cloud.api import Aws
+from beeyard.errors import BeeyardError, Refused, UnverifiedError
+from beeyard.workflows.alone import alone
+from beeyard.workflows.backup_parts import PARTS, Part, parts_of
+from beeyard.workflows.cloud import open_cloud
+from beeyard.workflows.cluster import Cluster
+from beeyard.workflows.hosts import Hosts
+from beeyard.workflows.keys import public_key
+from beeyard.workflows.progress import Phase
+
+#: Shows what will be put back, and over what; raises Refused if the user does not want it.
+Confirm = Callable[[str], None]
+#: How late a scheduled backup may be until it counts as missing.
+_GRACE = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """The SSH key that opens backups on this machine; `ask` for its passphrase, if it has one."""
+
+    key: Path
+    ask: Ask
+
+
+@dataclass(frozen=True)
+class Age:
+    """How old the data would be that a restore of the newest good backup gives (RPO), and how long
+    the last one took (RTO), in seconds. `late`: the schedule should have made a newer one."""
+
+    kind: Kind
+    id: str | None
+    rpo: float | None
+    rto: float | None
+    late: bool
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What `backup ls` shows."""
+
+    backups: tuple[Backup, ...]
+    leftovers: tuple[Leftover, ...]
+    ages: tuple[Age, ...]
+    snapshots: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What came of a verify or a restore. `seconds` is how long it took (RTO), `age` how old the
+    data is that it gives (RPO); `before`: the backup of what was there before a restore."""
+
+    backup: Backup
+    seconds: float
+    age: float
+    problems: tuple[str, ...] = ()
+    before: str | None = None
+
+
+@dataclass(frozen=True)
+class Backups:
+    """The backups of a cluster, and its nodes."""
+
+    hosts: Hosts
+    store: Store
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+
+    @property
+    def cluster(self) -> Cluster:
+        return self.hosts.cluster
+
+    def create(self, kinds: Sequence[Kind] = ()) -> tuple[Backup, ...]:
+        """Take a backup of each of these kinds (none: of all that the cluster has), then remove
+        those that are kept no more."""
+        wanted = _parts(self.cluster, kinds)
+        made = tuple(self.take(part) for part in wanted)
+        self.tidy([part.kind for part in wanted])
+        return made
+
+    def take(self, part: Part) -> Backup:
+        """Take one backup. What is left of one that fails is removed."""
+        with self.cluster.progress.phase(f"backup of {part.what}") as phase:
+            place = self.store.place(part.kind, self.now())
+            upload = self.store.begin(place)
+            try:
+                taken = self._node(part, phase).take(
+                    part.kind, part.settings(self.hosts), readers(self.cluster), upload.urls
+                )
+                self.store.complete(upload, taken.etags)
+            except BaseException:
+                self.store.abort(upload)
+                raise
+            made = self.store.keep(
+                Manifest(
+                    kind=part.kind,
+                    id=place.id,
+                    cluster=self.cluster.spec.name,
+                    taken_at=taken.taken_at,
+                    seconds=taken.seconds,
+                    size=taken.size,
+                    plain=taken.plain,
+                    sha256=taken.sha256,
+                    key=taken.key,
+                    readers=readers(self.cluster),
+                    facts=taken.facts,
+                    versions=taken.versions,
+                )
+            )
+            phase.result = f"{place.id}: {taken.size} bytes"
+        return made
+
+    def list(self) -> Overview:
+        """What there is, and how old it is."""
+        listing = self.store.list()
+        kinds = [part.kind for part in parts_of(self.cluster.spec)]
+        ages = tuple(self._age(kind, listing.newest_good(kind), listing.of(kind)) for kind in kinds)
+        return Overview(listing.backups, listing.leftovers, ages)
+
+    def verify(self, kind: Kind, id_: str | None, reader: Reader) -> Tried:
+        """Restore a backup (None: the newest) into a scratch place, and compare. What came of it is
+        put down beside it."""
+        part = _parts(self.cluster, [kind])[0]
+        newest = next(iter(self.store.list((kind,)).of(kind)), None)
+        backup = self.store.find(kind, id_ or (newest.id if newest else None))
+        with self.cluster.progress.phase(f"verify {kind} {backup.id}") as phase:
+            tried = self._try("verify", part, backup, reader, phase)
+            phase.result = tried.problems[0] if tried.problems else "as it was"
+        return tried
+
+    def restore(self, kind: Kind, id_: str | None, reader: Reader, confirm: Confirm) -> Tried:
+        """Put a backup back (None: the newest good one), after another look that it is whole, and
+        after a backup of what is there now."""
+        part = _parts(self.cluster, [kind])[0]
+        if not part.restores:
+            raise Refused(f"{part.what} can't be put back by this command", fix=part.instead)
+        backup = self.store.find(kind, id_)
+        confirm(
+            f"{part.what} of {self.cluster.spec.name} are put back to {backup.id} "
+            f"(data of {backup.manifest.taken_at:%Y-%m-%d %H:%M:%S} UTC); what is there now is "
+            "backed up first, then replaced"
+        )
+        with alone(self.cluster, open_cloud(self.cluster), f"backup restore {kind}"):
+            with self.cluster.progress.phase(f"read {kind} {backup.id}") as phase:
+                self._refuse_broken(part, backup, reader, phase)
+                phase.result = "whole"
+            before = self.take(part)
+            with part.during(self.hosts), self.cluster.progress.phase(f"restore {kind}") as phase:
+                tried = self._try("restore", part, backup, reader, phase)
+                phase.result = tried.problems[0] if tried.problems else "as it was"
+        return Tried(tried.backup, tried.seconds, tried.age, tried.problems, before.id)
+
+    def tidy(self, kinds: Sequence[Kind]) -> int:
+        """Remove backups that are kept no more, and what is left of others from before yesterday;
+        gives how many."""
+        keep = self.cluster.spec.backups.keep
+        now = self.now()
+        listing = self.store.list(kinds)
+        gone = [
+            Place(one.kind, one.id)
+            for kind in kinds
+            for one in outdated(listing.of(kind), now, daily=keep.daily, weekly=keep.weekly)
+        ]
+        yesterday = (now - timedelta(days=1)).strftime("%Y%m%dT%H%M%SZ")
+        gone += [Place(one.kind, one.id) for one in listing.leftovers if one.id < yesterday]
+        for place in gone:
+            self.store.remove(place)
+        return len(gone)
+
+    def open(self, backup: Backup, reader: Reader) -> tuple[str, Any]:
+        """The URL of a backup's object, and the key (an age identity) that decrypts it: for a
+        node's standard input, and nowhere else."""
+        identity = unwrap(backup.manifest.key, reader.key, reader.ask)
+        return self.store.download_url(Place(backup.kind, backup.id)), identity
+
+    def _try(self, what: Use, part: Part, backup: Backup, reader: Reader, phase: Phase) -> Tried:
+        url, identity = self.open(backup, reader)
+        started = self.cluster.clock.monotonic()
+        problems: tuple[str, ...]
+        try:
+            found = self._node(part, phase).use(
+                what, backup.manifest, part.settings(self.hosts), url, identity
+            )
+            problems = differences(backup.manifest.facts, found)
+        except BeeyardError as error:
+            problems = (error.why or error.what,)
+        seconds = self.cluster.clock.monotonic() - started
+        proof = Proof(self.now(), "restore" if what == "restore" else "verify", seconds, problems)
+        age = (self.now() - backup.manifest.taken_at).total_seconds()
+        return Tried(self.store.prove(backup, proof), seconds, age, problems)
+
+    def _refuse_broken(self, part: Part, backup: Backup, reader: Reader, phase: Phase) -> None:
+        """Nothing of what is there is touched for a backup that is not whole."""
+        url, identity = self.open(backup, reader)
+        found = self._node(part, phase).use(
+            "read", backup.manifest, part.settings(self.hosts), url, identity
+        )
+        if problems := differences(backup.manifest.facts, found):
+            raise UnverifiedError(
+                f"the backup {backup.id} is not what its manifest says; nothing was changed",
+                why="\n".join(problems),
+                fix="take another one: beeyard backup ls",
+            )
+
+    def _node(self, part: Part, phase: Phase) -> Node:
+        name = part.node(self.hosts)
+        return Node(self.hosts.run_on(name, sudo=True), name, phase.say)
+
+    def _age(self, kind: Kind, good: Backup | None, all_: Sequence[Backup]) -> Age:
+        rto = next((one.proof.seconds for one in all_ if one.proof), None)
+        if good is None:
+            return Age(kind, None, None, rto, late=self.cluster.spec.backups.is_scheduled)
+        age = self.now() - good.manifest.taken_at
+        longest = self.cluster.spec.backups.longest_gap
+        late = longest is not None and age > longest + _GRACE
+        return Age(kind, good.id, age.total_seconds(), rto, late)
+
+
+def open_backups(hosts: Hosts) -> Backups:
+    """The backups of the cluster whose nodes these are."""
+    return Backups(hosts, store_of(hosts.cluster))
+
+
+def store_of(cluster: Cluster) -> Store:
+    """Where a cluster's backups lie, whether it is there or not."""
+    bucket = state_bucket.name(cluster.spec.name, cluster.aws.account(), cluster.spec.region)
+    return Store(cluster.aws, bucket, Aws(cluster.target.as_nodes_see_it, cluster.spec.region))
+
+
+def readers(cluster: Cluster) -> tuple[str, ...]:
+    """The SSH public keys that open new backups: the operators', and the cluster's own."""
+    ssh = cluster.spec.ssh
+    own = public_key(cluster.key, own=ssh.key is None)
+    found = {f"ssh.operators.{name}": line for name, line in ssh.operators.items()}
+    lines = [*found.items(), (f"{cluster.key}.pub", own)]
+    checked = [check_reader(line, where=where) for where, line in lines]
+    return tuple({" ".join(line.split()[:2]): line for line in reversed(checked)}.values())
+
+
+def _parts(cluster: Cluster, kinds: Sequence[Kind]) -> tuple[Part, ...]:
+    there = parts_of(cluster.spec)
+    for kind in kinds:
+        if kind not in {part.kind for part in there}:
+            raise Refused(
+                f"there is nothing of the kind {kind} to back up",
+                why=f"{cluster.spec.name} has none of it, by its beeyard.yml",
+                fix=f"there are: {', '.join(part.kind for part in there)}",
+            )
+    return tuple(part for part in there if not kinds or part.kind in kinds)
+
+
+__all__ = ["PARTS", "Age", "Backups", "Overview", "Reader", "Tried", "open_backups", "readers"]
