@@ -61,7 +61,8 @@ IMAGES: tuple[Image, ...] = (
         genuine=False,
         files=runtime.files,
     ),
-    Image("mariadb"),
+    # Also what a backup is tried in; the genuine one knows nothing of RDS's rights.
+    Image("mariadb", stands_for="mariadb:10.11", genuine=False),
     Image("services", parents=(DEBIAN, "python")),
     Image("traefik", parents=(DEBIAN, "python"), stands_for="traefik:v3.7.15"),
     Image("registry", stands_for="registry:2.8.2"),

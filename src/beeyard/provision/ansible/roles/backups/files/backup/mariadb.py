@@ -1,0 +1,132 @@
+"""MariaDB's client programs, which speak to MySQL as well. Passwords go through pipes."""
+
+import os
+import subprocess
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import IO
+
+from words import Failed
+
+_DUMP = (
+    *("mariadb-dump", "--single-transaction", "--quick", "--routines", "--triggers", "--events"),
+    *("--hex-blob", "--order-by-primary", "--no-autocommit", "--no-tablespaces"),
+    *("--skip-dump-date", "--add-drop-database", "--default-character-set=utf8mb4"),
+    "--max-allowed-packet=1G",
+)
+_CLIENT = ("mariadb", "--batch", "--skip-column-names", "--default-character-set=utf8mb4")
+_RESTORE = ("--max-allowed-packet=1G", "--init-command=SET lock_wait_timeout=60")
+
+
+@dataclass(frozen=True)
+class User:
+    """Who signs in, and where: at a host, or by a socket."""
+
+    name: str
+    password: str = field(default="", repr=False)
+    host: str = ""
+    port: int = 3306
+    socket: str = ""
+
+    def options(self) -> str:
+        quoted = self.password.replace("\\", "\\\\").replace('"', '\\"')
+        place = (
+            f"socket={self.socket}\n"
+            if self.socket
+            else f"protocol=tcp\nhost={self.host}\nport={self.port}\n"
+        )
+        return f'[client]\nuser={self.name}\npassword="{quoted}"\n{place}'
+
+
+def version() -> str:
+    return subprocess.run(
+        ["mariadb-dump", "--version"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def ask(user: User, sql: str) -> str:
+    """What the server answers to a statement."""
+    with _started(user, _CLIENT, stdin=subprocess.PIPE) as client:
+        said, _ = client.communicate(sql.encode())
+    if client.returncode:
+        raise Failed(f"the database {user.name} does not answer; see above")
+    return said.decode().strip()
+
+
+def answers(user: User, sql: str) -> str | None:
+    """The same; None where nobody answers, without a word about it."""
+    with _started(user, _CLIENT, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as client:
+        said, _ = client.communicate(sql.encode())
+    return None if client.returncode else said.decode().strip()
+
+
+def like_an_application(root: User, name: str) -> User:
+    """A new user as an application has it: who looks at a view decides how it is described."""
+    ask(root, f"CREATE USER '{name}'@'%'; GRANT ALL ON `{name}`.* TO '{name}'@'%'")
+    return User(name, socket=root.socket)
+
+
+def end_others(user: User) -> int:
+    """End the user's other connections: what they hold locked could not be replaced."""
+    mine = (
+        "SELECT id FROM information_schema.processlist WHERE user = SUBSTRING_INDEX(USER(), '@', 1)"
+    )
+    found = ask(user, f"{mine} AND id <> CONNECTION_ID()").split()
+    # One that has ended meanwhile is an error to KILL, and none to us.
+    for one in found:
+        with _started(user, (*_CLIENT, "--force"), stdin=subprocess.PIPE) as client:
+            client.communicate(f"KILL {int(one)}".encode())
+    return len(found)
+
+
+def feed(user: User, lines: Iterable[bytes]) -> None:
+    """Let the server do what the lines say."""
+    with _started(user, (*_CLIENT, *_RESTORE), stdin=subprocess.PIPE) as client:
+        assert client.stdin is not None
+        # One that hears no more says why by its code, and in words above.
+        with suppress(BrokenPipeError):
+            for line in lines:
+                client.stdin.write(line)
+            client.stdin.close()
+        code = client.wait()
+    if code:
+        raise Failed(f"the server did not take all of the dump of {user.name}; see above")
+
+
+@contextmanager
+def dump(user: User, database: str) -> Iterator[IO[bytes]]:
+    """The lines of a dump; leaving raises Failed where it broke off."""
+    argv = (*_DUMP, "--databases", database)
+    with _started(user, argv, stdin=subprocess.DEVNULL) as client:
+        assert client.stdout is not None
+        try:
+            yield client.stdout
+        except BaseException:
+            client.kill()
+            raise
+        code = client.wait()
+    if code:
+        raise Failed(f"the dump of {database} broke off; see above")
+
+
+@contextmanager
+def _started(
+    user: User, argv: Iterable[str], stdin: int, stderr: int | None = None
+) -> Iterator["subprocess.Popen[bytes]"]:
+    program, *options = argv
+    reader, writer = os.pipe()
+    os.write(writer, user.options().encode())
+    os.close(writer)
+    # It has to be the first option.
+    full = [program, f"--defaults-file=/dev/fd/{reader}", *options]
+    try:
+        process = subprocess.Popen(
+            full, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr, pass_fds=(reader,)
+        )
+    except FileNotFoundError as error:
+        raise Failed(f"{program} is not installed: run `beeyard up`") from error
+    finally:
+        os.close(reader)
+    with process:
+        yield process
