@@ -24,6 +24,8 @@ SECTIONS: tuple[tuple[str, ...], ...] = (
     ("ssh",),
     ("efs",),
     ("database",),
+    ("backups",),
+    ("backups", "keep"),
     ("dns",),
     ("registry",),
     ("ingress",),

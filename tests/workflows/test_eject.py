@@ -18,7 +18,7 @@ from beeyard.cloud.api import Account, Aws
 from beeyard.errors import ConfigError, Refused, ToolError
 from beeyard.inventory import Controller
 from beeyard.swarm import Service, Snapshot
-from beeyard.workflows import Cluster, Event
+from beeyard.workflows import Cluster, Event, schedule
 from beeyard.workflows import eject as workflow
 from beeyard.workflows.eject import eject
 from beeyard.workflows.hosts import Hosts
@@ -73,7 +73,7 @@ def cluster(
     seen = workflow._Seen(snapshot, {"shop": release(files)}, {"blog": "none has succeeded"})
     monkeypatch.setattr(Aws, "account", lambda _: Account("123456789012", "arn:aws:iam::1:root"))
     monkeypatch.setattr(workflow, "read_outputs", lambda _: outputs())
-    monkeypatch.setattr(workflow, "controller_of", lambda _: Controller("ci:ours", ("a key",)))
+    monkeypatch.setattr(schedule, "controller_of", lambda _: Controller("ci:ours", ("a key",)))
     monkeypatch.setattr(Hosts, "swarm", swarm)
     monkeypatch.setattr(workflow, "_look", lambda *_: seen)
     return made

@@ -44,7 +44,8 @@ def test_every_secret_is_gathered(
         played.append((playbook, options))
         return Converged({"manager-1": 1}, ("a task",))
 
-    monkeypatch.setattr(workflow, "hosts_of", lambda *_: hosts)
+    monkeypatch.setattr(workflow, "read_outputs", lambda _: hosts.outputs)
+    monkeypatch.setattr(workflow, "hosts_to_play", lambda *_: hosts)
     monkeypatch.setattr(provision, "run", play)
     with runner:
         assert run_provision(cluster).total == 1

@@ -7,7 +7,6 @@ knows public keys only, and is handed the identity of the one backup that it res
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import pyrage
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -28,6 +27,9 @@ def check_reader(line: str, *, where: str) -> str:
 
     Raises ConfigError.
     """
+    # Not before it is needed: the controller deploys without it, and its image does not hold it.
+    import pyrage  # noqa: PLC0415
+
     text = line.strip()
     try:
         pyrage.ssh.Recipient.from_str(text)
@@ -46,6 +48,8 @@ def unwrap(key: str, private: Path, ask: Ask) -> Secret:
 
     Raises CloudError where that key does not open it, or can't be read.
     """
+    import pyrage  # noqa: PLC0415
+
     try:
         identity = pyrage.ssh.Identity.from_buffer(_plain(private, ask))
         return Secret(pyrage.decrypt(key.encode(), [identity]).decode().strip())
@@ -61,6 +65,8 @@ def unwrap(key: str, private: Path, ask: Ask) -> Secret:
 
 def wrap(identity: Secret, readers: Sequence[str]) -> str:
     """The same the other way round: what the nodes do by the program `age`."""
+    import pyrage  # noqa: PLC0415
+
     to = [pyrage.ssh.Recipient.from_str(reader) for reader in readers]
     return pyrage.encrypt(identity.reveal().encode(), to, armored=True).decode()
 

@@ -11,15 +11,21 @@ from datetime import datetime
 from typing import Any, Literal
 
 from beeyard.backup.model import Fact, Kind, Manifest
-from beeyard.errors import HostError
+from beeyard.errors import HostError, UnverifiedError
 from beeyard.process import Command, Runner
 from beeyard.secret import Secret
 
 #: Where Ansible puts the program.
 PROGRAM = "/usr/local/lib/beeyard/backup"
+#: Its exit code where it is the backup that is bad, and not the node.
+_DAMAGED = 3
 Say = Callable[[str], None]
 #: `read` only looks whether all of it is as it was; `verify` restores into a scratch place.
 Use = Literal["read", "verify", "restore"]
+
+
+class Damaged(UnverifiedError):
+    """A backup is not what it should be: its object in S3, or what came out of it."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,7 @@ class Node:
     ) -> Mapping[str, Fact]:
         """Read a backup from its URL, and do with it what is wanted; gives what came out of it.
 
-        An object that is not the one of the manifest is a HostError.
+        Raises Damaged where the object is not the one of the manifest, or can't be restored.
         """
         job = {
             "kind": manifest.kind,
@@ -83,8 +89,10 @@ class Node:
         return _facts(self._run(what, job)["facts"])
 
     def _run(self, what: str, job: Mapping[str, Any]) -> dict[str, Any]:
-        command = Command(["python3", "-I", PROGRAM, what], input=json.dumps(job).encode())
+        command = Command(["python3", "-I", "-B", PROGRAM, what], input=json.dumps(job).encode())
         done = self.runner.run(command, check=False, on_line=self._tell)
+        if done.code == _DAMAGED:
+            raise Damaged("the backup is not what was taken", where=self.name, why=done.tail(3))
         if done.code != 0:
             raise HostError(
                 f"the backup program failed on {self.name} ({what} {job['kind']})",

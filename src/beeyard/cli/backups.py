@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,7 +22,8 @@ from beeyard.errors import Refused, UnverifiedError
 from beeyard.secret import Secret
 from beeyard.workflows import Cluster, hosts_of
 from beeyard.workflows.audit import Change
-from beeyard.workflows.backups import Age, Overview, Reader, Tried, open_backups
+from beeyard.workflows.backup_overview import Age, Overview, overview
+from beeyard.workflows.backups import Reader, Tried, open_backups, store_of
 
 app = typer.Typer(
     name="backup", cls=Group, help="The cluster's data: taken to S3, proved, and put back."
@@ -85,18 +86,20 @@ def ls(context: typer.Context) -> None:
     """
     options: Options = context.obj
     with open_cluster(options) as cluster:
-        found = open_backups(hosts_of(cluster)).list()
+        found = overview(cluster, store_of(cluster), datetime.now(UTC))
     if options.json:
         _write(
             {
                 "ages": [asdict(one) for one in found.ages],
                 "backups": [_as_json(one) for one in found.backups],
                 "leftovers": [asdict(one) for one in found.leftovers],
-                "snapshots": list(found.snapshots),
+                "snapshots": [asdict(one) for one in found.snapshots],
             }
         )
         return
     _show(found)
+    if options.sandbox:
+        out().print("AWS Backup of the shared files is not rehearsed: docs/fidelity.md")
 
 
 @app.command(cls=Command)
@@ -144,8 +147,6 @@ def restore(
         backups = open_backups(hosts_of(cluster))
         tried = backups.restore(kind, name, _reader(cluster, key), ask)
         change.details["id"] = tried.backup.id
-        if tried.problems:
-            change.details["problems"] = "; ".join(tried.problems)
     _report(options, tried, "put back")
 
 
@@ -198,7 +199,8 @@ def _show(found: Overview) -> None:
     for left in found.leftovers:
         console.print(f"[yellow]no backup: {escape(f'{left.kind} {left.id}: {left.why}')}[/yellow]")
     for one in found.snapshots:
-        console.print(escape(f"RDS snapshot {one['id']} ({one['state']}, {one['taken_at']})"))
+        when = f"{one.taken_at:%Y-%m-%d %H:%M:%S} UTC" if one.taken_at else "now"
+        console.print(escape(f"RDS snapshot {one.id}: {one.kind}, {one.state}, of {when}"))
 
 
 def _ages(ages: Sequence[Age]) -> list[list[str]]:

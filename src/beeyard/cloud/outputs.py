@@ -84,7 +84,7 @@ class EngineSource:
 @dataclass(frozen=True)
 class Outputs:
     """The cluster's cloud side, as it is. `shared_files` is None until they are made; `aws_api` is
-    the URL by which nodes reach another AWS API than AWS's own."""
+    the URL by which nodes reach another AWS API than AWS's own; `bucket` has states and backups."""
 
     name: str
     domain: str
@@ -98,6 +98,7 @@ class Outputs:
     records: tuple[Record, ...]
     engine: EngineSource
     aws_api: str | None = None
+    bucket: str = ""
 
     @property
     def managers(self) -> tuple[Node, ...]:

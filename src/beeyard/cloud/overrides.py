@@ -15,6 +15,11 @@ PROJECT_READS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 
+#: What an API that stands in for AWS's has not: AWS Backup.
+_WITHOUT: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {"efs": {"module": {"efs": {"backup": None}}}}
+)
+
 #: The AWS services that the projects talk to, by the provider's names for their endpoints.
 _PROVIDER_SERVICES = ("ec2", "efs", "iam", "rds", "route53", "sts")
 _STATE_SERVICES = ("iam", "s3", "sts")
@@ -67,6 +72,7 @@ def render_override(
         "terraform": {"backend": {"s3": {"key": state_key(project), **state_access}}},
         "provider": {"aws": provider},
     }
+    override |= _WITHOUT.get(project, {})
     if reads:
         override["data"] = {
             "terraform_remote_state": {

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from beeyard.cloud import backup_vault
 from beeyard.config import ClusterSpec, ExternalRegistry, nodes
 
 #: Projects in waves: those of one wave read only what earlier waves made, and may run at once.
@@ -56,7 +57,7 @@ def variables(spec: ClusterSpec, context: Context) -> dict[str, dict[str, Any]]:
     own: dict[str, Mapping[str, Any]] = {
         "elastic_ips": {"managers": _names(spec, "manager")},
         "swarm_cluster": _swarm_cluster(spec, context),
-        "efs": {},
+        "efs": {"backup": _aws_backup(spec)},
         "database": _database(spec),
         "dns": {"zone": spec.dns.zone, "domain": spec.domain} if spec.dns else {},
     }
@@ -81,12 +82,39 @@ def _swarm_cluster(spec: ClusterSpec, context: Context) -> Mapping[str, Any]:
         "architecture": spec.image.architecture,
         "root_volume_size": spec.image.root_volume_gib,
         "ecr": _ecr(spec),
+        "backup_objects": _backup_objects(spec, context.state_bucket),
     }
 
 
 def _allowed(spec: ClusterSpec, context: Context) -> list[str]:
     allowed = [str(cidr) for cidr in spec.ssh.allowed_cidrs]
     return [*allowed, *([context.operator] if context.operator else [])]
+
+
+def _aws_backup(spec: ClusterSpec) -> Mapping[str, Any] | None:
+    """AWS Backup's plan for the shared files: once a day, at the first time of the schedule."""
+    days = spec.backups.aws_backup_days
+    if not days:
+        return None
+    hour, minute = (min(spec.backups.times) if spec.backups.times else "03:00").split(":")
+    return {
+        "vault": backup_vault.name(spec.name),
+        "schedule": f"cron({int(minute)} {int(hour)} * * ? *)",
+        "days": days,
+    }
+
+
+def _backup_objects(spec: ClusterSpec, bucket: str) -> list[str]:
+    """What the schedule's backups are made of (`beeyard.backup.store`): put by the managers."""
+    if not spec.backups.is_scheduled:
+        return []
+    place = f"arn:{_partition(spec.region)}:s3:::{bucket}/backups/*"
+    return [f"{place}/data.age", f"{place}/manifest.json"]
+
+
+def _partition(region: str) -> str:
+    found = (name for start, name in _PARTITIONS.items() if region.startswith(start))
+    return next(found, "aws")
 
 
 def _ecr(spec: ClusterSpec) -> Mapping[str, list[str]] | None:
@@ -98,10 +126,8 @@ def _ecr(spec: ClusterSpec) -> Mapping[str, list[str]] | None:
     if not spec.runs_pipelines:
         return None
     account, region = registry.ecr
-    found = (name for start, name in _PARTITIONS.items() if region.startswith(start))
-    partition = next(found, "aws")
     folder = registry.host.partition("/")[2]
-    place = f"arn:{partition}:ecr:{region}:{account}:repository/{folder}{'/' if folder else ''}"
+    place = f"arn:{_partition(region)}:ecr:{region}:{account}:repository/{folder}{'/' if folder else ''}"
     names = sorted(spec.applications)
     return {
         "pull": [f"{place}*"],

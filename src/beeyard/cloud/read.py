@@ -31,10 +31,12 @@ def read(
     projects: Mapping[str, Mapping[str, Any]],
     *,
     root_certificate: str = "",
+    bucket: str = "",
 ) -> Outputs:
     """Put together what each project gave (its outputs by name, by project).
 
     `root_certificate` (PEM) is that of the authority in the file; the target's own goes before it.
+    `bucket` is where the states came from.
     The projects `elastic_ips` and `swarm_cluster` must be among them. Raises CloudError where one
     lacks some of its outputs: an apply was cut short.
     """
@@ -62,6 +64,7 @@ def read(
         records=(Record(spec.domain, "A", addresses), Record(f"*.{spec.domain}", "A", addresses)),
         engine=target.engine,
         aws_api=target.api_within,
+        bucket=bucket,
     )
 
 

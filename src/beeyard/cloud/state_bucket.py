@@ -53,7 +53,14 @@ def ensure(aws: Aws, bucket: str) -> bool:
                         "Filter": {"Prefix": "locks/"},
                         "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
                         "Expiration": {"ExpiredObjectDeleteMarker": True},
-                    }
+                    },
+                    # Parts of a backup that was cut short: nothing lists them, and they cost.
+                    {
+                        "ID": "backups",
+                        "Status": "Enabled",
+                        "Filter": {"Prefix": "backups/"},
+                        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 2},
+                    },
                 ]
             },
         )
@@ -74,8 +81,8 @@ def outputs(aws: Aws, bucket: str, projects: Sequence[str]) -> dict[str, dict[st
     """
     s3 = aws.client("s3")
     with in_words():
-        listed = s3.list_objects_v2(Bucket=bucket)
-        keys = {entry["Key"] for entry in listed.get("Contents", [])}
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        keys = {entry["Key"] for page in pages for entry in page.get("Contents", [])}
         states = {
             project: json.loads(s3.get_object(Bucket=bucket, Key=state_key(project))["Body"].read())
             for project in projects

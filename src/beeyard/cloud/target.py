@@ -26,7 +26,6 @@ class Target:
 
     world            its name, for messages and for the place of local files
     endpoint         URL of the AWS API; None for AWS itself
-    nodes_endpoint   the same as nodes reach it
     environment      credentials and the like, for Terraform and boto3
     operator         block that the operator's connections come from, where no file can know it: it
                      is allowed beside `ssh.allowed_cidrs`
@@ -53,12 +52,11 @@ class Target:
     operator: str | None = None
     provider_mirror: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
-    nodes_endpoint: str | None = None
 
     @property
     def as_nodes_see_it(self) -> "Target":
         """The same world, with its API at the URL by which nodes reach it."""
-        return replace(self, endpoint=self.nodes_endpoint)
+        return replace(self, endpoint=self.api_within)
 
 
 AWS = Target(

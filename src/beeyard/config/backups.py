@@ -45,6 +45,13 @@ class Backups(Section):
         "quotes; empty: only `beeyard backup create` does.",
     )
     keep: Keep = Field(default=Keep(), description="Which are kept, of each kind.")
+    aws_backup_days: int = Field(
+        default=35,
+        ge=0,
+        le=3650,
+        description="Days for which AWS Backup keeps its own daily copy of the shared files; 0: it "
+        "makes none. Not in a rehearsal.",
+    )
 
     @field_validator("times")
     @classmethod

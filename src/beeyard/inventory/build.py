@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from ipaddress import IPv4Network
+from types import MappingProxyType
 from typing import Any
 
 from beeyard.cloud.outputs import Node, Outputs
@@ -14,18 +15,28 @@ DATABASE_PASSWORD = "BEEYARD_DATABASE_PASSWORD"  # noqa: S105
 #: Where overlay networks and engines' own bridges may live; the first that leaves the VPC alone.
 _OVERLAY_POOLS = ("10.192.0.0/12", "10.128.0.0/12", "10.64.0.0/12")
 _BRIDGE_POOLS = ("172.30.0.0/16", "172.29.0.0/16")
+_NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 def build(
-    spec: ClusterSpec, outputs: Outputs, ssh: SshAccess, controller: Controller | None = None
+    spec: ClusterSpec,
+    outputs: Outputs,
+    ssh: SshAccess,
+    controller: Controller | None = None,
+    backups: Mapping[str, Any] = _NONE,
 ) -> Inventory:
     """Hosts in the order managers, workers; workers are reached through the first manager.
 
     `controller`: what the service that runs pipelines is made of, where it is wanted.
+    `backups`: variables of the role of that name, which say where they go.
     """
     gate = outputs.managers[0].name
     hosts = tuple(_host(node, gate) for node in (*outputs.managers, *outputs.workers))
-    variables = {**_variables(spec, outputs), **_pipelines(spec, outputs, controller)}
+    variables = {
+        **_variables(spec, outputs),
+        **_pipelines(spec, outputs, controller),
+        **backups,
+    }
     return Inventory(outputs.name, hosts, ssh, variables)
 
 

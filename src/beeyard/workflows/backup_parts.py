@@ -1,20 +1,23 @@
 """What is backed up: one `Part` for each kind. All else in `workflows.backups` knows no kind."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from beeyard.backup import Kind
+from beeyard.cloud import Outputs
 from beeyard.config import ClusterSpec
 from beeyard.workflows.hosts import Hosts
 
 Settings = Mapping[str, Any]
 
 
-@contextmanager
-def _nothing(_: Hosts) -> Iterator[None]:
-    yield
+@dataclass(frozen=True)
+class Described:
+    """A cluster by its file, and what the cloud gave."""
+
+    spec: ClusterSpec
+    outputs: Outputs
 
 
 @dataclass(frozen=True)
@@ -26,24 +29,24 @@ class Part:
     wanted    whether a cluster of that file has such data
     settings  what its module is told; no secrets, for the schedule keeps them in a file
     node      the name of the node that it is taken from, and where it is put back
-    during    around putting it back: what must not run meanwhile
+    behind    the applications that show their maintenance page while it is put back
     restores  whether `backup restore` puts it back; else `instead` says what does
     """
 
     kind: Kind
     what: str
     wanted: Callable[[ClusterSpec], bool]
-    settings: Callable[[Hosts], Settings]
+    settings: Callable[[Described], Settings]
     node: Callable[[Hosts], str] = lambda hosts: hosts.inventory.first_manager.name
-    during: Callable[[Hosts], AbstractContextManager[None]] = _nothing
+    behind: Callable[[ClusterSpec], Sequence[str]] = lambda _: ()
     restores: bool = True
     instead: str = ""
 
 
-def database_settings(hosts: Hosts) -> Settings:
+def database_settings(described: Described) -> Settings:
     """The databases of applications, each read by its own user."""
-    database = hosts.outputs.database
-    section = hosts.cluster.spec.database
+    database = described.outputs.database
+    section = described.spec.database
     if database is None or section is None:
         return {"databases": []}
     image = f"{section.engine}:{section.version}"
@@ -56,7 +59,7 @@ def database_settings(hosts: Hosts) -> Settings:
                 "name": name.replace("-", "_"),
                 "password": f"/etc/beeyard/secrets/{name}_database_password",
             }
-            for name in databases_of(hosts.cluster.spec)
+            for name in databases_of(described.spec)
         ],
         "scratch_image": image,
     }
@@ -67,9 +70,9 @@ def databases_of(spec: ClusterSpec) -> tuple[str, ...]:
     return tuple(name for name, one in spec.applications.items() if one.database)
 
 
-def files_settings(hosts: Hosts) -> Settings:
+def files_settings(described: Described) -> Settings:
     """The whole tree of shared files."""
-    return {"path": hosts.cluster.spec.efs.path}
+    return {"path": described.spec.efs.path}
 
 
 PARTS: Mapping[Kind, Part] = {
@@ -78,8 +81,15 @@ PARTS: Mapping[Kind, Part] = {
         "the applications' databases",
         wanted=lambda spec: spec.database is not None and bool(databases_of(spec)),
         settings=database_settings,
+        behind=databases_of,
     ),
-    "files": Part("files", "the shared files", wanted=lambda _: True, settings=files_settings),
+    "files": Part(
+        "files",
+        "the shared files",
+        wanted=lambda _: True,
+        settings=files_settings,
+        behind=lambda spec: tuple(spec.applications),
+    ),
 }
 
 

@@ -6,16 +6,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from beeyard.backup import Backup, Kind, Leftover, Manifest, Place, Proof, Store
+from beeyard.backup import Backup, Kind, Manifest, Place, Proof, Store
 from beeyard.backup.compare import differences
 from beeyard.backup.keys import Ask, check_reader, unwrap
-from beeyard.backup.node import Node, Use
+from beeyard.backup.node import Damaged, Node, Use
 from beeyard.backup.retention import outdated
 from beeyard.cloud import state_bucket
 from beeyard.cloud.api import Aws
-from beeyard.errors import BeeyardError, Refused, UnverifiedError
+from beeyard.errors import Refused, UnverifiedError
 from beeyard.workflows.alone import alone
-from beeyard.workflows.backup_parts import PARTS, Part, parts_of
+from beeyard.workflows.backup_pages import behind_pages
+from beeyard.workflows.backup_parts import Described, Part, Settings, parts_of
 from beeyard.workflows.cloud import open_cloud
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.hosts import Hosts
@@ -24,8 +25,6 @@ from beeyard.workflows.progress import Phase
 
 #: Shows what will be put back, and over what; raises Refused if the user does not want it.
 Confirm = Callable[[str], None]
-#: How late a scheduled backup may be until it counts as missing.
-_GRACE = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -34,28 +33,6 @@ class Reader:
 
     key: Path
     ask: Ask
-
-
-@dataclass(frozen=True)
-class Age:
-    """How old the data would be that a restore of the newest good backup gives (RPO), and how long
-    the last one took (RTO), in seconds. `late`: the schedule should have made a newer one."""
-
-    kind: Kind
-    id: str | None
-    rpo: float | None
-    rto: float | None
-    late: bool
-
-
-@dataclass(frozen=True)
-class Overview:
-    """What `backup ls` shows."""
-
-    backups: tuple[Backup, ...]
-    leftovers: tuple[Leftover, ...]
-    ages: tuple[Age, ...]
-    snapshots: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,7 +74,7 @@ class Backups:
             upload = self.store.begin(place)
             try:
                 taken = self._node(part, phase).take(
-                    part.kind, part.settings(self.hosts), readers(self.cluster), upload.urls
+                    part.kind, self._settings(part), readers(self.cluster), upload.urls
                 )
                 self.store.complete(upload, taken.etags)
             except BaseException:
@@ -121,13 +98,6 @@ class Backups:
             )
             phase.result = f"{place.id}: {taken.size} bytes"
         return made
-
-    def list(self) -> Overview:
-        """What there is, and how old it is."""
-        listing = self.store.list()
-        kinds = [part.kind for part in parts_of(self.cluster.spec)]
-        ages = tuple(self._age(kind, listing.newest_good(kind), listing.of(kind)) for kind in kinds)
-        return Overview(listing.backups, listing.leftovers, ages)
 
     def verify(self, kind: Kind, id_: str | None, reader: Reader) -> Tried:
         """Restore a backup (None: the newest) into a scratch place, and compare. What came of it is
@@ -157,10 +127,13 @@ class Backups:
                 self._refuse_broken(part, backup, reader, phase)
                 phase.result = "whole"
             before = self.take(part)
-            with part.during(self.hosts), self.cluster.progress.phase(f"restore {kind}") as phase:
-                tried = self._try("restore", part, backup, reader, phase)
-                phase.result = tried.problems[0] if tried.problems else "as it was"
-        return Tried(tried.backup, tried.seconds, tried.age, tried.problems, before.id)
+            with behind_pages(self.hosts, part.behind(self.cluster.spec)):
+                with self.cluster.progress.phase(f"restore {kind}") as phase:
+                    tried = self._try("restore", part, backup, reader, phase)
+                    phase.result = tried.problems[0] if tried.problems else "as it was"
+                if tried.problems:
+                    raise _not_restored(self.cluster, part, backup, tried.problems, before)
+        return Tried(tried.backup, tried.seconds, tried.age, before=before.id)
 
     def tidy(self, kinds: Sequence[Kind]) -> int:
         """Remove backups that are kept no more, and what is left of others from before yesterday;
@@ -191,10 +164,10 @@ class Backups:
         problems: tuple[str, ...]
         try:
             found = self._node(part, phase).use(
-                what, backup.manifest, part.settings(self.hosts), url, identity
+                what, backup.manifest, self._settings(part), url, identity
             )
             problems = differences(backup.manifest.facts, found)
-        except BeeyardError as error:
+        except Damaged as error:
             problems = (error.why or error.what,)
         seconds = self.cluster.clock.monotonic() - started
         proof = Proof(self.now(), "restore" if what == "restore" else "verify", seconds, problems)
@@ -205,7 +178,7 @@ class Backups:
         """Nothing of what is there is touched for a backup that is not whole."""
         url, identity = self.open(backup, reader)
         found = self._node(part, phase).use(
-            "read", backup.manifest, part.settings(self.hosts), url, identity
+            "read", backup.manifest, self._settings(part), url, identity
         )
         if problems := differences(backup.manifest.facts, found):
             raise UnverifiedError(
@@ -214,18 +187,24 @@ class Backups:
                 fix="take another one: beeyard backup ls",
             )
 
+    def _settings(self, part: Part) -> Settings:
+        return part.settings(Described(self.cluster.spec, self.hosts.outputs))
+
     def _node(self, part: Part, phase: Phase) -> Node:
         name = part.node(self.hosts)
         return Node(self.hosts.run_on(name, sudo=True), name, phase.say)
 
-    def _age(self, kind: Kind, good: Backup | None, all_: Sequence[Backup]) -> Age:
-        rto = next((one.proof.seconds for one in all_ if one.proof), None)
-        if good is None:
-            return Age(kind, None, None, rto, late=self.cluster.spec.backups.is_scheduled)
-        age = self.now() - good.manifest.taken_at
-        longest = self.cluster.spec.backups.longest_gap
-        late = longest is not None and age > longest + _GRACE
-        return Age(kind, good.id, age.total_seconds(), rto, late)
+
+def _not_restored(
+    cluster: Cluster, part: Part, backup: Backup, problems: Sequence[str], before: Backup
+) -> UnverifiedError:
+    behind = part.behind(cluster.spec)
+    pages = "".join(f"; then `beeyard maintenance {name} off`" for name in behind)
+    return UnverifiedError(
+        f"{part.what} were put back to {backup.id}, and are not what that holds",
+        why="\n".join(problems),
+        fix=f"run it again; what was there before is the backup {before.id}{pages}",
+    )
 
 
 def open_backups(hosts: Hosts) -> Backups:
@@ -242,6 +221,7 @@ def store_of(cluster: Cluster) -> Store:
 def readers(cluster: Cluster) -> tuple[str, ...]:
     """The SSH public keys that open new backups: the operators', and the cluster's own."""
     ssh = cluster.spec.ssh
+    # Made where there is none yet, as Terraform would have it made.
     own = public_key(cluster.key, own=ssh.key is None)
     found = {f"ssh.operators.{name}": line for name, line in ssh.operators.items()}
     lines = [*found.items(), (f"{cluster.key}.pub", own)]
@@ -259,6 +239,3 @@ def _parts(cluster: Cluster, kinds: Sequence[Kind]) -> tuple[Part, ...]:
                 fix=f"there are: {', '.join(part.kind for part in there)}",
             )
     return tuple(part for part in there if not kinds or part.kind in kinds)
-
-
-__all__ = ["PARTS", "Age", "Backups", "Overview", "Reader", "Tried", "open_backups", "readers"]

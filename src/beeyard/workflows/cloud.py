@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from beeyard.cloud import Outputs, projects, state_bucket, terraform_binary
+from beeyard.cloud import Outputs, backup_vault, projects, state_bucket, terraform_binary
 from beeyard.cloud.api import Account
 from beeyard.cloud.converge import apply_all, destroy_all, foresee_all, plan_all
 from beeyard.cloud.read import read
@@ -69,6 +69,8 @@ class Cloud:
     def apply(self, phase: Phase, waves: Sequence[Sequence[str]]) -> dict[str, Plan]:
         """Bring the projects of these waves to what their variables say; gives what was done."""
         state_bucket.ensure(self.cluster.aws, self.bucket)
+        if self.cluster.spec.backups.aws_backup_days:
+            backup_vault.ensure(self.cluster.aws, backup_vault.name(self.cluster.spec.name))
         return apply_all(self.terraform, self.folders, waves, _sayer(phase))
 
     def outputs(self, projects: Sequence[str] | None = None) -> Outputs:
@@ -124,7 +126,8 @@ def outputs_of(cluster: Cluster, bucket: str, wanted: Sequence[str]) -> Outputs:
             why=f"no Terraform state of: {', '.join(sorted(missing))}",
             fix="make it: beeyard up",
         )
-    return read(cluster.spec, cluster.target, found, root_certificate=_root(cluster))
+    root = _root(cluster)
+    return read(cluster.spec, cluster.target, found, root_certificate=root, bucket=bucket)
 
 
 def _root(cluster: Cluster) -> str:

@@ -22,11 +22,11 @@ from beeyard.provision import plain as ansible
 from beeyard.swarm import Manager, Snapshot
 from beeyard.workflows.cloud import read_outputs
 from beeyard.workflows.cluster import Cluster
-from beeyard.workflows.controller import controller_of
 from beeyard.workflows.eject_readme import Told, readme
-from beeyard.workflows.hosts import Hosts, open_hosts
+from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.keys import public_key
 from beeyard.workflows.progress import Phase
+from beeyard.workflows.schedule import hosts_to_play
 
 # Where Docker's command line keeps the name by which an image was asked for.
 _ASKED_FOR = "com.docker.stack.image"
@@ -65,7 +65,7 @@ def eject(cluster: Cluster, folder: Path) -> Ejected:
     with cluster.progress.phase("cloud") as phase:
         key = _key(cluster)
         bucket = state_bucket.name(cluster.spec.name, cluster.aws.account(), cluster.spec.region)
-        hosts = open_hosts(cluster, read_outputs(cluster), controller_of(cluster))
+        hosts = hosts_to_play(cluster, read_outputs(cluster))
         phase.result = f"{len(hosts.outputs.nodes)} nodes"
     with cluster.progress.phase("applications") as phase, hosts.swarm() as manager:
         seen = _look(manager, phase)

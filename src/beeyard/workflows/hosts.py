@@ -1,8 +1,10 @@
 """The hosts' part of the workflows: inventory, first contact, playbooks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 from beeyard import inventory as inventories
 from beeyard import provision
@@ -16,6 +18,7 @@ from beeyard.workflows.progress import Phase
 
 #: So many changes are named; of a new cluster's, nobody wants a list.
 _FEW = 20
+_NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -65,9 +68,12 @@ class Hosts:
 
 
 def open_hosts(
-    cluster: Cluster, outputs: Outputs, controller: inventories.Controller | None = None
+    cluster: Cluster,
+    outputs: Outputs,
+    controller: inventories.Controller | None = None,
+    backups: Mapping[str, Any] = _NONE,
 ) -> Hosts:
-    """Write inventory and SSH configuration from what the cloud gave. `controller`: what playbooks
-    have to know of it; needed before one is run."""
-    inventory = inventories.build(cluster.spec, outputs, cluster.ssh, controller)
+    """Write inventory and SSH configuration from what the cloud gave. `controller`, `backups`: what
+    playbooks have to know of them; needed before one is run (`workflows.schedule`)."""
+    inventory = inventories.build(cluster.spec, outputs, cluster.ssh, controller, backups)
     return Hosts(cluster, outputs, inventory, provision.write(inventory, cluster.provision_folder))

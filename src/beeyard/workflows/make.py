@@ -19,10 +19,11 @@ from beeyard.secret import Secret
 from beeyard.workflows.applications import hand_over
 from beeyard.workflows.cloud import NODES, Cloud, summary
 from beeyard.workflows.cluster import Cluster
-from beeyard.workflows.controller import controller_of, have_image
-from beeyard.workflows.hosts import Hosts, open_hosts
+from beeyard.workflows.controller import have_image
+from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.images import Images, Where
 from beeyard.workflows.keys import forget_keys
+from beeyard.workflows.schedule import hosts_to_play
 
 #: Seconds in which a node that was there before, and still is, lets us in.
 AT_ONCE = 5.0
@@ -46,11 +47,11 @@ def make(cluster: Cluster, cloud: Cloud, where: Where) -> tuple[Hosts, int]:
         with _images(cluster, hosts, where, wanted=fresh) as images, _runtime(hosts) as runtime:
             plans |= rest.pop("efs").result()
             outputs = cloud.outputs([*nodes, "efs"])
-            hosts = open_hosts(cluster, outputs, controller_of(cluster))
+            hosts = hosts_to_play(cluster, outputs)
             changes += infrastructure_of(cluster, hosts)
             for project in rest.values():
                 plans |= project.result()
-            hosts = open_hosts(cluster, cloud.outputs(), controller_of(cluster))
+            hosts = hosts_to_play(cluster, cloud.outputs())
             await_names(cluster, hosts.outputs)
             changes += secrets_of(cluster, hosts, throwaway=_is_new("database", plans))
             images.result()
@@ -72,7 +73,7 @@ def reach(cluster: Cluster, outputs: Outputs, deadline: float = SSH_DEADLINE) ->
     Keys of machines that are gone are forgotten before, as the controller is told of all.
     """
     forget_keys(cluster.ssh.known_hosts, [node.instance_id for node in outputs.nodes])
-    hosts = open_hosts(cluster, outputs, controller_of(cluster))
+    hosts = hosts_to_play(cluster, outputs)
     with cluster.progress.phase("nodes") as phase:
         await_ssh(
             hosts.inventory,

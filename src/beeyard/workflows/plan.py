@@ -16,9 +16,9 @@ from beeyard.provision import Converged, Options, unreachable
 from beeyard.workflows.applications import missing_secrets
 from beeyard.workflows.cloud import Cloud, open_cloud
 from beeyard.workflows.cluster import Cluster
-from beeyard.workflows.controller import controller_of, lacking_image
+from beeyard.workflows.controller import lacking_image
 from beeyard.workflows.deploy import Deployer, Foreseen
-from beeyard.workflows.hosts import Hosts, open_hosts
+from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.make import AT_ONCE
 from beeyard.workflows.plan_report import (
     ClusterPlan,
@@ -28,6 +28,7 @@ from beeyard.workflows.plan_report import (
     swarm_layer,
     unseen_layer,
 )
+from beeyard.workflows.schedule import hosts_to_play
 from beeyard.workflows.up import describe
 
 T = TypeVar("T")
@@ -53,7 +54,7 @@ def plan(cluster: Cluster) -> ClusterPlan:
         if isinstance(outputs, BeeyardError):
             rest = tuple(unseen_layer(name, "all nodes", outputs) for name in ("hosts", "swarm"))
         else:
-            hosts = open_hosts(cluster, outputs, controller_of(cluster))
+            hosts = hosts_to_play(cluster, outputs)
             asking = pool.submit(_swarm, hosts)
             rest = (_hosts(hosts), asking.result())
         layers = (planning.result(), *rest)

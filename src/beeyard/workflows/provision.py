@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from beeyard.provision import Converged, Options, await_ssh, require_room
 from beeyard.workflows.applications import hand_over
+from beeyard.workflows.cloud import read_outputs
 from beeyard.workflows.cluster import Cluster
-from beeyard.workflows.controller import controller_of
-from beeyard.workflows.status import hosts_of
+from beeyard.workflows.schedule import hosts_to_play
 
 
 def provision(
@@ -14,7 +14,7 @@ def provision(
 ) -> Converged:
     """Run the playbook. Secrets that the Swarm lacks are gathered first, unless only checked."""
     with cluster.progress.phase("nodes") as phase:
-        hosts = hosts_of(cluster, controller_of(cluster))
+        hosts = hosts_to_play(cluster, read_outputs(cluster))
         await_ssh(hosts.inventory, cluster.runner, hosts.files.ssh_config, cluster.clock, phase.say)
         require_room(hosts.inventory, cluster.runner, hosts.files.ssh_config)
         phase.result = f"{len(hosts.inventory.hosts)} answer"

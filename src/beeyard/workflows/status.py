@@ -7,7 +7,6 @@ from typing import Any
 from beeyard.apps import ProbeResult, answered
 from beeyard.cloud import Outputs
 from beeyard.errors import BeeyardError, HostError, SwarmError
-from beeyard.inventory import Controller
 from beeyard.process import CommandTimeout
 from beeyard.provision.facts import skipped
 from beeyard.swarm import Service, Snapshot
@@ -189,7 +188,6 @@ def _in_words(error: BeeyardError) -> str:
     return ": ".join([error.what, *(error.why or "").strip().splitlines()[-1:]])
 
 
-def hosts_of(cluster: Cluster, controller: Controller | None = None) -> Hosts:
-    """The hosts of a cluster that exists. `controller`: what playbooks have to know of it; needed
-    before one is run."""
-    return open_hosts(cluster, read_outputs(cluster), controller)
+def hosts_of(cluster: Cluster) -> Hosts:
+    """The hosts of a cluster that exists. For playbooks, see `hosts_to_play`."""
+    return open_hosts(cluster, read_outputs(cluster))

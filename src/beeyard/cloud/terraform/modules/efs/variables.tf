@@ -27,6 +27,21 @@ variable "client_security_group_ids" {
   nullable    = false
 }
 
+variable "backup" {
+  description = "What AWS Backup does with the shared files: into which vault, which must be there, when (cron, UTC), and for how many days. Null: nothing."
+  type = object({
+    vault    = string
+    schedule = string
+    days     = number
+  })
+  default = null
+
+  validation {
+    condition     = var.backup == null || try(var.backup.days >= 1 && can(regex("^cron\\(.+\\)$", var.backup.schedule)), false)
+    error_message = "backup needs days of 1 or more, and a schedule such as cron(0 3 * * ? *)."
+  }
+}
+
 variable "transition_to_ia_days" {
   description = "Days after which a file that nobody read moves to Infrequent Access: 7, 14, 30, 60 or 90. Null: never."
   type        = number

@@ -72,6 +72,27 @@ resource "aws_iam_role_policy" "ecr" {
   })
 }
 
+# Of backups, managers put what they took, and its manifest: they read and delete none. The bucket keeps versions, so one that is
+# put once more is not lost.
+resource "aws_iam_role_policy" "backups" {
+  count = length(var.backup_objects) == 0 ? 0 : 1
+
+  name_prefix = "backups-"
+  role        = aws_iam_role.manager.id
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid      = "Put"
+        Effect   = "Allow"
+        Action   = ["s3:AbortMultipartUpload", "s3:PutObject"]
+        Resource = var.backup_objects
+      },
+    ]
+  })
+}
+
 resource "aws_iam_instance_profile" "manager" {
   name_prefix = "${var.name}-manager-"
   role        = aws_iam_role.manager.name

@@ -174,6 +174,18 @@ variable "ecr" {
   }
 }
 
+variable "backup_objects" {
+  description = "ARNs of the S3 objects that managers may put: backups, and their manifests. Empty: none."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.backup_objects : can(regex("^arn:aws[a-z-]*:s3:::[a-z0-9.-]+/backups/.+$", arn))])
+    error_message = "backup_objects must hold ARNs of objects below backups/, such as arn:aws:s3:::BUCKET/backups/*/data.age."
+  }
+}
+
 variable "root_volume_size" {
   description = "Size of each node's encrypted root volume, in GiB."
   type        = number

@@ -19,5 +19,6 @@ module "efs" {
   vpc_id                    = local.cluster.vpc_id
   subnet_ids                = local.cluster.private_subnet_ids
   client_security_group_ids = { nodes = local.cluster.node_security_group_ids.node }
+  backup                    = var.backup
   transition_to_ia_days     = var.transition_to_ia_days
 }

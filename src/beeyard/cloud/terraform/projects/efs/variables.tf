@@ -33,6 +33,16 @@ variable "tags" {
   }
 }
 
+variable "backup" {
+  description = "What AWS Backup does with the shared files: into which vault, which must be there, when (cron, UTC), and for how many days. Null: nothing."
+  type = object({
+    vault    = string
+    schedule = string
+    days     = number
+  })
+  default = null
+}
+
 variable "transition_to_ia_days" {
   description = "Days after which a file that nobody read moves to Infrequent Access: 7, 14, 30, 60 or 90. Null: never."
   type        = number

@@ -39,4 +39,5 @@ module "swarm_cluster" {
   architecture            = var.architecture
   root_volume_size        = var.root_volume_size
   ecr                     = var.ecr
+  backup_objects          = var.backup_objects
 }

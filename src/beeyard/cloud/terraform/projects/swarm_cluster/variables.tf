@@ -119,6 +119,13 @@ variable "ecr" {
   default = null
 }
 
+variable "backup_objects" {
+  description = "ARNs of the S3 objects that managers may put: backups, and their manifests. Empty: none."
+  type        = list(string)
+  default     = []
+  nullable    = false
+}
+
 variable "root_volume_size" {
   description = "Size of each node's encrypted root volume, in GiB."
   type        = number

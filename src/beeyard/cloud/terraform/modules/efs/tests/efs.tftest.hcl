@@ -75,3 +75,53 @@ run "refuses_other_days_and_no_zone" {
 
   expect_failures = [var.transition_to_ia_days, var.subnet_ids]
 }
+
+run "nothing_of_aws_backup_unless_wanted" {
+  assert {
+    condition     = length(aws_backup_plan.this) + length(aws_backup_selection.this) + length(aws_iam_role.backup) == 0
+    error_message = "Without backup there must be nothing of it."
+  }
+}
+
+run "aws_backup_copies_the_file_system" {
+  variables {
+    backup = { vault = "demo-vault", schedule = "cron(0 3 * * ? *)", days = 35 }
+  }
+
+  override_resource {
+    target = aws_efs_file_system.this
+    values = { arn = "arn:aws:elasticfilesystem:eu-central-1:123456789012:file-system/fs-1" }
+  }
+
+  override_resource {
+    target = aws_iam_role.backup
+    values = { arn = "arn:aws:iam::123456789012:role/demo-backup" }
+  }
+
+  assert {
+    condition = alltrue([for rule in aws_backup_plan.this[0].rule :
+      rule.target_vault_name == "demo-vault" && rule.schedule == "cron(0 3 * * ? *)" && rule.lifecycle[0].delete_after == 35
+    ])
+    error_message = "The plan must say what is wanted."
+  }
+
+  assert {
+    condition     = toset(aws_backup_selection.this[0].resources) == toset([aws_efs_file_system.this.arn])
+    error_message = "The file system, and nothing else, must be copied."
+  }
+
+  assert {
+    condition     = aws_iam_role_policy_attachment.backup["ForBackup"].policy_arn == "arn:aws:iam::aws:policy/service-role/AWSBackupServiceRolePolicyForBackup"
+    error_message = "The role must have AWS's own policy for backups."
+  }
+}
+
+run "a_schedule_that_is_none_is_refused" {
+  command = plan
+
+  variables {
+    backup = { vault = "demo-vault", schedule = "daily", days = 35 }
+  }
+
+  expect_failures = [var.backup]
+}

@@ -283,3 +283,26 @@ run "nothing_to_push" {
     error_message = "A statement without a resource is none that IAM takes."
   }
 }
+
+run "managers_put_backups_and_read_none" {
+  variables {
+    backup_objects = ["arn:aws:s3:::demo-state/backups/*/data.age"]
+  }
+
+  assert {
+    condition = jsondecode(aws_iam_role_policy.backups[0].policy).Statement == [{
+      Sid      = "Put"
+      Effect   = "Allow"
+      Action   = ["s3:AbortMultipartUpload", "s3:PutObject"]
+      Resource = ["arn:aws:s3:::demo-state/backups/*/data.age"]
+    }]
+    error_message = "Managers may put backups, and nothing else of them."
+  }
+}
+
+run "without_a_schedule_no_rights" {
+  assert {
+    condition     = length(aws_iam_role_policy.backups) == 0
+    error_message = "Without objects named there must be no policy."
+  }
+}

@@ -37,7 +37,7 @@ def main(what: str) -> int:
         answer = take(job) if what == "take" else use(what, job)
     except Failed as failed:
         say(str(failed))
-        return 1
+        return failed.code
     sys.stdout.write(json.dumps(answer) + "\n")
     return 0
 

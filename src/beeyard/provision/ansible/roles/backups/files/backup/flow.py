@@ -16,7 +16,7 @@ from typing import IO, Any
 
 import kinds
 import uploads
-from words import Failed, say
+from words import Damaged, Failed, say
 
 _CHUNK = 1024 * 1024
 _TIMEOUT = 120.0
@@ -72,16 +72,14 @@ def opened(url: str, identity: str, sha256: str) -> Iterator[IO[bytes]]:
         digest = pump.join()
         codes = [age.wait(), zstd.wait()]
     if digest != sha256:
-        raise Failed(
+        raise Damaged(
             "the object in S3 is not what was put there, or did not arrive whole: its SHA-256 is "
             f"{digest}, the manifest says {sha256}"
         )
     if any(codes):
-        raise Failed(
-            f"the backup could not be decrypted (age ended with {codes[0]}, zstd {codes[1]})"
-        )
+        raise Damaged(f"it could not be decrypted (age ended with {codes[0]}, zstd {codes[1]})")
     if wrong is not None:
-        raise wrong if isinstance(wrong, Failed) else Failed(f"the backup is damaged: {wrong}")
+        raise wrong if isinstance(wrong, Failed) else Damaged(f"the backup is damaged: {wrong}")
 
 
 class _Sealing:

@@ -13,7 +13,7 @@ import mariadb
 from dump import Digest
 from facts import Tally
 from scratch import scratch
-from words import Failed, say
+from words import Damaged, Failed, say
 
 _FIRST = b"-- beeyard "
 
@@ -87,7 +87,7 @@ def _databases(
     """Each dump's name and lines; those of one have to be read before the next is asked for."""
     first = stream.readline()
     if not first.startswith(_FIRST):
-        raise Failed("this is no backup of databases")
+        raise Damaged("this is no backup of databases")
     start = _mark(first.removeprefix(_FIRST).strip(), "")[:-1]
     known = {str(one["name"]) for one in settings["databases"]}
     following = [stream.readline()]

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import IO
 
-from words import Failed
+from words import Damaged, Failed
 
 _DUMP = (
     *("mariadb-dump", "--single-transaction", "--quick", "--routines", "--triggers", "--events"),
@@ -91,7 +91,7 @@ def feed(user: User, lines: Iterable[bytes]) -> None:
             client.stdin.close()
         code = client.wait()
     if code:
-        raise Failed(f"the server did not take all of the dump of {user.name}; see above")
+        raise Damaged(f"the server did not take all of the dump of {user.name}; see above")
 
 
 @contextmanager

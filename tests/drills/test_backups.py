@@ -1,0 +1,178 @@
+"""Data is lost and comes back; a backup that is damaged, or was cut short, is found out."""
+
+import json
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from beeyard.backup.store import DATA, MANIFEST, PREFIX
+from cluster.yard import Running
+from drills.world import World
+
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.cluster,
+    pytest.mark.drill,
+    pytest.mark.timeout(1800),
+]
+
+FOLDER = "/mnt/efs/apps/timeoff/drill"
+#: In the data, and nowhere else.
+CANARY = "canary-5d1f8e"
+ROWS = 5000
+
+
+class Data:
+    """What a cluster holds for its users: a table and some files."""
+
+    def __init__(self, running: Running) -> None:
+        self._running = running
+        told = json.loads(self.on_manager("cat /etc/beeyard/backups.json"))
+        self._host = told["kinds"]["database"]["address"]
+
+    def on_manager(self, script: str) -> str:
+        """Run a script on the first manager, as root."""
+        return self._running.yard.run("ssh", "manager-1", "--", f"sudo sh -c {shlex.quote(script)}")
+
+    def sql(self, statement: str) -> str:
+        """What the application's own user gets as an answer."""
+        return self.on_manager(
+            'MYSQL_PWD="$(cat /etc/beeyard/secrets/timeoff_database_password)" '
+            f"mariadb --host={self._host} --user=timeoff --batch --skip-column-names "
+            f"--execute={shlex.quote(statement)} timeoff"
+        )
+
+    def write(self) -> None:
+        self.sql(
+            "CREATE TABLE drill (id INT PRIMARY KEY, note TEXT, data BLOB);"
+            f"INSERT INTO drill SELECT seq, CONCAT('{CANARY} ', seq, '\\n'), UNHEX(SHA2(seq, 256)) "
+            f"FROM seq_1_to_{ROWS};"
+            "CREATE VIEW drill_view AS SELECT COUNT(*) AS many FROM drill;"
+        )
+        self.on_manager(
+            f"mkdir -p {FOLDER}/deep && cd {FOLDER} && "
+            f"echo {CANARY} > note && seq 1 20000 > deep/numbers && touch 'a b' && "
+            "chmod 640 note && chown 1234:2345 note && ln -s note link"
+        )
+
+    def damage(self) -> None:
+        self.sql("DROP VIEW drill_view; DROP TABLE drill; CREATE TABLE other (id INT)")
+        self.on_manager(f"rm -rf {FOLDER} && echo new > {FOLDER}-else")
+
+    def look(self) -> dict[str, str]:
+        """All of it, to be compared."""
+        files = f"find {FOLDER}* -printf '%P %y %m %U:%G %l\\n' | sort; "
+        return {
+            "rows": self.sql(
+                "SELECT COUNT(*), SUM(CRC32(CONCAT(id, note, HEX(data)))) FROM drill; "
+                "SELECT many FROM drill_view; SHOW TABLES"
+            ),
+            "files": self.on_manager(f"{files} cat {FOLDER}/note {FOLDER}/deep/numbers"),
+        }
+
+    def remove(self) -> None:
+        self.sql("DROP VIEW IF EXISTS drill_view; DROP TABLE IF EXISTS drill, other")
+        self.on_manager(f"rm -rf {FOLDER} {FOLDER}-else")
+
+
+@pytest.fixture
+def data(running: Running) -> Iterator[Data]:
+    made = Data(running)
+    made.write()
+    yield made
+    made.remove()
+
+
+def backup(running: Running, *arguments: str, code: int = 0) -> Any:
+    return running.yard.json("backup", *arguments, code=code)
+
+
+def test_lost_data_comes_back(running: Running, world: World, data: Data) -> None:
+    before = data.look()
+    made = {one["kind"]: one["id"] for one in backup(running, "create")}
+    assert {"database", "files"} <= set(made)
+    for kind in ("database", "files"):
+        tried = backup(running, "verify", kind)
+        assert tried["id"] == made[kind]
+        assert tried["state"] == "proved"
+
+    data.damage()
+    for kind in ("database", "files"):
+        done = backup(running, "restore", kind, made[kind], "--yes")
+        assert done["rto"] > 0
+
+    assert data.look() == before
+    assert_nothing_readable(world, made)
+    ages = {one["kind"]: one for one in backup(running, "ls")["ages"]}
+    assert all(ages[kind]["rpo"] < 900 and not ages[kind]["late"] for kind in made)
+    assert all(ages[kind]["rto"] > 0 for kind in ("database", "files"))
+    assert running.status["ok"] is True
+    assert running.yard.json("up", "--yes")["changes"] == 0
+
+
+def test_the_schedule_takes_them_with_the_rights_of_the_instance(
+    running: Running, data: Data
+) -> None:
+    earlier = {one["id"] for one in backup(running, "ls")["backups"]}
+    data.on_manager("systemctl start beeyard-backup.service")
+    timers = data.on_manager("systemctl list-timers --no-legend beeyard-backup.timer")
+    assert "beeyard-backup.service" in timers
+    found = [one for one in backup(running, "ls")["backups"] if one["id"] not in earlier]
+    assert {"database", "files"} <= {one["kind"] for one in found}
+    tried = backup(running, "verify", "database")
+    assert tried["state"] == "proved"
+    assert tried["facts"]["timeoff.drill"]["count"] == ROWS
+
+
+def test_a_damaged_backup_is_found_out_and_touches_nothing(
+    running: Running, world: World, data: Data
+) -> None:
+    good = backup(running, "create", "database")[0]["id"]
+    bad = backup(running, "create", "database")[0]["id"]
+    s3, bucket, key = world.client("s3"), bucket_of(world), f"{PREFIX}database/{bad}/{DATA}"
+    content = bytearray(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    content[len(content) // 2] ^= 1
+    s3.put_object(Bucket=bucket, Key=key, Body=bytes(content))
+    before = data.look()
+
+    refused = backup(running, "verify", "database", bad, code=10)
+    assert "SHA-256" in refused["why"]
+    refused = backup(running, "restore", "database", bad, "--yes", code=10)
+    assert "SHA-256" in refused["why"]
+
+    assert data.look() == before
+    states = {one["id"]: one["state"] for one in backup(running, "ls")["backups"]}
+    assert states[bad] == "bad"
+    ages = {one["kind"]: one for one in backup(running, "ls")["ages"]}
+    assert ages["database"]["id"] == good
+
+
+def test_a_backup_that_was_cut_short_is_none(running: Running, world: World, data: Data) -> None:
+    cut = backup(running, "create", "files")[0]["id"]
+    s3, bucket = world.client("s3"), bucket_of(world)
+    s3.delete_object(Bucket=bucket, Key=f"{PREFIX}files/{cut}/{MANIFEST}")
+
+    found = backup(running, "ls")
+    assert cut not in {one["id"] for one in found["backups"]}
+    assert cut in {one["id"] for one in found["leftovers"]}
+    refused = backup(running, "restore", "files", cut, "--yes", code=5)
+    assert "no manifest" in refused["why"]
+
+
+def assert_nothing_readable(world: World, made: dict[str, str]) -> None:
+    """What lies in S3 is encrypted: also the data's canary is not in it."""
+    s3, bucket = world.client("s3"), bucket_of(world)
+    for kind, name in made.items():
+        key = f"{PREFIX}{kind}/{name}/"
+        content = s3.get_object(Bucket=bucket, Key=f"{key}{DATA}")["Body"].read()
+        assert content.startswith(b"age-encryption.org/v1")
+        manifest = s3.get_object(Bucket=bucket, Key=f"{key}{MANIFEST}")["Body"].read()
+        assert CANARY.encode() not in content + manifest
+        assert b"AGE-SECRET-KEY" not in content + manifest
+
+
+def bucket_of(world: World) -> str:
+    (bucket,) = (one["Name"] for one in world.client("s3").list_buckets()["Buckets"])
+    return str(bucket)
