@@ -127,7 +127,8 @@ def _ecr(spec: ClusterSpec) -> Mapping[str, list[str]] | None:
         return None
     account, region = registry.ecr
     folder = registry.host.partition("/")[2]
-    place = f"arn:{_partition(region)}:ecr:{region}:{account}:repository/{folder}{'/' if folder else ''}"
+    below = f"repository/{folder}{'/' if folder else ''}"
+    place = f"arn:{_partition(region)}:ecr:{region}:{account}:{below}"
     names = sorted(spec.applications)
     return {
         "pull": [f"{place}*"],

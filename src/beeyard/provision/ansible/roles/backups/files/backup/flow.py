@@ -6,6 +6,7 @@ Nothing of it is written to the node's disk, and no more than one part is in mem
 import hashlib
 import os
 import subprocess
+import tarfile
 import threading
 import time
 import urllib.request
@@ -60,10 +61,11 @@ def opened(url: str, identity: str, sha256: str) -> Iterator[IO[bytes]]:
     pump = _Pump(answer, _pipe(age.stdin))
     _pipe(age.stdout).close()
     plain = _pipe(zstd.stdout)
-    wrong: BaseException | None = None
+    wrong: Exception | None = None
     try:
         yield plain
-    except (Failed, OSError, ValueError, EOFError) as error:
+    except Exception as error:
+        # Perhaps because the data is not whole, which is known at its end.
         wrong = error
     finally:
         # To the end, so that the digest is that of all of it.
@@ -78,8 +80,10 @@ def opened(url: str, identity: str, sha256: str) -> Iterator[IO[bytes]]:
         )
     if any(codes):
         raise Damaged(f"it could not be decrypted (age ended with {codes[0]}, zstd {codes[1]})")
+    if isinstance(wrong, (tarfile.TarError, EOFError, ValueError)):
+        raise Damaged(f"what is in the backup can't be read: {wrong}") from wrong
     if wrong is not None:
-        raise wrong if isinstance(wrong, Failed) else Damaged(f"the backup is damaged: {wrong}")
+        raise wrong
 
 
 class _Sealing:
