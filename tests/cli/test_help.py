@@ -11,7 +11,7 @@ COMMANDS = (
     *("init", "check", "schema", "up", "plan", "status", "down", "provision", "ssh", "sandbox"),
     *("deploy", "rollback", "promote", "abort", "releases", "diff"),
     *("scale", "logs", "exec", "run", "secret", "maintenance", "node", "rebalance", "pipeline"),
-    *("user", "token", "audit", "eject"),
+    *("user", "token", "audit", "backup", "eject"),
 )
 EXAMPLES = {
     (): ["beeyard up              make it on AWS, after showing what would be made"],
@@ -46,6 +46,22 @@ EXAMPLES = {
     ("pipeline", "secret", "rm"): ["beeyard pipeline secret rm timeoff test_key"],
     ("audit", "ls"): ["beeyard audit ls -n 100"],
     ("audit", "verify"): ["beeyard audit verify"],
+    ("backup", "create"): [
+        "beeyard backup create",
+        "beeyard backup create database --snapshot",
+    ],
+    ("backup", "ls"): [
+        "beeyard backup ls",
+        "beeyard backup ls --json | jq '.ages[] | {kind, rpo, rto}'",
+    ],
+    ("backup", "verify"): [
+        "beeyard backup verify database",
+        "beeyard backup verify files 20261126T030000Z-5f3a",
+    ],
+    ("backup", "restore"): [
+        "beeyard backup restore database",
+        "beeyard backup restore files 20261126T030000Z-5f3a --yes",
+    ],
     ("user", "ls"): ["beeyard user ls"],
     ("user", "set"): ["beeyard user set ada --role operator"],
     ("user", "rm"): ["beeyard user rm ada"],

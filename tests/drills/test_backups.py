@@ -89,9 +89,15 @@ def backup(running: Running, *arguments: str, code: int = 0) -> Any:
     return running.yard.json("backup", *arguments, code=code)
 
 
+def made_of(running: Running, kind: str) -> str:
+    """Take one; gives its ID."""
+    (made,) = backup(running, "create", kind)["made"]
+    return str(made["id"])
+
+
 def test_lost_data_comes_back(running: Running, world: World, data: Data) -> None:
     before = data.look()
-    made = {one["kind"]: one["id"] for one in backup(running, "create")}
+    made = {one["kind"]: one["id"] for one in backup(running, "create")["made"]}
     assert {"database", "files"} <= set(made)
     for kind in ("database", "files"):
         tried = backup(running, "verify", kind)
@@ -129,8 +135,8 @@ def test_the_schedule_takes_them_with_the_rights_of_the_instance(
 def test_a_damaged_backup_is_found_out_and_touches_nothing(
     running: Running, world: World, data: Data
 ) -> None:
-    good = backup(running, "create", "database")[0]["id"]
-    bad = backup(running, "create", "database")[0]["id"]
+    good = made_of(running, "database")
+    bad = made_of(running, "database")
     s3, bucket, key = world.client("s3"), bucket_of(world), f"{PREFIX}database/{bad}/{DATA}"
     content = bytearray(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
     content[len(content) // 2] ^= 1
@@ -150,7 +156,7 @@ def test_a_damaged_backup_is_found_out_and_touches_nothing(
 
 
 def test_a_backup_that_was_cut_short_is_none(running: Running, world: World, data: Data) -> None:
-    cut = backup(running, "create", "files")[0]["id"]
+    cut = made_of(running, "files")
     s3, bucket = world.client("s3"), bucket_of(world)
     s3.delete_object(Bucket=bucket, Key=f"{PREFIX}files/{cut}/{MANIFEST}")
 

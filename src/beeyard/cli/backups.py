@@ -22,7 +22,7 @@ from beeyard.errors import Refused, UnverifiedError
 from beeyard.secret import Secret
 from beeyard.workflows import Cluster, hosts_of
 from beeyard.workflows.audit import Change
-from beeyard.workflows.backup_overview import Age, Overview, overview
+from beeyard.workflows.backup_overview import Age, Overview, begin_snapshot, overview
 from beeyard.workflows.backups import Reader, Tried, open_backups, store_of
 
 app = typer.Typer(
@@ -54,12 +54,16 @@ def create(
         list[str] | None,
         typer.Argument(metavar="KIND…", help=f"{_KINDS}. Default: all that the cluster has."),
     ] = None,
+    snapshot: Annotated[
+        bool,
+        typer.Option("--snapshot", help="Have RDS make a snapshot of its own of the database too."),
+    ] = False,
 ) -> None:
     """Take backups now, encrypted on the node; then remove those that are kept no more.
 
     [bold]Examples[/bold]
     beeyard backup create
-    beeyard backup create database
+    beeyard backup create database --snapshot
     """
     options: Options = context.obj
     wanted = [kind for kind in KINDS if kind in (kinds or [])]
@@ -67,13 +71,16 @@ def create(
         raise typer.BadParameter(f"there are {', '.join(KINDS)}", context, param_hint="KIND")
     change = Change("backup.create", ",".join(wanted))
     with open_cluster(options, noting=change) as cluster:
+        begun = begin_snapshot(cluster, datetime.now(UTC)) if snapshot else None
         made = open_backups(hosts_of(cluster)).create(wanted)
         change.details["made"] = ", ".join(f"{one.kind} {one.id}" for one in made)
     if options.json:
-        _write([_as_json(one) for one in made])
+        _write({"made": [_as_json(one) for one in made], "snapshot": begun})
         return
     for one in made:
         out().print(escape(f"{one.kind} {one.id}: {_size(one.manifest.size)}"))
+    if begun:
+        out().print(f"RDS makes the snapshot {begun}; it stays until somebody deletes it")
 
 
 @app.command(cls=Command)

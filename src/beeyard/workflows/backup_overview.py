@@ -8,6 +8,7 @@ from beeyard.backup import Backup, Kind, Leftover, Store
 from beeyard.cloud import rds
 from beeyard.cloud.rds import Snapshot
 from beeyard.config import ClusterSpec
+from beeyard.errors import Refused
 from beeyard.workflows.backup_parts import parts_of
 from beeyard.workflows.cluster import Cluster
 
@@ -52,6 +53,13 @@ def overview(cluster: Cluster, store: Store, now: datetime) -> Overview:
         found = rds.snapshots(cluster.aws, cluster.spec.name) if cluster.spec.database else ()
         phase.result = f"{len(listing.backups)} are whole"
     return Overview(ages, listing.backups, listing.leftovers, found)
+
+
+def begin_snapshot(cluster: Cluster, now: datetime) -> str:
+    """Have RDS begin a snapshot of the database; gives its name. Raises Refused without one."""
+    if cluster.spec.database is None:
+        raise Refused("there is no database to make a snapshot of", where="database in beeyard.yml")
+    return rds.begin(cluster.aws, cluster.spec.name, now)
 
 
 def age(
