@@ -19,7 +19,7 @@ def test_nodes_that_leave_are_made_anew_or_restarted() -> None:
             Change(address_of("worker-4"), "create"),
         )
     )
-    assert found == Turnover(("worker-3",), ("worker-1",), ("worker-2",))
+    assert found == Turnover(("worker-3",), ("worker-1",), ("worker-2",), ("worker-4",))
 
 
 @pytest.mark.parametrize(

@@ -234,3 +234,19 @@ def test_the_first_manager_is_down(
     assert [node.state for node in status.nodes] == ["stopped", "unknown", "unknown"]
     assert [url.ok for url in status.urls] == [True]
     assert not status.ok
+
+
+def test_the_only_manager_is_gone(
+    make_cluster: MakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is asked, and the way back is named."""
+    seen = outputs()
+    one = replace(seen, nodes=tuple(n for n in seen.nodes if n.name in NODES))
+    monkeypatch.setattr(workflow, "read_outputs", lambda _: one)
+    monkeypatch.setattr(Aws, "instance_states", lambda *_: RUNNING | {"i-manager-1": "terminated"})
+    monkeypatch.setattr(workflow, "probe_urls", lambda *_: [])
+    runner: Any = FakeRunner()
+    status = run_status(replace(make_cluster(), runner=runner))
+    assert "beeyard recover" in str(status.problem)
+    assert status.nodes[0].state == "terminated"
+    assert not status.ok

@@ -2,21 +2,25 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import pytest
 
+from beeyard.backup import Listing
 from beeyard.cloud.api import Account
-from beeyard.cloud.nodes import Turnover
+from beeyard.cloud.nodes import Turnover, address_of
 from beeyard.cloud.terraform import Change, Plan
 from beeyard.errors import CloudError, Refused
 from beeyard.workflows import Cluster, Event, Phase, run_up
 from beeyard.workflows import up as up_workflow
 from beeyard.workflows.cloud import Cloud
+from beeyard.workflows.lost import SwarmLost
 from beeyard.workflows.up import _keep
 from cloud.example import spec
+from workflows.backups_of import backup
 
 MakeCluster = Callable[..., Cluster]
 
@@ -74,6 +78,30 @@ def test_a_change_comes_first_once_it_was_confirmed(make_cluster: MakeCluster) -
     kept = _keep(make_cluster(), cloud(ADDRESSES, NODES), asked.append)
     assert kept == Turnover()
     assert asked == [SHOWN]
+
+
+GONE = Plan("swarm_cluster", (Change(address_of("manager-1"), "create"),), pending=True)
+
+
+class OneManager(StubCloud):
+    def managers(self) -> tuple[str, ...]:
+        return ("manager-1",)
+
+
+@pytest.mark.parametrize("has_backup", [True, False])
+def test_a_manager_that_is_gone_is_not_made_again_where_it_can_be_brought_back(
+    make_cluster: MakeCluster, monkeypatch: pytest.MonkeyPatch, *, has_backup: bool
+) -> None:
+    """Without a backup there is nothing to bring back: then a Swarm may begin anew."""
+    listing = Listing((backup(),) if has_backup else (), ())
+    monkeypatch.setattr(up_workflow, "store_of", lambda _: SimpleNamespace(list=lambda _: listing))
+    one: Any = OneManager({"swarm_cluster": GONE})
+    cluster = replace(make_cluster(), spec=spec(managers={"count": 1}))
+    if has_backup:
+        with pytest.raises(SwarmLost, match="manager-1 is gone"):
+            _keep(cluster, one, never)
+    else:
+        assert _keep(cluster, one, lambda _: None) == Turnover(absent=("manager-1",))
 
 
 def test_without_a_change_nothing_is_asked_and_the_hosts_have_their_say(

@@ -12,6 +12,8 @@ Kind = Literal["database", "files", "raft"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 #: Of the manifest: raised when an older beeyard could not restore what a newer one wrote.
 FORMAT = 1
+#: In `versions` of what was restored somewhere, and compared, before it was put into S3.
+PROVED = "proved in (s)"
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ class Backup:
     def state(self) -> Literal["whole", "proved", "bad"]:
         """`whole`: all of it is there, and nobody has tried it yet."""
         if self.proof is None:
-            return "whole"
+            return "proved" if PROVED in self.manifest.versions else "whole"
         return "bad" if self.proof.problems else "proved"
 
 

@@ -121,7 +121,7 @@ def verify(context: typer.Context, kind: KindArgument, name: Name = None, key: K
     """
     options: Options = context.obj
     with open_cluster(options) as cluster:
-        tried = open_backups(hosts_of(cluster)).verify(kind, name, _reader(cluster, key))
+        tried = open_backups(hosts_of(cluster)).verify(kind, name, reader_of(cluster, key))
     _report(options, tried, "restored into a scratch place")
 
 
@@ -152,12 +152,12 @@ def restore(
                     confirm("Go on?")
 
         backups = open_backups(hosts_of(cluster))
-        tried = backups.restore(kind, name, _reader(cluster, key), ask)
+        tried = backups.restore(kind, name, reader_of(cluster, key), ask)
         change.details["id"] = tried.backup.id
     _report(options, tried, "put back")
 
 
-def _reader(cluster: Cluster, key: Path | None) -> Reader:
+def reader_of(cluster: Cluster, key: Path | None) -> Reader:
     def ask(path: Path) -> Secret:
         if not sys.stdin.isatty():
             raise Refused(

@@ -24,6 +24,7 @@ from beeyard.cli import (
     nodes,
     pipeline_secrets,
     pipelines,
+    recover,
     rehearsal,
     releases,
     runs,
@@ -54,6 +55,7 @@ tasks.add_to(app)
 secrets.add_to(app)
 maintenance.add_to(app)
 nodes.add_to(app)
+recover.add_to(app)
 backups.add_to(app)
 eject.add_to(app)
 runs.add_to(pipelines.app)

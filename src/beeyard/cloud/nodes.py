@@ -14,11 +14,13 @@ _STOPPED_FOR = {"instance_type", "user_data", "ebs_optimized", "cpu_options"}
 
 @dataclass(frozen=True)
 class Turnover:
-    """Nodes, by name, that leave for good, that are made anew, and that are stopped and started."""
+    """Nodes, by name, that leave for good, that are made anew, and that are stopped and started;
+    and those that have no machine yet, or have none any more."""
 
     leaving: tuple[str, ...] = ()
     replaced: tuple[str, ...] = ()
     restarted: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.leaving or self.replaced or self.restarted)
@@ -29,12 +31,19 @@ def address_of(node: str) -> str:
     return f'module.swarm_cluster.aws_instance.node["{node}"]'
 
 
+def addresses_of(manager: str) -> tuple[str, ...]:
+    """A manager's instance, and what of it is made anew with it: its public address's place."""
+    association = f'module.swarm_cluster.aws_eip_association.manager["{manager}"]'
+    return (address_of(manager), association)
+
+
 def turnover(plan: Plan) -> Turnover:
     """What the plan of `swarm_cluster` does to nodes that are there."""
     return Turnover(
         leaving=tuple(_names(plan, lambda change: change.action == "delete")),
         replaced=tuple(_names(plan, lambda change: change.action == "replace")),
         restarted=tuple(_names(plan, restarts)),
+        absent=tuple(_names(plan, lambda change: change.action == "create")),
     )
 
 

@@ -80,17 +80,17 @@ class Terraform:
         folder: Path,
         on_line: LineHandler | None = None,
         *,
-        only: str = "",
-        replace: bool = False,
+        only: Sequence[str] = (),
+        replace: str = "",
     ) -> Plan:
         """What would change; kept in the folder for `apply`.
 
-        only     the address of a resource: it, and what it needs, and nothing else
-        replace  make that one anew, whatever it is like
+        only     addresses of resources: these, and what they need, and nothing else
+        replace  the address of one that is to be made anew, whatever it is like
         """
-        chosen = [f"-target={only}"] if only else []
+        chosen = [f"-target={address}" for address in only]
         if replace:
-            chosen.append(f"-replace={only}")
+            chosen.append(f"-replace={replace}")
         kept = (f"-lock-timeout={LOCK_TIMEOUT}", f"-out={PLAN_FILE}")
         found = self._plan(folder, *kept, *chosen, on_line=on_line)
         updated = [one.address for one in found.changes if one.action == "update"]

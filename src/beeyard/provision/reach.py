@@ -91,7 +91,8 @@ def _await(runner: Runner, host: Host, clock: Clock, deadline: float) -> None:
             where=f"{host.name} ({host.identity}, {host.address})",
             why=last[0] or None,
             fix="look at the instance's console log; is the SSH user right, and may this address "
-            "reach port 22 (`ssh.user`, `ssh.allowed_cidrs`)?",
+            "reach port 22 (`ssh.user`, `ssh.allowed_cidrs`)? For a machine that is gone for good: "
+            "beeyard node replace, or, for the only manager, beeyard recover",
         ) from None
 
 

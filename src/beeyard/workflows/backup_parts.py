@@ -70,6 +70,20 @@ def databases_of(spec: ClusterSpec) -> tuple[str, ...]:
     return tuple(name for name, one in spec.applications.items() if one.database)
 
 
+def _raft_node(hosts: Hosts) -> str:
+    """The manager that the Swarm's state is taken from: where there are several, not their leader,
+    since its engine stands still meanwhile."""
+    names = [host.name for host in hosts.inventory.managers]
+    if len(names) > 1:
+        with hosts.swarm() as manager:
+            nodes = manager.snapshot().nodes
+        followers = [
+            one.name for one in nodes if one.reachability == "reachable" and not one.leader
+        ]
+        names = [name for name in names if name in followers] or names
+    return names[0]
+
+
 def files_settings(described: Described) -> Settings:
     """The whole tree of shared files."""
     return {"path": described.spec.efs.path}
@@ -89,6 +103,15 @@ PARTS: Mapping[Kind, Part] = {
         wanted=lambda _: True,
         settings=files_settings,
         behind=lambda spec: tuple(spec.applications),
+    ),
+    "raft": Part(
+        "raft",
+        "the state of the Swarm",
+        wanted=lambda _: True,
+        settings=lambda _: {},
+        node=_raft_node,
+        restores=False,
+        instead="where its only manager is lost: beeyard recover",
     ),
 }
 

@@ -23,6 +23,7 @@ from beeyard.workflows.controller import have_image
 from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.images import Images, Where
 from beeyard.workflows.keys import forget_keys
+from beeyard.workflows.lost import refuse_orphans
 from beeyard.workflows.schedule import hosts_to_play
 
 #: Seconds in which a node that was there before, and still is, lets us in.
@@ -43,6 +44,8 @@ def make(cluster: Cluster, cloud: Cloud, where: Where) -> tuple[Hosts, int]:
         }
         hosts = reach(cluster, cloud.outputs(nodes))
         fresh = not hosts.in_swarm()
+        if fresh:
+            refuse_orphans(hosts)
         changes = swarm_of(cluster, hosts)
         with _images(cluster, hosts, where, wanted=fresh) as images, _runtime(hosts) as runtime:
             plans |= rest.pop("efs").result()

@@ -13,6 +13,7 @@ from beeyard.swarm import Service, Snapshot
 from beeyard.workflows.cloud import read_outputs
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.hosts import Hosts, open_hosts
+from beeyard.workflows.lost import RECOVER, SwarmLost, absent, lost_manager
 from beeyard.workflows.verify import probe_urls
 
 
@@ -106,10 +107,15 @@ def status(cluster: Cluster) -> Status:
         hosts = open_hosts(cluster, outputs)
         snapshot, left_out, problem = None, dict[str, str](), None
         try:
+            if lost := lost_manager(outputs, instances):
+                raise absent(lost)
             with hosts.swarm() as manager:
                 snapshot = manager.snapshot()
             left_out = skipped(hosts.manager)
             phase.result = f"{len(snapshot.services)} services"
+        except SwarmLost as error:
+            problem = f"{error.what}: {RECOVER}"
+            phase.result = problem
         except (SwarmError, HostError, CommandTimeout) as error:
             problem = _in_words(error)
             phase.result = problem

@@ -38,7 +38,8 @@ def refuse_managers(cluster: Cluster, turn: Turnover, managers: Sequence[str]) -
         raise Refused(
             f"{', '.join(lost)} would be made anew, and the Swarm would be lost with it",
             why="what the Swarm knows is on its managers only",
-            fix="take back what changes it: a zone, an address, the size of its disk",
+            fix="take back what changes it: a zone, an address, the size of its disk; for one "
+            "that is lost: beeyard recover",
         )
 
 
@@ -150,7 +151,8 @@ def _apply(cluster: Cluster, cloud: Cloud, name: str, *, whatever: bool = False)
     with cluster.progress.phase(f"cloud: {name}") as phase:
         folder = cloud.folders[PROJECT]
         cloud.terraform.init(folder)
-        plan = cloud.terraform.plan(folder, only=address_of(name), replace=whatever)
+        address = address_of(name)
+        plan = cloud.terraform.plan(folder, only=[address], replace=address if whatever else "")
         if plan.pending:
             cloud.terraform.apply(folder, on_line=phase.say)
             cloud.terraform.refresh(folder)

@@ -17,11 +17,13 @@ from beeyard.swarm import Patience, await_converged
 from beeyard.workflows.alone import alone
 from beeyard.workflows.applications import missing_secrets
 from beeyard.workflows.audit import keep_head
+from beeyard.workflows.backups import store_of
 from beeyard.workflows.cloud import Cloud, open_cloud, summary
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.deploy import Deployer, Request
 from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.images import Where
+from beeyard.workflows.lost import absent, is_absent, refuse_orphans
 from beeyard.workflows.make import (
     AT_ONCE,
     await_names,
@@ -33,6 +35,7 @@ from beeyard.workflows.make import (
     swarm_of,
 )
 from beeyard.workflows.nodes import rebalanced
+from beeyard.workflows.raft import KIND, keep_raft
 from beeyard.workflows.turnover import (
     PROJECT,
     forget_ghosts,
@@ -65,10 +68,19 @@ def up(
     """
     cloud, whole = _account(cluster, confirm)
     with alone(cluster, cloud, "up", unlock=unlock):
-        return _up(cluster, cloud, confirm, where, whole=whole)
+        return converge(cluster, cloud, confirm, where, whole=whole)
 
 
-def _up(cluster: Cluster, cloud: Cloud, confirm: Confirm, where: Where, *, whole: bool) -> UpResult:
+def converge(
+    cluster: Cluster,
+    cloud: Cloud,
+    confirm: Confirm,
+    where: Where = "manager",
+    *,
+    whole: bool = True,
+) -> UpResult:
+    """The same for whoever holds the cluster's lock. `whole`: every project has been applied
+    before."""
     kept = _keep(cluster, cloud, confirm) if whole else _grown(cluster, cloud, confirm)
     if isinstance(kept, Turnover):
         turned = turn_over(cluster, cloud, kept)
@@ -94,12 +106,21 @@ def _up(cluster: Cluster, cloud: Cloud, confirm: Confirm, where: Where, *, whole
             )
             phase.result = f"{len(snapshot.services)} run"
         changes += len(rebalanced(cluster, manager))
-    with cluster.progress.phase("addresses") as phase:
-        answers = await_urls(cluster, hosts.outputs, left_out, phase)
-        phase.result = f"{sum(answer.ok for answer in answers)} answer over verified TLS"
+    answers = _answers(cluster, hosts, left_out)
     if cluster.spec.runs_pipelines:
         _keep_audit_head(cluster, hosts)
     return UpResult(changes, answers, left_out, dict(cluster.progress.seconds))
+
+
+def _answers(cluster: Cluster, hosts: Hosts, left_out: Mapping[str, str]) -> Sequence[ProbeResult]:
+    """See that all addresses answer; beside it, what the Swarm knows now is backed up."""
+    with ThreadPoolExecutor(1) as pool:
+        keeping = pool.submit(keep_raft, hosts)
+        with cluster.progress.phase("addresses") as phase:
+            answers = await_urls(cluster, hosts.outputs, left_out, phase)
+            phase.result = f"{sum(answer.ok for answer in answers)} answer over verified TLS"
+        keeping.result()
+    return answers
 
 
 def _keep_audit_head(cluster: Cluster, hosts: Hosts) -> None:
@@ -140,9 +161,12 @@ def _grown(cluster: Cluster, cloud: Cloud, confirm: Confirm) -> Turnover:
 
 
 def _turnover(cluster: Cluster, cloud: Cloud, plan: Plan) -> Turnover:
-    """What becomes of nodes that are there. Raises Refused for what would cost a manager."""
-    turn = turnover(plan)
-    refuse_managers(cluster, turn, cloud.managers())
+    """What becomes of nodes that are there. Raises Refused for what would cost a manager, and
+    SwarmLost where the only one is gone, and can be brought back."""
+    turn, managers = turnover(plan), cloud.managers()
+    if is_absent(turn, managers) and store_of(cluster).list((KIND,)).newest_good(KIND):
+        raise absent(managers[0])
+    refuse_managers(cluster, turn, managers)
     return turn
 
 
@@ -203,6 +227,8 @@ def _hosts(
         if not missing:
             with cluster.progress.phase("hosts") as phase:
                 return hosts, hosts.play(phase, "deploy", Options(mitogen=cluster.mitogen)).total
+    else:
+        refuse_orphans(hosts)
     changes = swarm_of(cluster, hosts) + infrastructure_of(cluster, hosts)
     return hosts, changes + secrets_of(cluster, hosts)
 

@@ -1,0 +1,87 @@
+"""A copy of what a manager knows: its Raft folder, and the secrets' files beside it."""
+
+import json
+import shutil
+import socket
+import subprocess
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+from raft_engine import Engine
+from raft_freeze import engine_pid, frozen
+from raft_seen import seen
+from words import Failed
+
+ABOUT = "about.json"
+#: Kept on a first manager only: secrets' files, which the playbooks go on from.
+KEPT = Path("/etc/beeyard")
+_TIMES = 5
+
+
+def take(engine: Engine, folder: Path) -> dict[str, Any]:
+    """Copy the Swarm's state into `folder`, as `swarm` and `beeyard`; gives what is to be known of
+    it, which is written beside them.
+
+    The engine stands still meanwhile. What the Swarm is was asked before and after; where that
+    changed in between, it is done again. Raises Failed.
+    """
+    info = engine.get("/info")
+    managers = refuse(engine, info)
+    source = Path(info["DockerRootDir"]) / "swarm"
+    for _ in range(_TIMES):
+        before = seen(engine)
+        taken = time.time()
+        stood = _copy(source, folder / "swarm")
+        if seen(engine) == before:
+            break
+    else:
+        raise Failed(f"the Swarm was changed again and again, {_TIMES} times; try again later")
+    if KEPT.is_dir():
+        shutil.copytree(KEPT, folder / "beeyard")
+    about = {
+        "id": uuid.uuid4().hex,
+        "taken": taken,
+        "node": socket.gethostname(),
+        "address": info["Swarm"]["NodeAddr"],
+        "managers": managers,
+        "engine": info["ServerVersion"],
+        "frozen": round(stood, 3),
+        "seen": before,
+    }
+    (folder / ABOUT).write_text(json.dumps(about))
+    return about
+
+
+def refuse(engine: Engine, info: dict[str, Any]) -> int:
+    """Raise Failed where a copy would be of no use, or cost the Swarm its leader; else give how
+    many managers there are."""
+    if not info["Swarm"].get("ControlAvailable"):
+        raise Failed(f"{socket.gethostname()} is no manager of a Swarm that works")
+    spec = engine.get("/swarm")["Spec"]
+    if spec["EncryptionConfig"]["AutoLockManagers"]:
+        raise Failed(
+            "the Swarm is locked (autolock): its copy could be used by nobody without the key that "
+            "`docker swarm unlock-key` shows; docker swarm update --autolock=false lets it be taken"
+        )
+    managers = [one for one in engine.get("/nodes") if one.get("ManagerStatus")]
+    own = [one for one in managers if one["ID"] == info["Swarm"]["NodeID"]]
+    if len(managers) > 1 and own[0]["ManagerStatus"].get("Leader"):
+        raise Failed(f"{socket.gethostname()} leads the Swarm: take the copy on another manager")
+    return len(managers)
+
+
+def _copy(source: Path, into: Path) -> float:
+    """Copy the folder as it is at one moment; gives the seconds that the engine stood still."""
+    shutil.rmtree(into, ignore_errors=True)
+    argv = ["cp", "--archive", "--sparse=always", str(source), str(into)]
+    # Once beforehand, so that all of it is in memory when the engine waits for us. What is changed
+    # or removed meanwhile does no harm.
+    subprocess.run(argv, capture_output=True, check=False)
+    shutil.rmtree(into, ignore_errors=True)
+    with frozen(engine_pid()) as standing:
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Failed(f"{source} could not be copied: {done.stderr.strip()}")
+    return standing.seconds

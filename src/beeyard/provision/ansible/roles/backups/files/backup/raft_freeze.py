@@ -1,0 +1,91 @@
+"""An engine that stands still for a moment, and goes on whatever becomes of us."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from words import Failed
+
+#: Seconds that an engine may stand still: its workers take it to be gone after some beats of 5 s.
+LONGEST = 1.8
+_PID = Path("/run/docker.pid")
+
+
+@dataclass
+class Frozen:
+    """How long it stood still (seconds), once it goes on."""
+
+    seconds: float = 0.0
+
+
+def engine_pid(file: Path = _PID) -> int:
+    """The process of the node's engine. Raises Failed where none runs."""
+    try:
+        pid = int(file.read_text())
+        name = Path(f"/proc/{pid}/comm").read_text().strip()
+    except (OSError, ValueError) as error:
+        raise Failed(f"the engine does not run: {error}") from error
+    if name != "dockerd":
+        raise Failed(f"{file} names process {pid}, which is {name}, not dockerd")
+    return pid
+
+
+@contextmanager
+def frozen(pid: int) -> Iterator[Frozen]:
+    """Stop a process, and let it go on: at the end, if we are killed, and after LONGEST at most.
+
+    The last two are systemd's work, which outlives us. Raises Failed where it stood still for too
+    long: then it went on while somebody thought that it did not.
+    """
+    standing = Frozen()
+    timer = _thawed_by_systemd(pid)
+    try:
+        began = time.monotonic()
+        try:
+            os.kill(pid, signal.SIGSTOP)
+            _await_stop(pid, began)
+            yield standing
+        finally:
+            os.kill(pid, signal.SIGCONT)
+            standing.seconds = time.monotonic() - began
+    finally:
+        _run("systemctl", "stop", timer)
+    if standing.seconds >= LONGEST:
+        raise Failed(f"the engine was not copied within {LONGEST} s, and goes on")
+
+
+def _thawed_by_systemd(pid: int) -> str:
+    """See to it that the process goes on in LONGEST seconds; gives the timer's name."""
+    unit = f"beeyard-thaw-{os.getpid()}-{time.monotonic_ns()}"
+    _run(
+        *("systemd-run", "--quiet", "--collect", f"--unit={unit}", f"--on-active={LONGEST}"),
+        *("--timer-property=AccuracySec=10ms", "/bin/kill", "-CONT", str(pid)),
+    )
+    return f"{unit}.timer"
+
+
+def _await_stop(pid: int, began: float) -> None:
+    """A signal takes its time to reach all threads."""
+    while any(state not in "Tt" for state in _states(pid)):
+        if time.monotonic() - began > LONGEST / 2:
+            raise Failed(f"process {pid} does not stand still")
+        time.sleep(0.001)
+
+
+def _states(pid: int) -> Iterator[str]:
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            yield (task / "stat").read_text().rpartition(")")[2].split()[0]
+        except FileNotFoundError:
+            continue  # a thread that ended
+
+
+def _run(*argv: str) -> None:
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Failed(f"`{' '.join(argv)}` failed: {done.stderr.strip()}")

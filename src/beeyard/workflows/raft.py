@@ -1,0 +1,50 @@
+"""The Swarm's own state as a backup: taken after `up`, where it is not what the last one holds."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from beeyard.backup import Fact, Kind
+from beeyard.backup.node import PROGRAM
+from beeyard.errors import HostError
+from beeyard.process import Command
+from beeyard.workflows.backups import open_backups
+from beeyard.workflows.hosts import Hosts
+
+KIND: Kind = "raft"
+
+
+def keep_raft(hosts: Hosts) -> None:
+    """Take a backup of the Swarm's state, if it is not the same as in the newest good one.
+
+    In the foreground: it takes a second or two where something was changed, and then `up` ends only
+    when what it made could be brought back; where nothing was, only a look. Raises BeeyardError.
+    """
+    backups = open_backups(hosts)
+    with hosts.cluster.progress.phase("what the Swarm is") as phase:
+        last = backups.store.list((KIND,)).newest_good(KIND)
+        if last is not None and dict(last.manifest.facts) == facts_of(hosts):
+            phase.result = f"as in the backup {last.id}"
+            return
+        phase.result = "changed"
+    backups.create((KIND,))
+
+
+def facts_of(hosts: Hosts) -> Mapping[str, Fact]:
+    """What the Swarm is, by its first manager: a digest of each thing. Raises HostError."""
+    return {name: Fact(**fact) for name, fact in asked(hosts, "seen").items()}
+
+
+def asked(hosts: Hosts, what: str) -> dict[str, Any]:
+    """What the nodes' program says on the first manager. Raises HostError."""
+    argv = ["python3", "-I", f"{PROGRAM}/swarm.py", what]
+    said = hosts.manager.run(Command(argv, timeout=120), check=False)
+    if said.code != 0:
+        raise HostError(
+            "the manager does not say what its Swarm is",
+            where=hosts.inventory.first_manager.name,
+            why=said.tail(),
+            fix="run `beeyard up`, which puts the program there",
+        )
+    found: dict[str, Any] = json.loads(said.stdout)
+    return found
