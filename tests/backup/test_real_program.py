@@ -27,6 +27,8 @@ from beeyard.waiting import SystemClock, wait_until
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
 SOURCE = Path(beeyard.provision.__file__).parent / "ansible/roles/backups/files/backup"
+#: A port of this machine alone, whichever is free. docker-py takes None for that; its types don't.
+LOOPBACK: Any = {"3306/tcp": ("127.0.0.1", None)}
 FILES = {"path": "/mnt/efs"}
 SEED = """
 CREATE TABLE staff (id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(99), note TEXT, b BLOB,
@@ -84,7 +86,7 @@ def containers(engine: DockerClient, images: Images) -> Iterator[Machine]:
                 images.mariadb,
                 detach=True,
                 labels=labels,
-                ports={"3306/tcp": ("127.0.0.1", None)},
+                ports=LOOPBACK,
             )
         )
         started.append(

@@ -24,6 +24,9 @@ output "nodes" {
 """
 
 
+NODE = 'terraform_data.node["a"]'
+
+
 def state(folder: Path) -> Any:
     return json.loads((folder / "terraform.tfstate").read_text())
 
@@ -45,7 +48,7 @@ def test_an_output_that_depends_on_more_than_what_was_made_anew(folder: Path) ->
     terraform.apply(folder)
     before = state(folder)["outputs"]["nodes"]["value"]
 
-    terraform.plan(folder, only='terraform_data.node["a"]', replace=True)
+    terraform.plan(folder, only=[NODE], replace=NODE)
     terraform.apply(folder)
     # Terraform's way; if this fails, it has changed, and `refresh` has become needless.
     assert state(folder)["outputs"]["nodes"]["value"] == before

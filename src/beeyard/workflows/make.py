@@ -89,7 +89,7 @@ def reach(cluster: Cluster, outputs: Outputs, deadline: float = SSH_DEADLINE) ->
         require_room(hosts.inventory, cluster.runner, hosts.files.ssh_config)
         phase.result = f"{len(outputs.nodes)} answer"
     # Anew: the controller is told of the keys that were pinned just now.
-    return open_hosts(cluster, outputs, controller_of(cluster))
+    return hosts_to_play(cluster, outputs)
 
 
 def await_names(cluster: Cluster, outputs: Outputs) -> None:
