@@ -92,7 +92,8 @@ def test_the_deadline_says_which_node_and_what_ssh_said_last() -> None:
         "  where: manager-1 (i-manager-1, 198.51.100.1)\n"
         f"  why:   {REFUSED}\n"
         "  do:    look at the instance's console log; is the SSH user right, and may this address "
-        "reach port 22 (`ssh.user`, `ssh.allowed_cidrs`)?"
+        "reach port 22 (`ssh.user`, `ssh.allowed_cidrs`)? For a machine that is gone for good: "
+        "beeyard node replace, or, for the only manager, beeyard recover"
     )
 
 

@@ -129,7 +129,7 @@ def names(yard: Yard, kinds: Sequence[Any] = ("database", "files")) -> list[str]
 
 def test_one_of_each_kind_is_taken(yard: Yard) -> None:
     made = yard.backups.create()
-    assert [one.kind for one in made] == ["database", "files"]
+    assert [one.kind for one in made] == ["database", "files", "raft"]
     assert sorted(names(yard)) == sorted(one.id for one in made)
     assert made[0].manifest.cluster == "shop"
     assert made[0].manifest.facts["shop.orders"].count == 3
