@@ -38,6 +38,7 @@ from sandbox.clouds import (
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
 ZONE = "rehearsal.example"
+SERVICES = {"acme", "api", "edge", "firewall", "hub", "metadata", "resolver"}
 TRAEFIK = "traefik:v3.7.15"
 FILES = "/mnt/efs"
 USER_DATA = "#!/bin/sh\necho ran >> /root/first-boot\n"
@@ -344,7 +345,7 @@ def test_two_sandboxes_side_by_side(cloud: Cloud, other: Cloud) -> None:
     assert cloud.spec.vpc_cidr not in {vpc["CidrBlock"] for vpc in vpcs}
     found = sandbox.status(other.spec.name)
     assert found.running
-    assert {one.thing for one in found.containers} == {"acme", "edge", "hub", "resolver"}
+    assert {one.thing for one in found.containers} == SERVICES
     assert found.problems == ()
 
 
