@@ -1,4 +1,12 @@
-mock_provider "aws" {}
+mock_provider "aws" {
+  mock_resource "aws_efs_file_system" {
+    defaults = { arn = "arn:aws:elasticfilesystem:eu-central-1:123456789012:file-system/fs-1" }
+  }
+
+  mock_resource "aws_iam_role" {
+    defaults = { arn = "arn:aws:iam::123456789012:role/demo-backup" }
+  }
+}
 
 variables {
   name                      = "demo"
@@ -86,16 +94,6 @@ run "nothing_of_aws_backup_unless_wanted" {
 run "aws_backup_copies_the_file_system" {
   variables {
     backup = { vault = "demo-vault", schedule = "cron(0 3 * * ? *)", days = 35 }
-  }
-
-  override_resource {
-    target = aws_efs_file_system.this
-    values = { arn = "arn:aws:elasticfilesystem:eu-central-1:123456789012:file-system/fs-1" }
-  }
-
-  override_resource {
-    target = aws_iam_role.backup
-    values = { arn = "arn:aws:iam::123456789012:role/demo-backup" }
   }
 
   assert {
