@@ -92,7 +92,7 @@ def recover(
         different: tuple[str, ...] = ()
         if found != "begun":
             if found != "blank":
-                hosts = _make_anew(cluster, cloud, manager)
+                hosts = _make_anew(cluster, cloud, manager, found)
             _prepare(hosts)
             different = _restore(hosts, backups.store, backup, url, identity)
         _await_workers(hosts)
@@ -129,14 +129,20 @@ def _age(age: timedelta) -> str:
     return " ".join(f"{number} {unit}" for number, unit in parts if number) or "less than a minute"
 
 
-def _make_anew(cluster: Cluster, cloud: Cloud, manager: str) -> Hosts:
-    """Another machine in the manager's place; the old one, if it is there, is terminated before."""
+def _make_anew(cluster: Cluster, cloud: Cloud, manager: str, found: Found) -> Hosts:
+    """Another machine in the manager's place; the old one, if it is there, is terminated before.
+
+    One that is gone Terraform misses by itself, unless a run that was killed has made another
+    already, of which the outputs know nothing yet.
+    """
+    address = "" if found == "gone" else address_of(manager)
     with cluster.progress.phase(f"cloud: {manager}") as phase:
         folder = cloud.folders[PROJECT]
         cloud.terraform.init(folder)
-        plan = cloud.terraform.plan(folder, only=addresses_of(manager), replace=address_of(manager))
+        plan = cloud.terraform.plan(folder, only=addresses_of(manager), replace=address)
         if plan.pending:
             cloud.terraform.apply(folder, on_line=phase.say)
+        cloud.terraform.refresh(folder)
         phase.result = str(plan)
     outputs = cloud.outputs()
     forget_keys(cluster.ssh.known_hosts, [node.instance_id for node in outputs.nodes])
