@@ -16,7 +16,7 @@ Tool = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture(scope="session")
 def tool(tmp_path_factory: pytest.TempPathFactory) -> Tool:
-    """Runs one of the tools that lie beside this Python, in the project's folder."""
+    """Runs one of the tools that lie beside this Python, in the project's folder or in `cwd`."""
     programs = Path(sys.executable).parent
     environment = {
         **os.environ,
@@ -26,10 +26,10 @@ def tool(tmp_path_factory: pytest.TempPathFactory) -> Tool:
         "NO_COLOR": "1",
     }
 
-    def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(name: str, *arguments: str, cwd: Path = PROJECT) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [str(programs / name), *arguments],
-            cwd=PROJECT,
+            cwd=cwd,
             env=environment,
             capture_output=True,
             text=True,

@@ -9,6 +9,8 @@ data "aws_route53_zone" "this" {
 }
 
 resource "aws_route53_record" "this" {
+  # checkov:skip=CKV2_AWS_23:Its addresses are those of the project elastic_ips
+
   for_each = local.names
 
   zone_id = data.aws_route53_zone.this.zone_id

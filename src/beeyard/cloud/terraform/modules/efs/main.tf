@@ -1,4 +1,6 @@
 resource "aws_efs_file_system" "this" {
+  # checkov:skip=CKV_AWS_184:Encrypted with the key of AWS; a key of one's own costs and can be lost with all files
+
   creation_token = var.name
   encrypted      = true
 

@@ -39,6 +39,9 @@ resource "aws_key_pair" "this" {
 }
 
 resource "aws_instance" "node" {
+  # checkov:skip=CKV_AWS_126:Figures by the minute cost; the cluster takes its own
+  # checkov:skip=CKV_AWS_135:Every type of today is EBS-optimized by itself
+
   for_each = local.nodes
 
   ami                         = local.ami_id

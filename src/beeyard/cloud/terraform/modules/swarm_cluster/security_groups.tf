@@ -50,6 +50,8 @@ resource "aws_security_group" "worker" {
 }
 
 resource "aws_security_group_rule" "node_egress" {
+  # checkov:skip=CKV_AWS_382:Packages, images and certificates come from anywhere
+
   security_group_id = aws_security_group.node.id
   type              = "egress"
   description       = "Packages, images and certificates come from anywhere"
@@ -82,6 +84,8 @@ resource "aws_security_group_rule" "manager_from_nodes" {
 }
 
 resource "aws_security_group_rule" "manager_from_world" {
+  # checkov:skip=CKV_AWS_260:Redirects to HTTPS and answers ACME challenges
+
   for_each = local.world_rules
 
   security_group_id = aws_security_group.manager.id
