@@ -1,4 +1,4 @@
-"""checkov over what is handed to Terraform: it finds nothing, and it finds what was broken on purpose.
+"""checkov over what is handed to Terraform: it finds nothing, but what was broken on purpose.
 
 It runs on the projects as `beeyard up` lays them out, so that it sees the values as well. It has an
 environment of its own below this Python's (`requirements/checkov.txt`).
@@ -57,7 +57,11 @@ _NODES = "modules/swarm_cluster/main.tf"
 _DATABASE = "modules/database/main.tf"
 _SEEDS = {
     "unencrypted volume": Seed(
-        _NODES, "encrypted             = true", "encrypted = false", "CKV_AWS_8", "aws_instance.node"
+        _NODES,
+        "encrypted             = true",
+        "encrypted = false",
+        "CKV_AWS_8",
+        "aws_instance.node",
     ),
     "IMDSv1 allowed": Seed(
         _NODES, '= "required"', '= "optional"', "CKV_AWS_79", "aws_instance.node"
@@ -113,7 +117,15 @@ class Report:
 
 
 def checked(folder: Path) -> Report:
-    argv = [CHECKOV, "--directory", folder, "--framework", "terraform", "--output", "json"]
+    argv = [
+        str(CHECKOV),
+        "--directory",
+        str(folder),
+        "--framework",
+        "terraform",
+        "--output",
+        "json",
+    ]
     done = subprocess.run(
         # Or it asks its maker's service for texts, and waits for it.
         [*argv, "--skip-download"],
