@@ -22,6 +22,7 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as NoConnection
 
+from beeyard.cloud import rights
 from beeyard.cloud.outputs import Outputs
 from beeyard.cloud.target import Target
 from beeyard.errors import CloudError
@@ -185,9 +186,8 @@ def _client_error(error: ClientError) -> CloudError:
     if code in _INVALID:
         return CloudError("AWS does not know your credentials", why=str(error), fix=_LOG_IN)
     if "Denied" in code or code == "UnauthorizedOperation":
-        return CloudError(
-            f"AWS did not allow {error.operation_name}",
-            why=str(error),
-            fix="ask whoever keeps the account for this right, then run this again",
-        )
+        return rights.denied(rights.missing_right(str(error)), error.operation_name, why=str(error))
+    if code in {"403", "Forbidden"} and error.operation_name.startswith("Head"):
+        # An answer to HEAD has no words. Only S3 is asked so.
+        return rights.denied(rights.right_of("s3", error.operation_name), why=str(error))
     return CloudError(f"AWS refused {error.operation_name}", why=str(error))

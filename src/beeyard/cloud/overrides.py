@@ -24,8 +24,8 @@ _WITHOUT: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 _PROVIDER_SERVICES = ("ec2", "efs", "iam", "rds", "route53", "sts")
 _STATE_SERVICES = ("iam", "s3", "sts")
 
-# Not a secret: with these set, no credentials of the user's environment ever reach the endpoint.
-_CREDENTIALS = MappingProxyType({"access_key": "sandbox", "secret_key": "sandbox"})
+#: Not a secret: with one set, no credentials of the user's environment ever reach the endpoint.
+_KEY = "sandbox"
 
 
 def state_key(project: str) -> str:
@@ -48,25 +48,26 @@ def backend_config(project: str, bucket: str, region: str) -> dict[str, Any]:
 
 
 def render_override(
-    project: str, endpoint: str, region: str, reads: Sequence[str]
+    project: str, endpoint: str, region: str, reads: Sequence[str], key: str = _KEY
 ) -> dict[str, Any]:
     """Give the content of a project's `override.tf.json` for an AWS API at `endpoint`.
 
     `endpoint` is a URL such as `http://127.0.0.1:5000`; `reads` names the projects whose state
-    this one reads (see `PROJECT_READS`). Nothing in it depends on the version of the provider.
+    this one reads (see `PROJECT_READS`); `key` is the access key, and its own secret key. Nothing in it depends on the version of the provider.
     """
+    credentials = {"access_key": key, "secret_key": key}
     state_access = {
         "region": region,
         "endpoints": dict.fromkeys(_STATE_SERVICES, endpoint),
         "use_path_style": True,
         "skip_metadata_api_check": True,
-        **_CREDENTIALS,
+        **credentials,
     }
     provider = {
         "region": region,
         "endpoints": dict.fromkeys(_PROVIDER_SERVICES, endpoint),
         "skip_metadata_api_check": True,
-        **_CREDENTIALS,
+        **credentials,
     }
     override: dict[str, Any] = {
         "terraform": {"backend": {"s3": {"key": state_key(project), **state_access}}},

@@ -81,7 +81,7 @@ def _swarm_cluster(spec: ClusterSpec, context: Context) -> Mapping[str, Any]:
         "ami_id": spec.image.ami,
         "architecture": spec.image.architecture,
         "root_volume_size": spec.image.root_volume_gib,
-        "ecr": _ecr(spec),
+        "ecr": lent_repositories(spec),
         "backup_objects": _backup_objects(spec, context.state_bucket),
     }
 
@@ -108,32 +108,36 @@ def _backup_objects(spec: ClusterSpec, bucket: str) -> list[str]:
     """What the schedule's backups are made of (`beeyard.backup.store`): put by the managers."""
     if not spec.backups.is_scheduled:
         return []
-    place = f"arn:{_partition(spec.region)}:s3:::{bucket}/backups/*"
+    place = f"arn:{partition_of(spec.region)}:s3:::{bucket}/backups/*"
     return [f"{place}/data.age", f"{place}/manifest.json"]
 
 
-def _partition(region: str) -> str:
-    found = (name for start, name in _PARTITIONS.items() if region.startswith(start))
-    return next(found, "aws")
+def partition_of(region: str) -> str:
+    """The part of AWS that a region is in."""
+    return next((name for start, name in _PARTITIONS.items() if region.startswith(start)), "aws")
 
 
-def _ecr(spec: ClusterSpec) -> Mapping[str, list[str]] | None:
-    """The repositories of Amazon ECR that the controller uses with the managers' rights: it pushes
-    applications' images, and may pull all that is beside them. None where nobody needs that."""
+def ecr_repositories(spec: ClusterSpec) -> Mapping[str, list[str]] | None:
+    """The repositories of Amazon ECR that applications' images are pushed to, and those beside
+    them, which may be pulled. None where the registry is another."""
     registry = spec.registry
     if not isinstance(registry, ExternalRegistry) or registry.ecr is None:
         return None
-    if not spec.runs_pipelines:
-        return None
     account, region = registry.ecr
     folder = registry.host.partition("/")[2]
-    below = f"repository/{folder}{'/' if folder else ''}"
-    place = f"arn:{_partition(region)}:ecr:{region}:{account}:{below}"
+    at = f"arn:{partition_of(region)}:ecr:{region}:{account}:repository"
+    place = f"{at}/{folder}{'/' if folder else ''}"
     names = sorted(spec.applications)
     return {
         "pull": [f"{place}*"],
         "push": [f"{place}{name}{more}" for name in names for more in ("", "-*", "/*", "_*")],
     }
+
+
+def lent_repositories(spec: ClusterSpec) -> Mapping[str, list[str]] | None:
+    """Those that the managers have rights to: the controller pushes and pulls with them. None
+    where there is no controller."""
+    return ecr_repositories(spec) if spec.runs_pipelines else None
 
 
 def _nodes(spec: ClusterSpec, role: str) -> dict[str, dict[str, str]]:

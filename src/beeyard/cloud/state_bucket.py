@@ -117,8 +117,9 @@ def _exists(s3: Any, bucket: str) -> bool:
         if status == 403:
             raise CloudError(
                 f"the state bucket `{bucket}` can't be used",
-                why="it belongs to another account, or your rights do not reach it",
-                fix="sign in to the account that made this cluster",
+                why="it belongs to another account, or you lack the right s3:ListBucket",
+                fix="sign in to the account that made this cluster; or `beeyard iam-policy` prints "
+                "the rights that it takes, for whoever keeps the account",
             ) from error
         raise
     return True

@@ -9,6 +9,7 @@ from dataclasses import replace as replace_in
 from pathlib import Path
 from typing import Any
 
+from beeyard.cloud import rights
 from beeyard.cloud.terraform_binary import Binary
 from beeyard.errors import CloudError
 from beeyard.process import Command, Completed, LineHandler, Runner
@@ -240,6 +241,8 @@ def _failure(project: str, action: str, result: Completed) -> CloudError:
     ]
     texts = [f"{item['summary']}\n{item.get('detail', '')}".strip() for item in found]
     why = "\n".join(texts) or result.tail(20)
+    if rights.is_denied(why):
+        return rights.denied(rights.missing_right(why), where=_place(project, found), why=why)
     return CloudError(
         f"Terraform could not {action} the project `{project}`",
         where=_place(project, found),

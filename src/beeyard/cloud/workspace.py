@@ -34,7 +34,8 @@ def lay_out(
         _write(home / "terraform.tfvars.json", _json(values))
         _write(home / "backend.json", _json(backend_config(project, bucket, region)))
         if target.endpoint:
-            override = render_override(project, target.endpoint, region, PROJECT_READS[project])
+            reads, key = PROJECT_READS[project], target.environment.get("AWS_ACCESS_KEY_ID", "none")
+            override = render_override(project, target.endpoint, region, reads, key)
             _write(home / "override.tf.json", _json(override))
         else:
             (home / "override.tf.json").unlink(missing_ok=True)

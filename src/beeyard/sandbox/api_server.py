@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from beeyard.sandbox.faults import Faults
+from beeyard.sandbox.iam_gate import Gate
 from beeyard.sandbox.observe import OBSERVER
 
 _READS = ("Describe", "Get", "List", "Head")
@@ -33,7 +34,7 @@ class ApiServer:
 
         moto_answers.apply()
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
-        application = DomainDispatcherApplication(create_backend_app)
+        application = Gate(DomainDispatcherApplication(create_backend_app))
         served = Faults(_Notifier(application, changed))
         self._servers = [
             make_server(place, 0, served, threaded=True, request_handler=MotoRequestHandler)

@@ -5,18 +5,20 @@ from pathlib import Path
 
 from beeyard.sandbox.state import write_file
 
-_KEY = "sandbox"
+#: Access keys, each its own secret key: of the account, which may do all, and of whoever operates
+#: the cluster, a user of IAM with the rights that `beeyard iam-policy` prints.
+ROOT, OPERATOR = "sandbox", "operator"
 #: An empty profile: a profile, or a configuration file, of the user's must have no say here.
 _CONFIG = "[default]\n"
 
 
-def variables(folder: Path, region: str) -> dict[str, str]:
+def variables(folder: Path, region: str, key: str = ROOT) -> dict[str, str]:
     """Credentials that mean nothing anywhere else, and a shield against those of the user."""
     config = folder / "aws-config"
     write_file(config, _CONFIG)
     return {
-        "AWS_ACCESS_KEY_ID": _KEY,
-        "AWS_SECRET_ACCESS_KEY": _KEY,
+        "AWS_ACCESS_KEY_ID": key,
+        "AWS_SECRET_ACCESS_KEY": key,
         "AWS_SESSION_TOKEN": "",
         "AWS_SECURITY_TOKEN": "",
         "AWS_REGION": region,

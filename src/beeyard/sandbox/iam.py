@@ -1,0 +1,83 @@
+"""Do these policies allow it? IAM's own logic, as far as beeyard's policies need it. Pure.
+
+Source: AWS IAM user guide, "Policy evaluation logic" and "IAM JSON policy elements: Condition
+operators".
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One right, on one resource. `context`: the values of condition keys, by their names."""
+
+    action: str
+    resource: str
+    context: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+def allows(policies: Iterable[Mapping[str, Any]], asked: Asked) -> bool:
+    """Whether one statement of these documents allows it, and none denies it."""
+    effects = {
+        str(statement["Effect"])
+        for policy in policies
+        for statement in _listed(policy["Statement"])
+        if _is_about(statement, asked)
+    }
+    return effects == {"Allow"}
+
+
+def _is_about(statement: Mapping[str, Any], asked: Asked) -> bool:
+    # Actions are the same in any case, resources are not.
+    return (
+        any(_like(one.lower(), asked.action.lower()) for one in _texts(statement["Action"]))
+        and any(_like(one, asked.resource) for one in _texts(statement["Resource"]))
+        and all(
+            _holds(operator, tuple(_texts(wanted)), _values(asked, key))
+            for operator, keys in statement.get("Condition", {}).items()
+            for key, wanted in keys.items()
+        )
+    )
+
+
+def _holds(operator: str, wanted: Sequence[str], values: Sequence[str]) -> bool:
+    """Whether a condition is met. Raises ValueError for an operator that is not known here."""
+    of_all, _, plain = operator.rpartition(":")
+    match plain:
+        case "StringEquals":
+            fits = [value in wanted for value in values]
+        case "StringLike":
+            fits = [any(_like(one, value) for one in wanted) for value in values]
+        case _:
+            raise ValueError(f"IAM's condition operator {operator} can't be rehearsed")
+    match of_all:
+        case "ForAllValues":
+            return all(fits)
+        case "":
+            return any(fits)
+        case _:
+            raise ValueError(f"IAM's condition operator {operator} can't be rehearsed")
+
+
+def _values(asked: Asked, key: str) -> Sequence[str]:
+    for name, values in asked.context.items():
+        if name.lower() == key.lower():
+            return values
+    return ()
+
+
+def _like(pattern: str, text: str) -> bool:
+    parts = (re.escape(part) for part in re.split(r"([*?])", pattern))
+    regex = "".join({r"\*": ".*", r"\?": "."}.get(part, part) for part in parts)
+    return re.fullmatch(regex, text, re.DOTALL) is not None
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    yield from map(str, _listed(value))

@@ -1,0 +1,127 @@
+"""IAM before the AWS API: nobody but the account's own root does what no policy allows.
+
+moto's own check knows neither resources nor conditions (`moto/iam/access_control.py`), so this one
+stands before it. Who somebody is, and which policies they have, is in moto's memory (`iam_facts`).
+"""
+
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+from xml.sax.saxutils import escape
+
+from beeyard.sandbox.api_call import ApiCall, read_call
+from beeyard.sandbox.environment import ROOT
+from beeyard.sandbox.iam import Asked, allows
+from beeyard.sandbox.iam_asked import asked_of
+from beeyard.sandbox.iam_facts import known, principal
+
+#: What AWS lets everybody do. Source: AWS STS API reference, "GetCallerIdentity".
+_FREE = {"sts:GetCallerIdentity"}
+#: Services whose errors are in JSON; those of the others are in XML.
+_JSON = {"elasticfilesystem", "ecr"}
+
+log = logging.getLogger("beeyard.sandbox")
+Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+class Gate:
+    """WSGI middleware: lets through what IAM allows."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        call = read_call(environ)
+        answer = partial(_answer, environ["REQUEST_METHOD"], start_response)
+        if call is None or call.key == ROOT:
+            return self._application(environ, start_response)
+        found = principal(call)
+        if found is None:
+            return answer(call, *_UNKNOWN.get(call.service, _UNKNOWN_KEY))
+        who, policies = found
+        asked = first_refused(call, policies)
+        if asked is None:
+            return self._application(environ, start_response)
+        log.info("%s may not %s on %s", who, asked.action, asked.resource)
+        return self.refuse(environ["REQUEST_METHOD"], start_response, call, who, asked)
+
+    @staticmethod
+    def refuse(
+        method: str, start_response: Any, call: ApiCall, who: str, asked: Asked
+    ) -> Iterable[bytes]:
+        """What AWS answers to whoever lacks a right."""
+        return _answer(method, start_response, call, *_refusal(call, who, asked))
+
+
+def first_refused(call: ApiCall, policies: Sequence[Mapping[str, Any]]) -> Asked | None:
+    """What of all that a call takes these policies do not allow."""
+    asks = (one for one in asked_of(call, known(call)) if one.action not in _FREE)
+    return next((one for one in asks if not allows(policies, one)), None)
+
+
+def _refusal(call: ApiCall, who: str, asked: Asked) -> tuple[HTTPStatus, str, str]:
+    """As AWS says it: status, code, and message.
+
+    Source: AWS IAM user guide, "Troubleshoot access denied error messages".
+    """
+    said = (
+        f"User: {who} is not authorized to perform: {asked.action} on resource: {asked.resource} "
+        f"because no identity-based policy allows the {asked.action} action"
+    )
+    if call.service == "ec2":
+        said = f"You are not authorized to perform this operation. {said}"
+        return HTTPStatus.FORBIDDEN, "UnauthorizedOperation", said
+    code = "AccessDeniedException" if call.service in _JSON else "AccessDenied"
+    return HTTPStatus.FORBIDDEN, code, said
+
+
+_UNKNOWN_KEY = (
+    HTTPStatus.FORBIDDEN,
+    "InvalidClientTokenId",
+    "The security token included in the request is invalid.",
+)
+_UNKNOWN = {
+    "ec2": (
+        HTTPStatus.UNAUTHORIZED,
+        "AuthFailure",
+        "AWS was not able to validate the provided access credentials",
+    ),
+    "s3": (
+        HTTPStatus.FORBIDDEN,
+        "InvalidAccessKeyId",
+        "The AWS Access Key Id you provided does not exist in our records.",
+    ),
+    "elasticfilesystem": (
+        HTTPStatus.FORBIDDEN,
+        "UnrecognizedClientException",
+        "The security token included in the request is invalid.",
+    ),
+}
+
+
+def _answer(
+    method: str, start_response: Any, call: ApiCall, status: HTTPStatus, code: str, said: str
+) -> Iterable[bytes]:
+    """The refusal in the form of the service's protocol; nothing but a status to HEAD."""
+    body, kind = _body(call.service, code, said)
+    headers = [("Content-Type", kind), ("x-amzn-errortype", code)]
+    if method == "HEAD":
+        body = b""
+    headers.append(("Content-Length", str(len(body))))
+    start_response(f"{status.value} {status.phrase}", headers)
+    return [body]
+
+
+def _body(service: str, code: str, said: str) -> tuple[bytes, str]:
+    if service in _JSON:
+        told = {"__type": code, "ErrorCode": code, "Message": said, "message": said}
+        return json.dumps(told).encode(), "application/x-amz-json-1.1"
+    error = f"<Error><Code>{code}</Code><Message>{escape(said)}</Message></Error>"
+    if service == "ec2":
+        error = f"<Response><Errors>{error}</Errors><RequestID>sandbox</RequestID></Response>"
+    elif service != "s3":
+        error = f"<ErrorResponse>{error}<RequestId>sandbox</RequestId></ErrorResponse>"
+    return f'<?xml version="1.0"?>{error}'.encode(), "text/xml"
