@@ -19,6 +19,7 @@ from beeyard.cli import (
     cluster,
     eject,
     files,
+    iam,
     inside,
     maintenance,
     nodes,
@@ -58,6 +59,7 @@ nodes.add_to(app)
 recover.add_to(app)
 backups.add_to(app)
 eject.add_to(app)
+iam.add_to(app)
 runs.add_to(pipelines.app)
 pipeline_secrets.add_to(pipelines.app)
 app.add_typer(pipelines.app, name="pipeline")

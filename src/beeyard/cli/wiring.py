@@ -16,6 +16,7 @@ from beeyard.cli.options import Options
 from beeyard.cli.signals import StoppableRunner, Stopped, pass_on
 from beeyard.cli.view import aside, can_redraw, err, listening
 from beeyard.cloud import AWS, Target
+from beeyard.cloud.iam_policy import documents
 from beeyard.config import ClusterSpec, check, find, load, require
 from beeyard.errors import ConfigError
 from beeyard.private import private_folder
@@ -117,6 +118,7 @@ def _target(options: Options, spec: ClusterSpec, progress: Progress, *, start: b
             images,
             http_port=http_port,
             https_port=https_port,
+            policies=documents(spec),
             progress=phase.say,
         )
         phase.result = f"{target.endpoint}"

@@ -173,7 +173,9 @@ def _records(spec: ClusterSpec, names: _Names) -> Iterator[Statement]:
     # fine-grained access control".
     domains = [spec.domain, f"\\052.{spec.domain}"]
     key = "route53:ChangeResourceRecordSetsNormalizedRecordNames"
-    yield Statement("Records", rights.RECORDS, (zone,), {"ForAllValues:StringEquals": {key: domains}})
+    yield Statement(
+        "Records", rights.RECORDS, (zone,), {"ForAllValues:StringEquals": {key: domains}}
+    )
     change = f"arn:{names.partition}:route53:::change/*"
     yield Statement("LookAtZones", rights.ZONES, ("*",))
     yield Statement("LookAtZone", rights.ZONE, (zone, change))

@@ -49,7 +49,9 @@ EC2_LOOK = (
     *_rights("ec2", "waits until a larger root volume is there", "DescribeVolumesModifications"),
     *_besides("ec2", "the provider from 5.46 on, for each address", "DescribeAddressesAttribute"),
     *_besides("ec2", "the provider from 5.4 on, for each rule", "DescribeSecurityGroupRules"),
-    *_besides("ec2", "the provider from 4 on, for each instance", "DescribeInstanceTypes", "DescribeTags"),
+    *_besides(
+        "ec2", "the provider from 4 on, for each instance", "DescribeInstanceTypes", "DescribeTags"
+    ),
 )
 NAT_LOOK = _rights("ec2", "workers behind NAT: its gateways", "DescribeNatGateways")
 

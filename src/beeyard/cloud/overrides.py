@@ -53,7 +53,8 @@ def render_override(
     """Give the content of a project's `override.tf.json` for an AWS API at `endpoint`.
 
     `endpoint` is a URL such as `http://127.0.0.1:5000`; `reads` names the projects whose state
-    this one reads (see `PROJECT_READS`); `key` is the access key, and its own secret key. Nothing in it depends on the version of the provider.
+    this one reads (see `PROJECT_READS`); `key` is the access key, and its own secret key. Nothing
+    in it depends on the version of the provider.
     """
     credentials = {"access_key": key, "secret_key": key}
     state_access = {

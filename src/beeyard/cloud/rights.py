@@ -33,8 +33,8 @@ _CALLED = re.compile(r"operation error ([A-Za-z0-9 ]+): (\w+)")
 _SERVICES = {"efs": "elasticfilesystem", "route 53": "route53"}
 
 FIX = (
-    "`beeyard iam-policy` prints the rights that this cluster takes: whoever keeps the account puts "
-    "that policy in place of yours, then run this again"
+    "`beeyard iam-policy` prints the rights that this cluster takes: have them granted "
+    "by whoever keeps the account, then run this again"
 )
 
 
@@ -59,7 +59,7 @@ def missing_right(said: str) -> str | None:
     if found := _MISSING.search(said):
         return found.group(1)
     if found := _CALLED.search(said):
-        return right_of(*found.groups())
+        return right_of(found.group(1), found.group(2))
     return None
 
 
@@ -68,7 +68,9 @@ def denied(
 ) -> CloudError:
     """AWS refused, for want of a right; where its words don't name it, the call is known, or not
     even that."""
-    return CloudError(f"AWS did not allow {right or call or 'a call'}", where=where, why=why, fix=FIX)
+    return CloudError(
+        f"AWS did not allow {right or call or 'a call'}", where=where, why=why, fix=FIX
+    )
 
 
 def _versions(parameters: Mapping[str, Any]) -> bool:

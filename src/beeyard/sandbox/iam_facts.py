@@ -3,12 +3,13 @@
 moto reads its settings when it is first imported, so it is not before somebody asks.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from beeyard.sandbox.api_call import ApiCall
 from beeyard.sandbox.environment import OPERATOR
-from beeyard.sandbox.iam_asked import Known, Tags
+from beeyard.sandbox.iam_question import Known, Tags
 
 Document = Mapping[str, Any]
 
@@ -44,17 +45,15 @@ def known(call: ApiCall) -> Known:
     from moto.ec2.models import ec2_backends  # noqa: PLC0415
     from moto.efs.models import efs_backends  # noqa: PLC0415
 
-    tags: Callable[[str], Tags] = lambda _: {}
-    whole: Callable[[str], str] = lambda identity: identity
+    role = partial(_role_of, call.region)
     if call.service == "ec2":
         ec2 = ec2_backends[_account()][call.region]
-        tags = lambda identity: _tags_in_ec2(ec2, identity)
-        whole = lambda identity: _whole_in_ec2(ec2, identity)
-    elif call.service == "elasticfilesystem":
+        return Known(_account(), partial(_tags_in_ec2, ec2), partial(_whole_in_ec2, ec2), role)
+    if call.service == "elasticfilesystem":
         efs = efs_backends[_account()][call.region]
-        tags = lambda identity: efs.tagging_service.get_tag_dict_for_resource(identity)
-        whole = lambda identity: _whole_in_efs(efs, identity)
-    return Known(_account(), tags, whole, lambda profile: _role_of(call.region, profile))
+        tags = efs.tagging_service.get_tag_dict_for_resource
+        return Known(_account(), tags, partial(_whole_in_efs, efs), role)
+    return Known(_account(), role=role)
 
 
 def _tags_in_ec2(ec2: Any, identity: str) -> Tags:
@@ -98,7 +97,7 @@ def _iam(region: str) -> Any:
 
 
 def _account() -> str:
-    from moto.core import DEFAULT_ACCOUNT_ID  # noqa: PLC0415
+    from moto.core.models import DEFAULT_ACCOUNT_ID  # noqa: PLC0415
 
     return str(DEFAULT_ACCOUNT_ID)
 

@@ -107,7 +107,8 @@ def _answer(
 ) -> Iterable[bytes]:
     """The refusal in the form of the service's protocol; nothing but a status to HEAD."""
     body, kind = _body(call.service, code, said)
-    headers = [("Content-Type", kind), ("x-amzn-errortype", code)]
+    # Without AWS's header x-amzn-errortype: provider 3.39 would read no further, and not say why.
+    headers = [("Content-Type", kind)]
     if method == "HEAD":
         body = b""
     headers.append(("Content-Length", str(len(body))))
@@ -117,7 +118,7 @@ def _answer(
 
 def _body(service: str, code: str, said: str) -> tuple[bytes, str]:
     if service in _JSON:
-        told = {"__type": code, "ErrorCode": code, "Message": said, "message": said}
+        told = {"__type": code, "code": code, "message": said}
         return json.dumps(told).encode(), "application/x-amz-json-1.1"
     error = f"<Error><Code>{code}</Code><Message>{escape(said)}</Message></Error>"
     if service == "ec2":

@@ -1,8 +1,8 @@
 """`start`: a sandbox that runs, and what the stages need to know of it."""
 
 import sys
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from docker import DockerClient
 
@@ -17,6 +17,7 @@ from beeyard.sandbox import (
     files,
     hub,
     network,
+    operator_rights,
     ports,
     provider_mirror,
     removal,
@@ -55,13 +56,15 @@ def start(
     *,
     http_port: int | None = None,
     https_port: int | None = None,
+    policies: Sequence[Mapping[str, Any]] = operator_rights.EVERYTHING,
     progress: Progress,
 ) -> Target:
     """Start the sandbox, unless it runs already, and wait until its services answer.
 
     `http_port` and `https_port` are those of 127.0.0.1; None chooses 80 and 443, or the next pair
-    that is free. `progress` is told what is being waited for. Raises ToolError if Docker or
-    Terraform's provider can't be used, SandboxError if the sandbox can't be made.
+    that is free. `policies` are what IAM grants to the operator. `progress` is told what is being
+    waited for. Raises ToolError if Docker or Terraform's provider can't be used, SandboxError if
+    the sandbox can't be made.
     """
     docker = engine.connect()
     folder = StateFolder.of(spec.name)
@@ -77,7 +80,9 @@ def start(
             request = _request(docker, spec, images, http_port, https_port)
             folder.write_request(request)
             _launch(folder, spec.region, progress)
-    return target(folder)
+    found = target(folder)
+    operator_rights.grant(found, spec.region, folder.path, policies)
+    return found
 
 
 def target(folder: StateFolder) -> Target:
@@ -100,7 +105,7 @@ def target(folder: StateFolder) -> Target:
         operator=f"{addresses.gateway}/32",
         api_within=api_gate.url(addresses),
         provider_mirror=provider_mirror.find(),
-        environment=environment.variables(folder.path, spec.region),
+        environment=environment.variables(folder.path, spec.region, environment.OPERATOR),
     )
 
 

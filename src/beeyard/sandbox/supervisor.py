@@ -33,6 +33,7 @@ from beeyard.sandbox import (
 from beeyard.sandbox.act import Hands
 from beeyard.sandbox.api_server import ApiServer
 from beeyard.sandbox.desired import Setting, desired
+from beeyard.sandbox.iam_facts import make_operator
 from beeyard.sandbox.moto_memory import Lender, Passwords, Secrets
 from beeyard.sandbox.observe import Observer
 from beeyard.sandbox.plan import Action, plan
@@ -119,6 +120,7 @@ class Supervisor:
         amis.prepare(amis_file, spec.region)
         door = self._setting.folder / api_gate.FOLDER / api_gate.SOCKET
         self._server = ApiServer(amis_file, door, self._changed.set)
+        make_operator(spec.region)
         variables = environment.variables(self._setting.folder, spec.region)
         secrets = Secrets(Passwords(ACCOUNT, spec.region), Lender(ACCOUNT, spec.region))
         self._observer = Observer(self._server.endpoint, spec.region, variables, secrets)

@@ -1,7 +1,7 @@
 """`python iam_server.py FOLDER`: the AWS API as the sandbox has it, and a record of what is asked.
 
-The first time that a right is used, it is also asked for without it: into FOLDER/refusals.jsonl goes
-what IAM would then have answered, in the state that the API is in just then.
+The first time that a right is used, IAM is asked without it, too: what it would then have answered,
+in the state that the API is in just then, goes into FOLDER/refusals.jsonl.
 """
 
 import json
@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from beeyard.sandbox import api_server
 from beeyard.sandbox.api_call import ApiCall, read_call
@@ -19,7 +19,7 @@ from beeyard.sandbox.iam_facts import known, make_operator, principal
 from beeyard.sandbox.iam_gate import Gate, first_refused
 
 HERE = Path(__file__).parent
-AMIS = HERE.parent / "terraform/data/amis.json"
+AMIS = HERE / "data/amis.json"
 
 
 class Proving(Gate):
@@ -27,7 +27,7 @@ class Proving(Gate):
 
     record: Path
     _lock = threading.Lock()
-    _proved: set[str] = set()
+    _proved: ClassVar[set[str]] = set()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         call = read_call(environ)
@@ -38,7 +38,7 @@ class Proving(Gate):
     def _prove(self, call: ApiCall, environ: Mapping[str, Any]) -> None:
         found = principal(call)
         assert found is not None
-        who, policies = found
+        _, policies = found
         for action in {one.action for one in asked_of(call, known(call))}:
             with self._lock:
                 new = action not in self._proved
@@ -58,7 +58,7 @@ class Proving(Gate):
         said: dict[str, Any] = {}
 
         def start(status: str, headers: list[tuple[str, str]]) -> None:
-            said.update(status=int(status.split()[0]), headers=dict(headers))
+            said.update(status=int(status.split(maxsplit=1)[0]), headers=dict(headers))
 
         asked = first_refused(call, policies)
         if asked is not None:
@@ -89,7 +89,7 @@ def _without(policies: Sequence[Mapping[str, Any]], action: str) -> list[dict[st
 def main(folder: Path) -> None:
     Proving.record = folder / "refusals.jsonl"
     Proving.record.touch()
-    api_server.Gate = Proving  # type: ignore[misc]
+    vars(api_server)["Gate"] = Proving
     server = api_server.ApiServer(AMIS, lambda: None)
     make_operator("eu-central-1")
     sys.stdout.write(f"{server.endpoint}\n")
