@@ -155,6 +155,8 @@ def _roles(spec: ClusterSpec, names: _Names) -> Iterator[Statement]:
 def _files(names: _Names) -> Iterator[Statement]:
     place = (names.arn("elasticfilesystem", "file-system/*"),)
     yield Statement("MakeFiles", rights.EFS_MAKE, ("*",), names.becoming_ours)
+    made = {"StringLike": {"elasticfilesystem:CreateAction": "*"}}
+    yield Statement("TagFiles", rights.EFS_TAG, place, {**names.becoming_ours, **made})
     yield Statement("Files", rights.EFS, place, names.ours)
     yield Statement("LookAtFiles", rights.EFS_LOOK, ("*",))
 

@@ -115,7 +115,8 @@ LINKED_ROLES = _besides(
 )
 
 _EFS = "the shared files"
-EFS_MAKE = _rights("elasticfilesystem", _EFS, "CreateFileSystem", "TagResource")
+EFS_MAKE = _rights("elasticfilesystem", _EFS, "CreateFileSystem")
+EFS_TAG = _rights("elasticfilesystem", "tags in the call that makes them", "TagResource")
 EFS = (
     *_rights("elasticfilesystem", _EFS, "CreateMountTarget"),
     *_rights("elasticfilesystem", "`down`", "DeleteFileSystem", "DeleteMountTarget"),

