@@ -30,20 +30,22 @@ def test_rights(service: str, operation: str, parameters: dict[str, Any], right:
     assert right_of(service, operation, parameters) == right
 
 
+EC2 = (
+    "UnauthorizedOperation: You are not authorized to perform this operation. User: "
+    "arn:aws:iam::1:user/x is not authorized to perform: ec2:CreateVpc on resource: "
+    "arn:aws:ec2:eu-central-1:1:vpc/* because no identity-based policy allows it"
+)
+WITHOUT_WORDS = (
+    "reading EFS File System (fs-1): operation error EFS: DescribeFileSystems, https response "
+    "error StatusCode: 403, RequestID: 1, api error AccessDeniedException:"
+)
+
+
 @pytest.mark.parametrize(
     ("said", "right"),
     [
-        (
-            "UnauthorizedOperation: You are not authorized to perform this operation. User: "
-            "arn:aws:iam::1:user/x is not authorized to perform: ec2:CreateVpc on resource: "
-            "arn:aws:ec2:eu-central-1:1:vpc/* because no identity-based policy allows it",
-            "ec2:CreateVpc",
-        ),
-        (
-            "reading EFS File System (fs-1): operation error EFS: DescribeFileSystems, https "
-            "response error StatusCode: 403, RequestID: 1, api error AccessDeniedException:",
-            "elasticfilesystem:DescribeFileSystems",
-        ),
+        (EC2, "ec2:CreateVpc"),
+        (WITHOUT_WORDS, "elasticfilesystem:DescribeFileSystems"),
         ("Error creating EFS file system: AccessDeniedException:\n\tstatus code: 403", None),
     ],
 )
@@ -62,8 +64,8 @@ def test_the_error() -> None:
         "error: AWS did not allow ec2:CreateVpc\n"
         "  where: swarm_cluster: module.network.aws_vpc.this\n"
         "  why:   No.\n"
-        "  do:    `beeyard iam-policy` prints the rights that this cluster takes: have them granted "
-        "by whoever keeps the account, then run this again"
+        "  do:    `beeyard iam-policy` prints the rights that this cluster takes: have them "
+        "granted by whoever keeps the account, then run this again"
     )
     assert denied(None, "HeadBucket", why="").what == "AWS did not allow HeadBucket"
     assert denied(None, why="").what == "AWS did not allow a call"
