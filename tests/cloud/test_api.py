@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from beeyard.cloud import state_bucket
+from beeyard.cloud import rights, state_bucket
 from beeyard.cloud.api import Account, Aws
 from beeyard.errors import CloudError, render
 from beeyard.sandbox import environment
@@ -142,12 +142,12 @@ class TestCredentials:
         )
 
     def test_too_few_rights(self) -> None:
-        said = "User arn:aws:iam::1:user/x is not authorized to perform: sts:GetCallerIdentity"
+        said = "User: arn:aws:iam::1:user/x is not authorized to perform: sts:GetCallerIdentity"
         with refusing("AccessDenied", said) as endpoint:
             error = refusal(Aws(at(endpoint), REGION))
-        assert error.what == "AWS did not allow GetCallerIdentity"
+        assert error.what == "AWS did not allow sts:GetCallerIdentity"
         assert said in str(error.why)
-        assert error.fix == "ask whoever keeps the account for this right, then run this again"
+        assert error.fix == rights.FIX
 
 
 class TestAnotherWorld:

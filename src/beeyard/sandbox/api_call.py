@@ -50,10 +50,11 @@ def _operation(environ: dict[str, Any], service: str) -> tuple[str, Mapping[str,
 
     name = _MODELS.get(service, service)
     # An object's content stays where it is: all that matters of it is in its address.
-    body = b"" if service == "s3" else _body(environ)
+    is_content = service == "s3" and "delete" not in environ.get("QUERY_STRING", "")
+    body = b"" if is_content else _body(environ)
     request = BackendRequest({**environ, "wsgi.input": io.BytesIO(body)})
     operation, place = get_service_router(name).match(request)
-    if service == "s3":
+    if is_content:
         return str(operation.name), {**place, **request.args.to_dict()}
     model = get_service_model(name)
     protocol = determine_request_protocol(model, request.content_type)
