@@ -88,7 +88,8 @@ class Life:
         for number, policy in enumerate(documents(spec(**SECTIONS))):
             for one in policy["Statement"]:
                 one["Action"] = [action for action in one["Action"] if action not in but]
-            text = json.dumps(policy)
+            left = [one for one in policy["Statement"] if one["Action"]]
+            text = json.dumps({**policy, "Statement": left})
             iam.put_user_policy(
                 UserName=environment.OPERATOR, PolicyName=f"beeyard-{number}", PolicyDocument=text
             )

@@ -7,6 +7,7 @@ operators".
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 
@@ -70,9 +71,14 @@ def _values(asked: Asked, key: str) -> Sequence[str]:
 
 
 def _like(pattern: str, text: str) -> bool:
+    return _regex(pattern).fullmatch(text) is not None
+
+
+@lru_cache(maxsize=1024)
+def _regex(pattern: str) -> re.Pattern[str]:
     parts = (re.escape(part) for part in re.split(r"([*?])", pattern))
     regex = "".join({r"\*": ".*", r"\?": "."}.get(part, part) for part in parts)
-    return re.fullmatch(regex, text, re.DOTALL) is not None
+    return re.compile(regex, re.DOTALL)
 
 
 def _listed(value: Any) -> list[Any]:
