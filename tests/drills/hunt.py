@@ -99,12 +99,13 @@ def on_this_node(hunt: Hunt) -> Iterator[tuple[str, set[str]]]:
             yield f"log {path}", hunt.names_in_file(path)
     for kind, program, text in processes():
         yield f"{kind} of {program}", hunt.names(text)
-    yield from _in_its_engine(hunt)
+    yield from in_its_engine(hunt)
     if _lines("docker", "info", "--format", "{{.Swarm.ControlAvailable}}") == ["true"]:
         yield from _on_a_manager(hunt)
 
 
-def _in_its_engine(hunt: Hunt) -> Iterator[tuple[str, set[str]]]:
+def in_its_engine(hunt: Hunt) -> Iterator[tuple[str, set[str]]]:
+    """Containers, their logs, and images."""
     for container in _lines("docker", "ps", "--all", "--quiet"):
         yield f"container {container}", hunt.names_in(_said("docker", "inspect", container))
         yield f"container log {container}", hunt.names_in(_said("docker", "logs", container))
@@ -123,7 +124,9 @@ def _on_a_manager(hunt: Hunt) -> Iterator[tuple[str, set[str]]]:
         for one in _lines("docker", kind, "ls", "--quiet"):
             yield f"{kind} definition {one}", hunt.names_in(_said("docker", kind, "inspect", one))
     for service in _lines("docker", "service", "ls", "--format", "{{.Name}}"):
-        told = _said("docker", "service", "logs", "--raw", "--no-task-ids", service)
+        # Of tasks on a node that is gone, there would be no end of waiting.
+        logs = ("docker", "service", "logs", "--raw", "--no-task-ids", service)
+        told = _said("timeout", str(_PATIENCE), *logs)
         yield f"service log {service}", hunt.names_in(told)
 
 
