@@ -134,6 +134,7 @@ def _live(life: Life) -> None:
         with alone(cloud.cluster, cloud, "up"):
             _made_in_spite_of_refusals(life, cloud, phase)
         _used(cloud, phase)
+        _managers_may_what_their_role_may(life)
         _changed(life, phase)
         _taken_away(life, phase)
 
@@ -176,6 +177,23 @@ def _used(cloud: Cloud, phase: Phase) -> None:
     assert ecr_sign_in(aws).username == "AWS"
     plans = cloud.plan(phase)
     assert not any(plan.pending for plan in plans.values()), plans
+
+
+def _managers_may_what_their_role_may(life: Life) -> None:
+    """Images in ECR, and nothing else."""
+    roles = life.root.client("iam").list_roles()["Roles"]
+    (arn,) = (one["Arn"] for one in roles if one["RoleName"].startswith("shop-manager-"))
+    lent = life.root.client("sts").assume_role(RoleArn=arn, RoleSessionName="i-1")["Credentials"]
+    variables = {
+        "AWS_ACCESS_KEY_ID": lent["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": lent["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": lent["SessionToken"],
+    }
+    manager = Aws(at(life.endpoint, environment=variables), REGION)
+    assert ecr_sign_in(manager).username == "AWS"
+    with pytest.raises(CloudError) as caught:
+        manager.snapshots("shop")
+    assert caught.value.what == "AWS did not allow rds:DescribeDBSnapshots"
 
 
 def _changed(life: Life, phase: Phase) -> None:
