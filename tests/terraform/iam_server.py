@@ -39,6 +39,8 @@ class Proving(Gate):
         found = principal(call)
         assert found is not None
         _, policies = found
+        if first_refused(call, policies) is not None:
+            return  # it is refused anyhow
         for action in {one.action for one in asked_of(call, known(call))}:
             with self._lock:
                 new = action not in self._proved
