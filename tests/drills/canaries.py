@@ -30,6 +30,8 @@ for role in ("manager", "worker"):
 found["ACME account key"] = json.loads(acme.read_text())["le"]["Account"]["PrivateKey"]
 print(json.dumps(found))
 """
+#: What every step of a pipeline has in its environment.
+_STEP = b"DRONE_STEP_NAME="
 #: Seconds between two looks at every process.
 _INTERVAL = 0.05
 
@@ -45,7 +47,8 @@ class Watch:
     def places(self, wanted: Hunt) -> Iterator[tuple[str, set[str]]]:
         """To be asked afterwards: only then are the secrets known."""
         for kind, program, text in list(self._seen):
-            yield f"{kind} of {program}", wanted.names(text)
+            is_step = kind == "environment" and _STEP in text
+            yield f"{kind} of {'a step' if is_step else program}", wanted.names(text)
 
     def look(self) -> None:
         here = Path("/proc/self/ns/mnt").readlink()

@@ -64,7 +64,10 @@ def test_no_secret_is_where_others_see_it(yard: Yard, tmp_path: Path) -> None:
 
     found = _hunted(running, known)
     hunt = Hunt(known)
-    found |= report(watch.places(hunt))
+    meanwhile = report(watch.places(hunt))
+    # A step that names a secret has it, as everybody knows who uses `from_secret`.
+    assert meanwhile.pop("environment of a step", []) == ["pipeline"]
+    found |= meanwhile
     found |= report([("what was said", hunt.names(said.encode()))])
     assert found == _BELONGS
 
@@ -106,8 +109,9 @@ def _used(yard: Yard, given: dict[str, str], folder: Path) -> tuple[Running, str
     step = commands("use", 'test -n "$TOKEN"', 'echo "it is $TOKEN"', "sleep 2")
     text = pipeline(f"{step}\n  environment:\n    TOKEN: {{from_secret: token}}")
     said.append(team.push(_drone_yml=text))
-    assert "******" in said[-1]
-    said.append(yard.run("pipeline", "logs", str(team.run()["number"])))
+    logs = yard.run("pipeline", "logs", str(team.run()["number"]))
+    assert "it is ******" in logs
+    said.append(logs)
     said.append(_said(yard, "--debug", "up", "--yes"))
     return running, "\n".join(said)
 
