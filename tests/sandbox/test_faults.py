@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 
 from beeyard.errors import Refused
 from beeyard.sandbox.api_server import ApiServer
+from beeyard.sandbox.environment import ROOT
 from beeyard.sandbox.faults import Fault, fault_of, order, ordered
 
 
@@ -28,8 +29,8 @@ def client(endpoint: str, service: str, attempts: int = 1) -> Any:
         service,
         endpoint_url=endpoint,
         region_name="us-east-1",
-        aws_access_key_id="a",
-        aws_secret_access_key="b",
+        aws_access_key_id=ROOT,
+        aws_secret_access_key=ROOT,
         config=Config(retries={"total_max_attempts": attempts, "mode": "standard"}),
     )
 
