@@ -163,5 +163,16 @@ class TestReading:
             "efs/terraform.tfstate",
         )
 
+    @pytest.mark.parametrize(
+        ("service", "more"),
+        [("s3", {"REQUEST_METHOD": "PATCH", "PATH_INFO": "/a/b"}), ("no-such-service", {})],
+    )
+    def test_what_no_model_knows(self, service: str, more: dict[str, str]) -> None:
+        """It has a name of its own, which no policy allows."""
+        call = read_call(self.environ(service) | more)
+        assert call is not None
+        (one,) = asked_of(call, Known("1"))
+        assert one.action == f"{service}:UnknownOperation"
+
     def test_what_is_not_signed(self) -> None:
         assert read_call({"REQUEST_METHOD": "GET", "PATH_INFO": "/moto-api/"}) is None

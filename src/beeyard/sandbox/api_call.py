@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
+from botocore.exceptions import UnknownServiceError
+
 # Source: AWS IAM user guide, "Elements of an AWS API request signature".
 _SIGNED = re.compile(r"Credential=([^/]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 #: Names of services where the API's model is not called as its signatures are.
@@ -29,6 +31,16 @@ class ApiCall:
         yield from _words(self.parameters)
 
 
+#: What a request is called that no model of the API knows.
+UNKNOWN = "UnknownOperation"
+
+
+def key_of(environ: Mapping[str, Any]) -> str | None:
+    """The access key that a WSGI request is signed with; None where it is not."""
+    signed = _SIGNED.search(environ.get("HTTP_AUTHORIZATION", ""))
+    return unquote(signed.group(1)) if signed else None
+
+
 def read_call(environ: dict[str, Any]) -> ApiCall | None:
     """The call of a WSGI request, whose body is left to be read; None for what is not signed."""
     signed = _SIGNED.search(environ.get("HTTP_AUTHORIZATION", ""))
@@ -47,13 +59,17 @@ def _operation(environ: dict[str, Any], service: str) -> tuple[str, Mapping[str,
     from moto.core.routing import get_service_router  # noqa: PLC0415
     from moto.core.utils import get_service_model  # noqa: PLC0415
     from moto.moto_server.werkzeug_app import BackendRequest  # noqa: PLC0415
+    from werkzeug.exceptions import NotFound  # noqa: PLC0415
 
     name = _MODELS.get(service, service)
     # An object's content stays where it is: all that matters of it is in its address.
     is_content = service == "s3" and "delete" not in environ.get("QUERY_STRING", "")
     body = b"" if is_content else _body(environ)
     request = BackendRequest({**environ, "wsgi.input": io.BytesIO(body)})
-    operation, place = get_service_router(name).match(request)
+    try:
+        operation, place = get_service_router(name).match(request)
+    except (NotFound, UnknownServiceError):
+        return UNKNOWN, {}
     if is_content:
         return str(operation.name), {**place, **request.args.to_dict()}
     model = get_service_model(name)

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Any
 from xml.sax.saxutils import escape
 
-from beeyard.sandbox.api_call import ApiCall, read_call
+from beeyard.sandbox.api_call import ApiCall, key_of, read_call
 from beeyard.sandbox.environment import ROOT
 from beeyard.sandbox.iam import Asked, allows
 from beeyard.sandbox.iam_asked import asked_of
@@ -34,10 +34,10 @@ class Gate:
         self._application = application
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        call = read_call(environ)
-        answer = partial(_answer, environ["REQUEST_METHOD"], start_response)
-        if call is None or call.key == ROOT:
+        call = None if key_of(environ) == ROOT else read_call(environ)
+        if call is None:
             return self._application(environ, start_response)
+        answer = partial(_answer, environ["REQUEST_METHOD"], start_response)
         found = principal(call)
         if found is None:
             return answer(call, *_UNKNOWN.get(call.service, _UNKNOWN_KEY))
