@@ -4,11 +4,12 @@ import json
 
 from cli.said import MINIMAL, Cli, WriteFile
 
+PLAIN = f"{MINIMAL}\nbackups: {{times: [], aws_backup_days: 0}}\n"
 ALL = f"{MINIMAL}\ndatabase: {{}}\ndns:\n  zone: example.com\n"
 
 
 def test_a_policy_as_iam_takes_it(cli: Cli, file: WriteFile) -> None:
-    file()
+    file(PLAIN)
     said = cli("iam-policy")
     assert (said.code, said.err) == (0, "")
     policy = json.loads(said.out)
@@ -51,5 +52,5 @@ def test_why(cli: Cli, file: WriteFile) -> None:
 
 def test_it_reaches_no_aws(cli: Cli, file: WriteFile) -> None:
     """There are no credentials in these tests, and nobody asks for any."""
-    file()
+    file(PLAIN)
     assert cli("--sandbox", "iam-policy").code == 0

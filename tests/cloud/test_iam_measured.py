@@ -204,12 +204,13 @@ def _changed(life: Life, phase: Phase) -> None:
             ssh={"allowed_cidrs": ["198.51.100.0/24"]},
             image={"root_volume_gib": 40},
             infrastructure=[],
+            backups={"times": []},
         )
     )
     cloud.apply(phase, cloud.waves[:2])
     folder = cloud.folders["swarm_cluster"]
     node = 'module.swarm_cluster.aws_instance.node["manager-1"]'
-    cloud.terraform.plan(folder, only=node, replace=True)
+    cloud.terraform.plan(folder, only=[node], replace=node)
     cloud.terraform.apply(folder)
 
 

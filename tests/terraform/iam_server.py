@@ -92,7 +92,7 @@ def main(folder: Path) -> None:
     Proving.record = folder / "refusals.jsonl"
     Proving.record.touch()
     vars(api_server)["Gate"] = Proving
-    server = api_server.ApiServer(AMIS, lambda: None)
+    server = api_server.ApiServer(AMIS, folder / "door", lambda: None)
     make_operator("eu-central-1")
     sys.stdout.write(f"{server.endpoint}\n")
     sys.stdout.flush()

@@ -77,6 +77,7 @@ def statements(spec: ClusterSpec) -> tuple[Statement, ...]:
         *(_database(names) if spec.database else ()),
         *(_records(spec, names) if spec.dns else ()),
         *_images(spec),
+        *(_aws_backup(names) if spec.backups.aws_backup_days else ()),
     )
 
 
@@ -140,7 +141,7 @@ def _roles(spec: ClusterSpec, names: _Names) -> Iterator[Statement]:
             for role in ("manager", "node")
         )
 
-    roles = rights.ROLES + (rights.ROLE_POLICIES if lent_repositories(spec) else ())
+    roles = rights.ROLES + (rights.ROLE_POLICIES if _lends(spec) else ())
     yield Statement("Roles", roles, named("role"))
     yield Statement("Profiles", rights.PROFILES, named("instance-profile"))
     service = f"ec2.amazonaws.com{'.cn' if names.partition == 'aws-cn' else ''}"
@@ -191,3 +192,23 @@ def _images(spec: ClusterSpec) -> Iterator[Statement]:
     yield Statement("Pull", rights.ECR_PULL, tuple(repositories["pull"]))
     if repositories["push"]:
         yield Statement("Push", rights.ECR_PUSH, tuple(repositories["push"]))
+
+
+def _lends(spec: ClusterSpec) -> bool:
+    """Whether managers have rights of their own."""
+    return lent_repositories(spec) is not None or spec.backups.is_scheduled
+
+
+def _aws_backup(names: _Names) -> Iterator[Statement]:
+    role = (names.arn("iam", f"role/{names.cluster}-backup-*", region=False),)
+    yield Statement("BackupRole", rights.BACKUP_ROLE, role)
+    passed = {"StringEquals": {"iam:PassedToService": "backup.amazonaws.com"}}
+    yield Statement("PassBackupRole", rights.BACKUP_PASS, role, passed)
+    yield Statement("BackupPlans", rights.BACKUP_PLANS, (names.arn("backup", "backup-plan:*"),))
+    vault = (names.arn("backup", f"backup-vault:beeyard-{names.cluster}"),)
+    yield Statement("BackupVault", rights.BACKUP_VAULT, vault)
+    yield Statement("BackupStorage", rights.BACKUP_STORAGE, ("*",))
+    by_backup = {"StringLike": {"kms:ViaService": "backup.*"}}
+    keys = (names.arn("kms", "key/*"),)
+    yield Statement("BackupKey", rights.BACKUP_KEY, keys, by_backup)
+    yield Statement("BackupGrants", rights.BACKUP_GRANTS, keys)

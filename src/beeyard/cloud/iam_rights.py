@@ -29,12 +29,14 @@ BUCKET = (
     *_rights("s3", _BUCKET, "PutLifecycleConfiguration"),
     *_rights("s3", "`audit verify`, `down --purge`: what was kept once", "ListBucketVersions"),
     *_rights("s3", "`down --purge`", "DeleteBucket"),
+    *_rights("s3", "`backup`: what was cut short", "ListBucketMultipartUploads"),
 )
 _STATE = "states, their locks, the cluster's lock, the audit log's head"
 OBJECTS = (
     *_rights("s3", _STATE, "GetObject", "PutObject", "DeleteObject"),
     *_rights("s3", "`audit verify`: heads that were kept once", "GetObjectVersion"),
-    *_rights("s3", "`down --purge`", "DeleteObjectVersion"),
+    *_rights("s3", "`down --purge`, `backup`: what is no longer kept", "DeleteObjectVersion"),
+    *_besides("s3", "`backup`: what was cut short", "AbortMultipartUpload"),
 )
 
 _LOOK = "`up` and `plan` compare what is there with what the file says; `status` shows it"
@@ -101,7 +103,7 @@ ROLES = (
 )
 ROLE_POLICIES = _rights(
     "iam",
-    "the managers' rights in Amazon ECR",
+    "the managers' rights in Amazon ECR, and to put backups",
     *("DeleteRolePolicy", "GetRolePolicy", "PutRolePolicy"),
 )
 PROFILES = (
@@ -113,6 +115,28 @@ PASS = _rights("iam", "a node is given its role", "PassRole")
 LINKED_ROLES = _besides(
     "iam", "the account's first file system or database: AWS's own role", "CreateServiceLinkedRole"
 )
+
+_AWS_BACKUP = "backups.aws_backup_days: AWS Backup of the shared files"
+BACKUP_ROLE = (
+    *_besides("iam", _AWS_BACKUP, "AttachRolePolicy", "CreateRole", "DeleteRole", "GetRole"),
+    *_besides("iam", _AWS_BACKUP, "DetachRolePolicy", "ListAttachedRolePolicies", "TagRole"),
+    *_besides("iam", _AWS_BACKUP, "ListInstanceProfilesForRole", "ListRolePolicies"),
+)
+BACKUP_PASS = _besides("iam", _AWS_BACKUP, "PassRole")
+BACKUP_PLANS = (
+    *_besides("backup", _AWS_BACKUP, "CreateBackupPlan", "CreateBackupSelection"),
+    *_besides("backup", _AWS_BACKUP, "DeleteBackupPlan", "DeleteBackupSelection", "GetBackupPlan"),
+    *_besides("backup", _AWS_BACKUP, "GetBackupSelection", "ListTags", "TagResource"),
+    *_besides("backup", _AWS_BACKUP, "UpdateBackupPlan"),
+)
+BACKUP_VAULT = _besides("backup", _AWS_BACKUP, "CreateBackupVault")
+BACKUP_STORAGE = _besides("backup-storage", _AWS_BACKUP, "MountCapsule")
+BACKUP_KEY = _besides(
+    "kms",
+    "AWS's own key of a backup vault",
+    *("CreateGrant", "Decrypt", "DescribeKey", "GenerateDataKey"),
+)
+BACKUP_GRANTS = _besides("kms", "AWS's own key of a backup vault", "RetireGrant")
 
 _EFS = "the shared files"
 EFS_MAKE = _rights("elasticfilesystem", _EFS, "CreateFileSystem")

@@ -9,6 +9,8 @@ from beeyard.errors import CloudError
 #: Rights in S3 that are not called as the operations are.
 #: Source: Amazon S3 API reference, "Required permissions for Amazon S3 API operations".
 _S3 = {
+    "CompleteMultipartUpload": "PutObject",
+    "CreateMultipartUpload": "PutObject",
     "DeleteObjects": "DeleteObject",
     "GetBucketEncryption": "GetEncryptionConfiguration",
     "GetBucketLifecycleConfiguration": "GetLifecycleConfiguration",
@@ -16,12 +18,14 @@ _S3 = {
     "HeadBucket": "ListBucket",
     "HeadObject": "GetObject",
     "ListBuckets": "ListAllMyBuckets",
+    "ListMultipartUploads": "ListBucketMultipartUploads",
     "ListObjectVersions": "ListBucketVersions",
     "ListObjects": "ListBucket",
     "ListObjectsV2": "ListBucket",
     "PutBucketEncryption": "PutEncryptionConfiguration",
     "PutBucketLifecycleConfiguration": "PutLifecycleConfiguration",
     "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
+    "UploadPart": "PutObject",
 }
 #: Those that take another right for a version that is named.
 _OF_A_VERSION = {"GetObject", "DeleteObject"}
