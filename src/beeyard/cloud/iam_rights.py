@@ -29,7 +29,7 @@ BUCKET = (
     *_rights("s3", _BUCKET, "PutLifecycleConfiguration"),
     *_rights("s3", "`audit verify`, `down --purge`: what was kept once", "ListBucketVersions"),
     *_rights("s3", "`down --purge`", "DeleteBucket"),
-    *_rights("s3", "`backup`: what was cut short", "ListBucketMultipartUploads"),
+    *_besides("s3", "`backup`: what was cut short", "ListBucketMultipartUploads"),
 )
 _STATE = "states, their locks, the cluster's lock, the audit log's head"
 OBJECTS = (
