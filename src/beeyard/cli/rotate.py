@@ -19,7 +19,7 @@ from beeyard.cli.words import Command, Group
 from beeyard.workflows import hosts_of
 from beeyard.workflows.alone import alone
 from beeyard.workflows.audit import Change
-from beeyard.workflows.cloud import open_cloud
+from beeyard.workflows.cloud import open_cloud, read_outputs
 from beeyard.workflows.operators import refuse_lockout
 from beeyard.workflows.rotate_application import (
     Rotated,
@@ -31,6 +31,7 @@ from beeyard.workflows.rotate_passwords import refuse
 from beeyard.workflows.rotate_passwords import rotate as rotate_passwords
 from beeyard.workflows.rotate_ssh import rotate_ssh_key
 from beeyard.workflows.rotate_swarm import rotate_ca, rotate_join_tokens
+from beeyard.workflows.schedule import hosts_to_play
 
 app = typer.Typer(
     name="rotate",
@@ -232,7 +233,7 @@ def _password(context: typer.Context, name: str, *, yes: bool) -> None:
     with open_cluster(options, noting=Change("rotate", name)) as cluster:
         refuse(cluster.spec, name)
         refuse_lockout(cluster)
-        hosts = hosts_of(cluster, played=True)
+        hosts = hosts_to_play(cluster, read_outputs(cluster))
         asker(options, cluster, yes=yes)(f"{name}: the old ends, and what uses it is deployed anew")
         with alone(cluster, open_cloud(cluster), f"rotate {name}"):
             rotate_passwords(cluster, hosts, name)

@@ -20,7 +20,7 @@ from beeyard.errors import Refused, ToolError
 from beeyard.inventory import Inventory
 from beeyard.provision import plain as ansible
 from beeyard.swarm import Manager, Snapshot
-from beeyard.workflows.cloud import bucket_of
+from beeyard.workflows.cloud import bucket_of, read_outputs
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.eject_readme import Told, readme
 from beeyard.workflows.hosts import Hosts

@@ -4,6 +4,7 @@ The new one is added on every node, proved by a login on each, and only then doe
 Cut short, it is run again: which files there are says how far it had come.
 """
 
+import hashlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -159,6 +160,9 @@ def _end_swap(current: Path, made: Path, to: Path | None, *, begin: bool = False
         return
     private_is_moved = not made.exists() and _public(made).exists()
     if begin:
+        # Backups from before are encrypted for it.
+        mark = hashlib.sha256(current.read_bytes()).hexdigest()[:8]
+        write_private(_beside(current, f".until-{mark}"), current.read_bytes())
         made.replace(current)
     elif not private_is_moved:
         return

@@ -27,11 +27,12 @@ from beeyard.swarm.model import Node
 from beeyard.swarm.services import change_node
 from beeyard.waiting import Timeout, wait_until
 from beeyard.workflows.alone import alone
-from beeyard.workflows.cloud import open_cloud
+from beeyard.workflows.cloud import open_cloud, read_outputs
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.nodes import activate_node, drain_node
 from beeyard.workflows.operators import refuse_lockout
+from beeyard.workflows.schedule import hosts_to_play
 from beeyard.workflows.status import hosts_of
 
 #: On a node of the Swarm: it was drained to be upgraded, so it is let in again afterwards.
@@ -108,7 +109,7 @@ def upgrade_nodes(
     with cluster.progress.phase("account") as phase:
         cloud = open_cloud(cluster)
         phase.result = f"{cloud.account.id} in {cluster.spec.region}"
-    hosts = hosts_of(cluster, played=True)
+    hosts = hosts_to_play(cluster, read_outputs(cluster))
     names = [host.name for host in hosts.inventory.hosts]
     if only is not None and only not in names:
         raise Refused(f"there is no node {only}", fix=f"name one of: {', '.join(names)}")
