@@ -209,6 +209,8 @@ class SshRunner:
     ssh_config: Path
     host: str
     sudo: bool = False
+    #: Of the OpenSSH client, as it calls them, before what `ssh_config` says.
+    options: tuple[str, ...] = ()
 
     def run(
         self,
@@ -225,6 +227,7 @@ class SshRunner:
             "ssh",
             "-F",
             str(self.ssh_config),
+            *(word for option in self.options for word in ("-o", option)),
             "-T",
             self.host,
             "--",

@@ -30,6 +30,7 @@ def test_each_playbook_parses(tool: Tool) -> None:
 
 def test_the_playbooks_are_the_ones_that_deploy_imports() -> None:
     imported = (PROJECT / "deploy.yml").read_text()
-    parts = [name for name in PLAYBOOKS if name != "deploy.yml"]
+    # That one is no part of a deploy: `beeyard rotate` runs it.
+    parts = [name for name in PLAYBOOKS if name not in {"deploy.yml", "rotate_secret.yml"}]
     assert len(parts) == 4
     assert all(f"import_playbook: {name}" in imported for name in parts)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from beeyard.apps import Bundle, fingerprints
-from beeyard.apps.bundle import mixed, only
+from beeyard.apps.bundle import mixed, only, secrets_renamed
 from beeyard.apps.compose import variables_renamed
 from beeyard.config.interpolation import interpolate
 
@@ -209,3 +209,15 @@ def test_so_are_its_variables_and_files() -> None:
     assert differing(FINGERPRINTED, environment={"TAG": "2"}) == ["web"]
     assert differing(FINGERPRINTED, files={**FILES, "other.env": "B=2\n"}) == []
     assert differing(FINGERPRINTED, files={**FILES, "web.env": "A=2\n"}) == ["web"]
+
+
+def test_other_secrets_are_mounted_where_those_before_were() -> None:
+    bundle = Bundle(
+        "services:\n  web: {image: web, secrets: [{source: url.1, target: url}, {source: key}]}\n"
+        "  worker: {image: web}\n"
+        "secrets:\n  url.1: {external: true, name: url.1}\n  key: {external: true, name: key}\n"
+    )
+    document = secrets_renamed(bundle, {"url.1": "url.2", "absent": "x"}).document
+    assert document["services"]["web"]["secrets"][0] == {"source": "url.2", "target": "url"}
+    assert document["secrets"]["url.2"] == {"external": True, "name": "url.2"}
+    assert set(document["secrets"]) == {"url.2", "key"}

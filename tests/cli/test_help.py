@@ -11,7 +11,7 @@ COMMANDS = (
     *("init", "check", "schema", "up", "plan", "status", "down", "provision", "ssh", "sandbox"),
     *("deploy", "rollback", "promote", "abort", "releases", "diff"),
     *("scale", "logs", "exec", "run", "secret", "maintenance", "node", "rebalance", "pipeline"),
-    *("user", "token", "audit", "backup", "eject"),
+    *("user", "token", "audit", "backup", "eject", "rotate"),
 )
 EXAMPLES = {
     (): ["beeyard up              make it on AWS, after showing what would be made"],
@@ -37,6 +37,20 @@ EXAMPLES = {
     ("node", "drain"): ["beeyard node drain worker-2"],
     ("node", "activate"): ["beeyard node activate worker-2"],
     ("node", "rm"): ["beeyard node rm worker-2"],
+    ("node", "upgrade"): [
+        "beeyard node upgrade worker-1    that one first, to see",
+        "beeyard node upgrade --yes",
+    ],
+    ("node", "forget-key"): ["beeyard node forget-key worker-2"],
+    ("rotate", "ssh-key"): ["beeyard rotate ssh-key"],
+    ("rotate", "database-password"): ["beeyard rotate database-password timeoff"],
+    ("rotate", "secret"): ["beeyard rotate secret timeoff timeoff_secret_key"],
+    ("rotate", "database-admin-password"): ["beeyard rotate database-admin-password"],
+    ("rotate", "join-tokens"): ["beeyard rotate join-tokens"],
+    ("rotate", "ca"): ["beeyard rotate ca"],
+    ("rotate", "registry-password"): ["beeyard rotate registry-password"],
+    ("rotate", "dashboard-password"): ["beeyard rotate dashboard-password"],
+    ("rotate", "pipeline-keys"): ["beeyard rotate pipeline-keys"],
     ("pipeline", "exec"): [
         "beeyard pipeline exec",
         "beeyard pipeline exec --include test --secret-file secrets.txt",

@@ -1,5 +1,6 @@
 """The script of a node's first boot."""
 
+import getpass
 import stat
 import subprocess
 import sys
@@ -14,7 +15,8 @@ TEMPLATE = "terraform/modules/swarm_cluster/templates/user_data.sh.tftpl"
 @pytest.fixture
 def script() -> str:
     template = (resources.files("beeyard.cloud") / TEMPLATE).read_text()
-    text = template.replace("${node}", "worker-3")
+    text = template.replace("${node}", "worker-3").replace("${ssh_user}", "admin")
+    text = text.replace("${keys}", "")
     assert "${" not in text
     assert "%{" not in text
     return text
@@ -44,3 +46,23 @@ def test_names_the_host(script: str, tmp_path: Path) -> None:
     assert (tmp_path / "etc/hosts").read_text() == "127.0.0.1 localhost\n127.0.1.1 worker-3\n"
     settings = (tmp_path / "etc/cloud/cloud.cfg.d/99-beeyard.cfg").read_text()
     assert settings == "preserve_hostname: true\nmanage_etc_hosts: false\n"
+
+
+def test_the_operators_keys_come_in(script: str, tmp_path: Path) -> None:
+    """The same, with a user of the test's own, who is whoever runs it."""
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "hostname").write_text("#!/bin/sh\n")
+    (tmp_path / "getent").write_text(f"#!/bin/sh\necho u:x:0:0::{tmp_path}/home:/bin/sh\n")
+    for fake in ("hostname", "getent"):
+        (tmp_path / fake).chmod(0o755)
+    text = script.replace("/etc/", f"{tmp_path}/etc/").replace("admin", getpass.getuser())
+    keys = "ssh-ed25519 AAAA it's alice\nssh-ed25519 BBBB $(bob)"
+    text = text.replace("<<'KEYS'\n", f"<<'KEYS'\n{keys}")
+
+    subprocess.run(
+        ["/bin/sh"], input=text, text=True, check=True, env={"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    )
+
+    written = tmp_path / "home/.ssh/authorized_keys"
+    assert written.read_text() == f"{keys}\n"
+    assert written.stat().st_mode & 0o777 == 0o600

@@ -89,6 +89,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         raise AppError(f"the registry of {deployer.name} does not answer")
 
     monkeypatch.setattr(workflow, "open_cloud", world.cloud)
+    monkeypatch.setattr(workflow, "fetch", lambda *_: None)
     monkeypatch.setattr(cluster_lock, "look", look)
     monkeypatch.setattr(workflow, "unreachable", lambda *_: world.silent)
     monkeypatch.setattr(provision, "run", world.play)

@@ -225,6 +225,7 @@ def test_the_first_manager_is_down(
     make_cluster: MakeCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workflow, "read_outputs", lambda _: outputs())
+    monkeypatch.setattr(workflow, "fetch", lambda *_: None)
     monkeypatch.setattr(Aws, "instance_states", lambda *_: RUNNING | {"i-manager-1": "stopped"})
     monkeypatch.setattr(workflow, "probe_urls", lambda *_: [answer()])
     runner: Any = FakeRunner().expect("ssh", ..., stderr=f"debug\n{SSH_REFUSED}\n", code=255)

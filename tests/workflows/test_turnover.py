@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +10,6 @@ from beeyard.cloud.nodes import Turnover
 from beeyard.errors import Refused
 from beeyard.swarm.exclusion import DRAINING
 from beeyard.workflows import Cluster
-from beeyard.workflows.keys import forget_keys
 from beeyard.workflows.turnover import TURNING, ghosts, left_draining, refuse_managers
 from cloud.example import spec
 from swarm.swarms import node, swarm
@@ -46,18 +44,6 @@ def test_their_number_stays(make_cluster: MakeCluster, there: tuple[str, ...], s
         refuse_managers(cluster_of(make_cluster), Turnover(), there)
     assert caught.value.what.startswith(says)
     assert caught.value.what.endswith("and beeyard.yml says 3")
-
-
-def test_only_pinned_keys_of_machines_that_are_there_stay(tmp_path: Path) -> None:
-    known = tmp_path / "known_hosts"
-    known.write_text("i-1 ssh-ed25519 AAA\ni-2 ssh-ed25519 BBB\ni-1 ssh-rsa CCC\n")
-    forget_keys(known, {"i-1", "i-3"})
-    assert known.read_text() == "i-1 ssh-ed25519 AAA\ni-1 ssh-rsa CCC\n"
-
-
-def test_without_pinned_keys_there_is_nothing_to_forget(tmp_path: Path) -> None:
-    forget_keys(tmp_path / "known_hosts", {"i-1"})
-    assert list(tmp_path.iterdir()) == []
 
 
 UP = node("worker-1", address="10.0.0.11")

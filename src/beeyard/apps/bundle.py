@@ -86,6 +86,24 @@ def only(bundle: Bundle, service: str, name: str, changes: Mapping[str, Any]) ->
     return Bundle(write(document), bundle.environment, bundle.files)
 
 
+def secrets_renamed(bundle: Bundle, names: Mapping[str, str]) -> Bundle:
+    """The same with other secrets of the Swarm in the place of some, mounted where those were."""
+    document = bundle.document
+    for entry in document["services"].values():
+        for used in entry.get("secrets") or ():
+            used["source"] = names.get(used["source"], used["source"])
+    if document.get("secrets"):
+        document["secrets"] = CommentedMap(
+            {
+                names.get(str(key), str(key)): CommentedMap(
+                    {**made, "name": names.get(str(made["name"]), made["name"])}
+                )
+                for key, made in document["secrets"].items()
+            }
+        )
+    return Bundle(write(document), bundle.environment, bundle.files)
+
+
 def env_files(entry: Mapping[str, Any]) -> Iterator[str]:
     """The environment files that a service's entry names."""
     named = entry.get("env_file") or ()

@@ -29,6 +29,7 @@ Section = Literal["secrets", "configs"]
 SECTIONS: tuple[Section, Section] = ("secrets", "configs")
 
 APPLICATION = "beeyard.application"
+REVOKED = "beeyard.revoked"
 _STACK = "com.docker.stack.namespace"
 _NAME = "beeyard.secret"
 _LENGTH = 12
@@ -147,7 +148,9 @@ def set_secret(client: DockerClient, application: str, name: str, value: Secret)
         for raw in api.secrets(filters={"name": [version]}):
             if raw["Spec"]["Name"] == version:
                 # Nothing is new but the time of the last change, by which versions are ordered.
-                relabel(api, "secrets", raw, {**(raw["Spec"].get("Labels") or {}), **labels})
+                kept = {**(raw["Spec"].get("Labels") or {}), **labels}
+                kept.pop(REVOKED, None)
+                relabel(api, "secrets", raw, kept)
                 return version
         api.create_secret(version, value.reveal().encode(), labels)
     return version
@@ -174,8 +177,48 @@ def versions(
                 name, spec["Name"], _time(raw["UpdatedAt"]), tuple(users.get(spec["Name"], ()))
             )
             # Not by time: the Swarm counts its changes, and clocks may go wrong.
-            found.append(((name, ours, raw["Version"]["Index"]), made))
+            good = REVOKED not in labels
+            found.append(((name, ours, good, raw["Version"]["Index"]), made))
     return [made for _, made in sorted(found, key=lambda pair: pair[0])]
+
+
+def labels_of(client: DockerClient, name: str) -> dict[str, str]:
+    """The labels of a secret; none where there is no such secret. Raises SwarmError."""
+    with in_words(f"the Swarm did not say what it knows of {name}"):
+        for raw in cast(Any, client.api).secrets(filters={"name": [name]}):
+            if raw["Spec"]["Name"] == name:
+                return dict(raw["Spec"].get("Labels") or {})
+    return {}
+
+
+def revoke(client: DockerClient, name: str) -> None:
+    """Note of a secret that it is good for nothing any more: no release is to use it again."""
+    with in_words(f"the Swarm did not take a note of {name}"):
+        api = cast(Any, client.api)
+        for raw in api.secrets(filters={"name": [name]}):
+            if raw["Spec"]["Name"] == name:
+                relabel(api, "secrets", raw, {**(raw["Spec"].get("Labels") or {}), REVOKED: "true"})
+
+
+def successors(client: DockerClient, application: str, names: Collection[str]) -> dict[str, str]:
+    """For those of `names` that were revoked: what took their place."""
+    plain = {match[1] if (match := _VERSION.fullmatch(name)) else name for name in names}
+    latest = {one.name: one.version for one in versions(client, application, plain)}
+    return {
+        name: latest[kept]
+        for name in names
+        if REVOKED in labels_of(client, name)
+        and (kept := match[1] if (match := _VERSION.fullmatch(name)) else name) in latest
+    }
+
+
+def version_of(names: Iterable[str], name: str) -> str | None:
+    """Which of a release's secrets is that of this name."""
+    for one in names:
+        found = _VERSION.fullmatch(one)
+        if one == name or (found and found[1] == name):
+            return one
+    return None
 
 
 def names_with_versions(secrets: Iterable[str]) -> set[str]:

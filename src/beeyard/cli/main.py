@@ -28,6 +28,7 @@ from beeyard.cli import (
     recover,
     rehearsal,
     releases,
+    rotate,
     runs,
     scale,
     secrets,
@@ -54,6 +55,7 @@ scale.add_to(app)
 inside.add_to(app)
 tasks.add_to(app)
 secrets.add_to(app)
+rotate.add_to(app)
 maintenance.add_to(app)
 nodes.add_to(app)
 recover.add_to(app)

@@ -1,4 +1,4 @@
-"""Commands on nodes: `node ls|drain|activate|rm|replace`, and `rebalance`."""
+"""Commands on nodes: `node ls|drain|activate|rm|replace|upgrade|forget-key`, and `rebalance`."""
 
 import json
 import sys
@@ -27,7 +27,9 @@ from beeyard.workflows.nodes import (
     rebalance_tasks,
     remove_node,
 )
+from beeyard.workflows.pins import forget_host_key
 from beeyard.workflows.turnover import replace_node
+from beeyard.workflows.upgrade import upgrade_nodes
 
 app = typer.Typer(name="node", cls=Group, help="The nodes of the Swarm: drain, activate, remove.")
 Name = Annotated[
@@ -134,6 +136,59 @@ def replace(context: typer.Context, node: Name, yes: Yes = False) -> None:
         _write({"replaced": node})
     else:
         out().print(f"{escape(node)} is a new machine")
+
+
+@app.command(cls=Command)
+def upgrade(
+    context: typer.Context,
+    node: Annotated[
+        str | None,
+        typer.Argument(metavar="[NODE]", help="Only this one.", autocompletion=node_names),
+    ] = None,
+    yes: Yes = False,
+) -> None:
+    """Upgrade packages, engine and Traefik, node by node: drained first, workers before managers.
+
+    It stops at the first node that does not come back. Run again, it goes on from there.
+    The only manager is upgraded where it stands.
+
+    [bold]Examples[/bold]
+    beeyard node upgrade worker-1    that one first, to see
+    beeyard node upgrade --yes
+    """
+    options: Options = context.obj
+    with open_cluster(options, noting=Change("node.upgrade", node or "")) as cluster:
+        done = upgrade_nodes(cluster, asker(options, cluster, yes=yes), node)
+    if options.json:
+        _write(asdict(done))
+        return
+    for name in done.nodes:
+        out().print(escape(f"{name}: {', '.join(done.packages[name]) or 'went on, and is done'}"))
+    for task in done.services:
+        out().print(escape(task))
+    if not done.nodes and not done.services:
+        out().print("there is nothing to upgrade")
+
+
+@app.command("forget-key", cls=Command)
+def forget_key(context: typer.Context, node: Name, yes: Yes = False) -> None:
+    """Forget the SSH host key that is pinned of a node, for all operators; `up` pins it anew.
+
+    For a machine that was reinstalled by hand. Whatever answers at its address then is
+    believed: see first that it is the machine.
+
+    [bold]Example[/bold]
+    beeyard node forget-key worker-2
+    """
+    options: Options = context.obj
+    with open_cluster(options, noting=Change("node.forget-key", node)) as cluster:
+        found = forget_host_key(cluster, node, asker(options, cluster, yes=yes))
+    if options.json:
+        _write({"node": node, "forgotten": found})
+    elif found:
+        out().print(f"the host key of {escape(node)} is forgotten; `beeyard up` pins another")
+    else:
+        out().print(f"no host key of {escape(node)} is pinned")
 
 
 def rebalance(context: typer.Context) -> None:

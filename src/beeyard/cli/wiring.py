@@ -59,9 +59,16 @@ def open_cluster(
             clock=SystemClock(),
             progress=progress,
             mitogen=mitogen_wanted(),
+            given_key=_given_key(),
         )
         with noted(cluster, noting, _warner(listener)):
             yield cluster
+
+
+def _given_key() -> Path | None:
+    """The SSH key of whoever runs this, where it is not where beeyard.yml says."""
+    named = os.environ.get("BEEYARD_SSH_KEY")
+    return Path(named).expanduser().absolute() if named else None
 
 
 def _warner(listener: Listener) -> Callable[[str], None]:

@@ -77,6 +77,7 @@ def _swarm_cluster(spec: ClusterSpec, context: Context) -> Mapping[str, Any]:
         "workers_egress": spec.workers.egress,
         "ssh_user": spec.ssh.user,
         "ssh_public_key": context.ssh_public_key,
+        "ssh_authorized_keys": sorted(spec.ssh.operators.values()),
         "ssh_allowed_cidrs": _allowed(spec, context),
         "ami_id": spec.image.ami,
         "architecture": spec.image.architecture,

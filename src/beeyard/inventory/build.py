@@ -54,6 +54,7 @@ def _host(node: Node, gate: str) -> Host:
 
 def _variables(spec: ClusterSpec, outputs: Outputs) -> dict[str, Any]:
     return {
+        "base_operators": sorted(spec.ssh.operators.values()),
         **_engine(spec, outputs),
         **_files(spec, outputs),
         **_infrastructure(spec, outputs),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from beeyard.cloud.outputs import Role
 
@@ -24,12 +24,14 @@ class Host:
 
 @dataclass(frozen=True)
 class SshAccess:
-    """How the operator signs in to nodes."""
+    """How the operator signs in to nodes. `checking` is OpenSSH's word for what becomes of a host
+    key that is not pinned: by `yes`, nobody is let near it."""
 
     user: str
     key: Path
     known_hosts: Path
     sockets: Path
+    checking: Literal["yes", "accept-new"] = "yes"
 
 
 @dataclass(frozen=True)

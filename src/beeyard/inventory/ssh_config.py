@@ -4,7 +4,7 @@ from beeyard.inventory.model import Host, Inventory, SshAccess
 
 
 def render(inventory: Inventory, note: str = "Made by beeyard; made again at every run.") -> str:
-    """The text of `ssh_config`. Host keys are pinned on first contact, and to the instance.
+    """The text of `ssh_config`. Host keys are pinned to the instance.
 
     `note`: its first line, in words.
     """
@@ -21,7 +21,7 @@ Host *
   IdentitiesOnly yes
   UserKnownHostsFile "{ssh.known_hosts}"
   GlobalKnownHostsFile /dev/null
-  StrictHostKeyChecking accept-new
+  StrictHostKeyChecking {ssh.checking}
   BatchMode yes
   ConnectTimeout 10
   ServerAliveInterval 15

@@ -96,7 +96,13 @@ def _write_ssh(inventory: Inventory, folder: Path) -> None:
     sockets = folder / _SOCKETS
     sockets.mkdir()
     (sockets / ".gitignore").write_text("*\n!.gitignore\n")
-    access = replace(inventory.ssh, known_hosts=Path("known_hosts"), sockets=Path(_SOCKETS))
+    access = replace(
+        inventory.ssh,
+        known_hosts=Path("known_hosts"),
+        sockets=Path(_SOCKETS),
+        # Nodes that are made later are met for the first time by whoever made them.
+        checking="accept-new",
+    )
     (folder / "ssh_config").write_text(render_ssh_config(replace(inventory, ssh=access), _NOTE))
 
 

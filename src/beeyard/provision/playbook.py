@@ -1,7 +1,9 @@
 """Run a playbook by ansible-runner; give what changed, or raise what failed, host by host."""
 
 import importlib.util
+import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +26,7 @@ class Options:
     """How to run: `tags` of the playbook, `check` for a dry run, `mitogen` for speed; `hosts`: on
     these alone, where not on all.
 
+    `variables` come before those of the inventory; nothing secret is among them.
     `secrets` are handed over as environment variables, by name: never in argv, never in a file.
     """
 
@@ -31,6 +34,7 @@ class Options:
     check: bool = False
     mitogen: bool = True
     hosts: Sequence[str] = ()
+    variables: Mapping[str, Any] = field(default_factory=dict)
     secrets: Mapping[str, Secret] = field(default_factory=dict)
 
 
@@ -123,6 +127,8 @@ def _arguments(options: Options) -> str:
         arguments += ["--tags", ",".join(options.tags)]
     if options.hosts:
         arguments += ["--limit", ",".join(options.hosts)]
+    if options.variables:
+        arguments += ["--extra-vars", shlex.quote(json.dumps(options.variables))]
     return " ".join(arguments)
 
 

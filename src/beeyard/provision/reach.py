@@ -1,4 +1,4 @@
-"""Wait until every node lets us in, and pin its host key at that first contact."""
+"""Wait until every node lets us in; pin its host key, where that is the first contact."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +15,8 @@ DEADLINE = 300.0
 T = TypeVar("T")
 
 _CHANGED = "REMOTE HOST IDENTIFICATION HAS CHANGED"
+# OpenSSH's words for one that is not pinned, at `StrictHostKeyChecking yes`; read after the above.
+_UNKNOWN = "Host key verification failed"
 
 
 def await_ssh(
@@ -24,16 +26,21 @@ def await_ssh(
     clock: Clock,
     say: Callable[[str], None],
     deadline: float = DEADLINE,
+    *,
+    first: bool = False,
 ) -> None:
     """Return once each node runs a command for us; managers first, since they are the way in.
+
+    first  nodes of which no host key is pinned are met for the first time: theirs is pinned
 
     Raises HostError naming the nodes that did not, with what SSH last said.
     """
 
     def reach(host: Host) -> None:
-        _await(SshRunner(runner, ssh_config, host.name), host, clock, deadline)
+        _await(SshRunner(runner, ssh_config, host.name, options=met), host, clock, deadline)
         say(f"{host.name} answers")
 
+    met = ("StrictHostKeyChecking=accept-new",) if first else ()
     for _ in _each(inventory, reach):
         pass
 
@@ -80,6 +87,8 @@ def _await(runner: Runner, host: Host, clock: Clock, deadline: float) -> None:
             return False
         if _CHANGED in result.stderr:
             raise _changed(host, result)
+        if _UNKNOWN in result.stderr:
+            raise _unknown(host)
         last[:] = [result.tail()]
         return result.code == 0
 
@@ -101,6 +110,17 @@ def _changed(host: Host, result: Completed) -> HostError:
         f"the host key of {host.name} is not the one that was pinned",
         where=f"{host.name} ({host.identity}, {host.address})",
         why=result.tail(4),
-        fix="if you did not reinstall this machine, somebody may stand between you and it: "
-        "find out before you remove its line from known_hosts",
+        fix="if nobody reinstalled this machine, somebody may stand between you and it: find out "
+        f"first. If it was: `beeyard node forget-key {host.name}`, then `beeyard up` pins the new "
+        "one; `beeyard node replace` makes a clean machine instead",
+    )
+
+
+def _unknown(host: Host) -> HostError:
+    return HostError(
+        f"the host key of {host.name} is not known",
+        where=f"{host.name} ({host.identity}, {host.address})",
+        why="it is pinned neither on this machine nor in the state bucket, and only `up` takes one "
+        "on trust",
+        fix="run `beeyard up` where the node was made, or here",
     )

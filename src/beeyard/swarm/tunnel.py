@@ -41,8 +41,8 @@ _CAUSES = (
     _Cause(
         "REMOTE HOST IDENTIFICATION HAS CHANGED",
         "{host} shows another SSH host key than before",
-        "if the node was replaced, forget its old key in the known_hosts file that `why` names; "
-        "if not, somebody may be in between: do not go on",
+        "if the machine was reinstalled: `beeyard node forget-key {host}`, then `beeyard up`; if "
+        "not, somebody may be in between: do not go on",
     ),
     _Cause(
         "Host key verification failed",

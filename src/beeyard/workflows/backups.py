@@ -20,7 +20,7 @@ from beeyard.workflows.backup_parts import Described, Part, Settings, parts_of
 from beeyard.workflows.cloud import open_cloud
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.hosts import Hosts
-from beeyard.workflows.keys import public_key
+from beeyard.workflows.operators import own_key
 from beeyard.workflows.progress import Phase
 
 #: Shows what will be put back, and over what; raises Refused if the user does not want it.
@@ -219,12 +219,11 @@ def store_of(cluster: Cluster) -> Store:
 
 
 def readers(cluster: Cluster) -> tuple[str, ...]:
-    """The SSH public keys that open new backups: the operators', and the cluster's own."""
+    """The SSH public keys that open new backups: the operators', or the cluster's own."""
     ssh = cluster.spec.ssh
-    # Made where there is none yet, as Terraform would have it made.
-    own = public_key(cluster.key, own=ssh.key is None)
-    found = {f"ssh.operators.{name}": line for name, line in ssh.operators.items()}
-    lines = [*found.items(), (f"{cluster.key}.pub", own)]
+    # Whoever runs this is one of them, where there are any: it is the same for all who do.
+    lines = [(f"ssh.operators.{name}", line) for name, line in ssh.operators.items()]
+    lines = lines or [(f"{cluster.key}.pub", own_key(cluster))]
     checked = [check_reader(line, where=where) for where, line in lines]
     return tuple({" ".join(line.split()[:2]): line for line in reversed(checked)}.values())
 

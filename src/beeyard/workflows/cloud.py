@@ -15,7 +15,7 @@ from beeyard.config import root_certificate
 from beeyard.errors import BeeyardError, CloudError, ConfigError
 from beeyard.secret import Secret
 from beeyard.workflows.cluster import Cluster
-from beeyard.workflows.keys import public_key
+from beeyard.workflows.operators import launch_key
 from beeyard.workflows.progress import Phase
 
 #: How many waves of projects the nodes need: addresses, then the network and the nodes themselves.
@@ -105,10 +105,14 @@ class Cloud:
             self.terraform.apply(folder)
 
 
+def bucket_of(cluster: Cluster) -> str:
+    """The name of the cluster's state bucket, whether it is there or not."""
+    return state_bucket.name(cluster.spec.name, cluster.account, cluster.spec.region)
+
+
 def read_outputs(cluster: Cluster) -> Outputs:
     """What the cloud gave, by its states alone. Raises CloudError where there is nothing yet."""
-    bucket = state_bucket.name(cluster.spec.name, cluster.aws.account(), cluster.spec.region)
-    return outputs_of(cluster, bucket, projects.wanted(cluster.spec))
+    return outputs_of(cluster, bucket_of(cluster), projects.wanted(cluster.spec))
 
 
 def outputs_of(cluster: Cluster, bucket: str, wanted: Sequence[str]) -> Outputs:
@@ -137,16 +141,16 @@ def _root(cluster: Cluster) -> str:
     return "" if cluster.target.acme else root_certificate(cluster.spec.ingress.acme, cluster.base)
 
 
-def open_cloud(cluster: Cluster, *, aside: bool = False) -> Cloud:
+def open_cloud(cluster: Cluster, *, aside: bool = False, launch: str | None = None) -> Cloud:
     """Find out who we are, find Terraform, and lay out the projects.
 
-    aside  in folders of their own: to look, where somebody may be at work in the others
+    aside   in folders of their own: to look, where somebody may be at work in the others
+    launch  the public key that new nodes are to boot with, where not the one that they do
     """
-    account = cluster.aws.account()
-    bucket = state_bucket.name(cluster.spec.name, account, cluster.spec.region)
+    account, bucket = cluster.account, bucket_of(cluster)
     context = projects.Context(
         state_bucket=bucket,
-        ssh_public_key=public_key(cluster.key, own=cluster.spec.ssh.key is None),
+        ssh_public_key=launch or launch_key(cluster, bucket),
         operator=cluster.target.operator,
     )
     folders = lay_out(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from beeyard.apps.registry_auth import RegistryAuth
 from beeyard.cloud import Target
-from beeyard.cloud.api import Aws
+from beeyard.cloud.api import Account, Aws
 from beeyard.cloud.workspace import cli_config
 from beeyard.config import ClusterSpec
 from beeyard.inventory import SshAccess
@@ -22,7 +22,8 @@ class Cluster:
     """A cluster's description, the world that it lives in, and the seams to reach it.
 
     `base` is the folder of `beeyard.yml`; `folder` holds what beeyard keeps of this cluster on this
-    machine, all of which can be made again.
+    machine: copies of what is in the state bucket, what is made again, and, where beeyard made one,
+    the operator's SSH key.
     """
 
     spec: ClusterSpec
@@ -34,12 +35,19 @@ class Cluster:
     clock: Clock
     progress: Progress
     mitogen: bool = True
+    #: The SSH key, where the operator has named one beside the file.
+    given_key: Path | None = None
     #: What signs in to a registry whose sign-ins end, where that is not the operator.
     given_auth: RegistryAuth | None = None
 
     @property
     def aws(self) -> Aws:
         return Aws(self.target, self.spec.region)
+
+    @cached_property
+    def account(self) -> Account:
+        """Whose account it is in, asked once."""
+        return self.aws.account()
 
     @cached_property
     def ending_auth(self) -> RegistryAuth | None:
@@ -59,8 +67,14 @@ class Cluster:
 
     @property
     def key(self) -> Path:
-        """The SSH key: the team's own, or the one that beeyard makes for this cluster."""
-        return self.spec.ssh.private_key(self.base) or self.folder / "id_ed25519"
+        """The SSH key: the operator's own, or the one that beeyard makes for this cluster."""
+        named = self.given_key or self.spec.ssh.private_key(self.base)
+        return named or self.folder / "id_ed25519"
+
+    @property
+    def makes_key(self) -> bool:
+        """Whether nobody named a key, so that beeyard makes one."""
+        return self.given_key is None and self.spec.ssh.key is None
 
     @property
     def terraform_folder(self) -> Path:

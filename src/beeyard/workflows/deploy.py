@@ -36,8 +36,9 @@ from beeyard.apps import (
     render,
     unfinished,
 )
+from beeyard.apps.bundle import secrets_renamed
 from beeyard.apps.collect import collect
-from beeyard.apps.contents import SECTIONS, Content, contents, ensure, external
+from beeyard.apps.contents import SECTIONS, Content, contents, ensure, external, successors
 from beeyard.apps.lock import holder, is_free
 from beeyard.apps.oneoff import sweep
 from beeyard.apps.places import without_place
@@ -188,8 +189,10 @@ class Deployer:
             target, before = chosen(entries, number, self.name), current(entries)
             origin = self._origin(f"rollback to {target.number}", target.release.origin.commit)
             # Its tasks, a migration such as, were for the way there, not for the way back.
+            # What a rotation has revoked since would let nothing in.
+            passed = successors(self.manager.client, self.name, target.release.secrets)
             release = replace(
-                target.release,
+                _with_secrets(target.release, passed),
                 number=next_number(entries),
                 origin=origin,
                 pre_deploy=None,
@@ -197,6 +200,22 @@ class Deployer:
             )
             plan = self._plan(release, entries)
             return self._roll_out(release, plan, lock, before, request)
+
+    def again(self, names: Mapping[str, str], cause: str) -> Outcome | None:
+        """Deploy the release that runs once more, with other secrets of the Swarm in the place of
+        some; None where there is none, or it has none of them."""
+        with self.locked(cause) as (lock, entries):
+            before = current(entries)
+            if before is None or not set(names) & set(before.release.secrets):
+                return None
+            release = replace(
+                _with_secrets(before.release, names),
+                number=next_number(entries),
+                origin=self._origin(cause, before.release.origin.commit),
+                pre_deploy=None,
+                post_deploy=None,
+            )
+            return self._roll_out(release, self._plan(release, entries), lock, before, Request())
 
     def decide(self, wish: Literal["promote", "abort"]) -> Outcome | Entry:
         """Promote or abort the canary that is watched: its watcher does, and is waited for. Where
@@ -485,6 +504,16 @@ class Deployer:
         """A part of the work, shown as a phase; the last that is said of it is its result."""
         with self.hosts.cluster.progress.phase(f"{self.name}: {name}") as phase:
             yield phase.say
+
+
+def _with_secrets(release: Release, names: Mapping[str, str]) -> Release:
+    if not names:
+        return release
+    return replace(
+        release,
+        bundle=secrets_renamed(release.bundle, names),
+        secrets=tuple(sorted(names.get(name, name) for name in release.secrets)),
+    )
 
 
 def _names(own: Iterable[Content]) -> dict[tuple[str, str], str]:

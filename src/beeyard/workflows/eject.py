@@ -15,16 +15,16 @@ from beeyard.apps.release import Release
 from beeyard.apps.releases import Releases, applications, current, unfinished
 from beeyard.apps.sight import replicas_of
 from beeyard.cloud import plain as terraform
-from beeyard.cloud import projects, state_bucket
-from beeyard.errors import ConfigError, Refused, ToolError
+from beeyard.cloud import projects
+from beeyard.errors import Refused, ToolError
 from beeyard.inventory import Inventory
 from beeyard.provision import plain as ansible
 from beeyard.swarm import Manager, Snapshot
-from beeyard.workflows.cloud import read_outputs
+from beeyard.workflows.cloud import bucket_of, read_outputs
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.eject_readme import Told, readme
 from beeyard.workflows.hosts import Hosts
-from beeyard.workflows.keys import public_key
+from beeyard.workflows.operators import launch_key, own_key
 from beeyard.workflows.progress import Phase
 from beeyard.workflows.schedule import hosts_to_play
 
@@ -63,8 +63,10 @@ def eject(cluster: Cluster, folder: Path) -> Ejected:
     folder = folder.absolute()
     _refuse_used(folder)
     with cluster.progress.phase("cloud") as phase:
-        key = _key(cluster)
-        bucket = state_bucket.name(cluster.spec.name, cluster.aws.account(), cluster.spec.region)
+        own_key(cluster)
+        bucket = bucket_of(cluster)
+        # With another than it has, Terraform would make the key pair anew.
+        key = launch_key(cluster, bucket)
         hosts = hosts_to_play(cluster, read_outputs(cluster))
         phase.result = f"{len(hosts.outputs.nodes)} nodes"
     with cluster.progress.phase("applications") as phase, hosts.swarm() as manager:
@@ -81,17 +83,6 @@ def eject(cluster: Cluster, folder: Path) -> Ejected:
         seen.skipped,
         tuple(files),
     )
-
-
-def _key(cluster: Cluster) -> str:
-    """The public key of the nodes: with another, Terraform would make them anew."""
-    if cluster.spec.ssh.key is None and not cluster.key.is_file():
-        raise ConfigError(
-            f"the cluster's SSH key {cluster.key} is not there",
-            why="beeyard made it where `up` was run first",
-            fix="run this there, or copy the key here, and its .pub beside it",
-        )
-    return public_key(cluster.key, own=False)
 
 
 def _look(manager: Manager, phase: Phase) -> _Seen:

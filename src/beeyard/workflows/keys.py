@@ -1,7 +1,5 @@
-"""The operator's SSH key, the one that `beeyard.yml` names, or one made for the cluster; and the
-pinned keys of the nodes."""
+"""The operator's SSH key: the one that is named, or one made for the cluster."""
 
-from collections.abc import Collection
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
@@ -41,15 +39,3 @@ def _make(path: Path, public: Path) -> None:
     # The private one last: where it is, both are, even if this was cut short before.
     public.write_bytes(line + b" beeyard\n")
     write_private(path, private)
-
-
-def forget_keys(known_hosts: Path, there: Collection[str]) -> None:
-    """Keep the pinned keys of those who are there, by identity, and no others."""
-    if not known_hosts.is_file():
-        return
-    lines = known_hosts.read_text().splitlines(keepends=True)
-    kept = [line for line in lines if line.split(" ", 1)[0] in there]
-    if kept != lines:
-        beside = known_hosts.with_suffix(".new")
-        beside.write_text("".join(kept))
-        beside.replace(known_hosts)

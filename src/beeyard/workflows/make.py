@@ -22,8 +22,8 @@ from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.controller import have_image
 from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.images import Images, Where
-from beeyard.workflows.keys import forget_keys
 from beeyard.workflows.lost import refuse_orphans
+from beeyard.workflows.pins import keep
 from beeyard.workflows.schedule import hosts_to_play
 
 #: Seconds in which a node that was there before, and still is, lets us in.
@@ -71,11 +71,8 @@ def _project(cluster: Cluster, cloud: Cloud, name: str) -> dict[str, Plan]:
 
 def reach(cluster: Cluster, outputs: Outputs, deadline: float = SSH_DEADLINE) -> Hosts:
     """Wait until every node lets us in, `deadline` seconds at most, and see that its disk has room.
-    Raises HostError.
-
-    Keys of machines that are gone are forgotten before, as the controller is told of all.
-    """
-    forget_keys(cluster.ssh.known_hosts, [node.instance_id for node in outputs.nodes])
+    The host keys of those that are met for the first time are pinned, for all operators. Raises
+    HostError."""
     hosts = hosts_to_play(cluster, outputs)
     with cluster.progress.phase("nodes") as phase:
         await_ssh(
@@ -85,7 +82,9 @@ def reach(cluster: Cluster, outputs: Outputs, deadline: float = SSH_DEADLINE) ->
             cluster.clock,
             phase.say,
             deadline,
+            first=True,
         )
+        keep(cluster, outputs)
         require_room(hosts.inventory, cluster.runner, hosts.files.ssh_config)
         phase.result = f"{len(outputs.nodes)} answer"
     # Anew: the controller is told of the keys that were pinned just now.

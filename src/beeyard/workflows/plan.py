@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from beeyard.cloud import cluster_lock
+from beeyard.cloud import Outputs, cluster_lock
 from beeyard.cloud.api import in_words
 from beeyard.config import nodes
 from beeyard.errors import BeeyardError, HostError
@@ -52,11 +52,12 @@ def plan(cluster: Cluster) -> ClusterPlan:
         planning = pool.submit(_cloud, cloud, applied, missing)
         outputs = _seen(cloud.outputs)
         if isinstance(outputs, BeeyardError):
-            rest = tuple(unseen_layer(name, "all nodes", outputs) for name in ("hosts", "swarm"))
+            rest = (
+                unseen_layer("hosts", "all nodes", outputs),
+                unseen_layer("swarm", "all nodes", outputs),
+            )
         else:
-            hosts = hosts_to_play(cluster, outputs)
-            asking = pool.submit(_swarm, hosts)
-            rest = (_hosts(hosts), asking.result())
+            rest = _inside(cluster, outputs, pool)
         layers = (planning.result(), *rest)
     return ClusterPlan(
         name=cluster.spec.name,
@@ -66,6 +67,18 @@ def plan(cluster: Cluster) -> ClusterPlan:
         to_make=describe(cluster.spec, cloud.account) if missing else "",
         layers=layers,
     )
+
+
+def _inside(cluster: Cluster, outputs: Outputs, pool: ThreadPoolExecutor) -> tuple[Layer, Layer]:
+    """Hosts and Swarm."""
+    hosts = _seen(lambda: hosts_to_play(cluster, outputs))
+    if isinstance(hosts, BeeyardError):
+        return (
+            unseen_layer("hosts", "all nodes", hosts),
+            unseen_layer("swarm", "the Swarm", hosts),
+        )
+    asking = pool.submit(_swarm, hosts)
+    return _hosts(hosts), asking.result()
 
 
 def _holder(cloud: Cloud) -> str | None:

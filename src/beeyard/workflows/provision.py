@@ -6,6 +6,7 @@ from beeyard.provision import Converged, Options, await_ssh, require_room
 from beeyard.workflows.applications import hand_over
 from beeyard.workflows.cloud import read_outputs
 from beeyard.workflows.cluster import Cluster
+from beeyard.workflows.operators import refuse_lockout
 from beeyard.workflows.schedule import hosts_to_play
 
 
@@ -13,6 +14,8 @@ def provision(
     cluster: Cluster, *, playbook: str = "deploy", tags: Sequence[str] = (), check: bool = False
 ) -> Converged:
     """Run the playbook. Secrets that the Swarm lacks are gathered first, unless only checked."""
+    if not check:
+        refuse_lockout(cluster)
     with cluster.progress.phase("nodes") as phase:
         hosts = hosts_to_play(cluster, read_outputs(cluster))
         await_ssh(hosts.inventory, cluster.runner, hosts.files.ssh_config, cluster.clock, phase.say)

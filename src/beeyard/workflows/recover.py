@@ -22,7 +22,7 @@ from beeyard.workflows.backups import Reader, open_backups
 from beeyard.workflows.cloud import Cloud, open_cloud
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.hosts import Hosts
-from beeyard.workflows.keys import forget_keys
+from beeyard.workflows.pins import keep
 from beeyard.workflows.raft import KIND, asked, facts_of
 from beeyard.workflows.recover_look import WORDS, Found, look, only_manager, refuse_living
 from beeyard.workflows.schedule import hosts_to_play
@@ -145,7 +145,6 @@ def _make_anew(cluster: Cluster, cloud: Cloud, manager: str, found: Found) -> Ho
         cloud.terraform.refresh(folder)
         phase.result = str(plan)
     outputs = cloud.outputs()
-    forget_keys(cluster.ssh.known_hosts, [node.instance_id for node in outputs.nodes])
     return hosts_to_play(cluster, outputs)
 
 
@@ -156,7 +155,10 @@ def _prepare(hosts: Hosts) -> None:
     with cluster.progress.phase(f"{first.name} boots") as phase:
         alone_ = replace(hosts.inventory, hosts=(first,))
         config = hosts.files.ssh_config
-        await_ssh(alone_, cluster.runner, config, cluster.clock, phase.say, SSH_DEADLINE)
+        await_ssh(
+            alone_, cluster.runner, config, cluster.clock, phase.say, SSH_DEADLINE, first=True
+        )
+        keep(cluster, hosts.outputs)
         phase.result = "it answers"
     with cluster.progress.phase(f"{first.name}: engine and files") as phase:
         options = Options(tags=_PREPARED, hosts=[first.name], mitogen=cluster.mitogen)

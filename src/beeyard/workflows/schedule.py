@@ -9,10 +9,13 @@ from beeyard.workflows.backups import readers
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.controller import controller_of
 from beeyard.workflows.hosts import Hosts, open_hosts
+from beeyard.workflows.pins import fetch
 
 
 def hosts_to_play(cluster: Cluster, outputs: Outputs) -> Hosts:
-    """The nodes, with all that a playbook has to know."""
+    """The nodes, with all that a playbook has to know. Raises HostError where it is not sure that
+    they are the nodes."""
+    fetch(cluster, outputs)
     backups = backup_variables(cluster, outputs)
     return open_hosts(cluster, outputs, controller_of(cluster), backups)
 

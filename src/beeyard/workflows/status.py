@@ -14,6 +14,7 @@ from beeyard.workflows.cloud import read_outputs
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.hosts import Hosts, open_hosts
 from beeyard.workflows.lost import RECOVER, SwarmLost, absent, lost_manager
+from beeyard.workflows.pins import fetch
 from beeyard.workflows.verify import probe_urls
 
 
@@ -104,11 +105,12 @@ def status(cluster: Cluster) -> Status:
         instances = cluster.aws.instance_states(outputs)
         phase.result = f"{len(outputs.nodes)} instances"
     with cluster.progress.phase("look at the swarm") as phase:
-        hosts = open_hosts(cluster, outputs)
         snapshot, left_out, problem = None, dict[str, str](), None
         try:
             if lost := lost_manager(outputs, instances):
                 raise absent(lost)
+            fetch(cluster, outputs)
+            hosts = open_hosts(cluster, outputs)
             with hosts.swarm() as manager:
                 snapshot = manager.snapshot()
             left_out = skipped(hosts.manager)
@@ -195,5 +197,10 @@ def _in_words(error: BeeyardError) -> str:
 
 
 def hosts_of(cluster: Cluster) -> Hosts:
-    """The hosts of a cluster that exists. For playbooks, see `hosts_to_play`."""
-    return open_hosts(cluster, read_outputs(cluster))
+    """The hosts of a cluster that exists. For playbooks, see `hosts_to_play`.
+
+    Raises CloudError where there is none, HostError where it is not sure that they are the hosts.
+    """
+    outputs = read_outputs(cluster)
+    fetch(cluster, outputs)
+    return open_hosts(cluster, outputs)

@@ -15,6 +15,7 @@ from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.make import controller_image, reach
 from beeyard.workflows.nodes import activate_node, drain_node, rebalanced, remove_node
+from beeyard.workflows.operators import refuse_lockout
 from beeyard.workflows.status import hosts_of
 
 PROJECT = "swarm_cluster"
@@ -90,6 +91,7 @@ def replace_node(cluster: Cluster, name: str, confirm: Callable[[str], None]) ->
     Raises Refused for a manager, and where there is no such node.
     """
     with cluster.progress.phase("account") as phase:
+        refuse_lockout(cluster)
         cloud = open_cloud(cluster)
         outputs = cloud.outputs()
         phase.result = f"{cloud.account.id} in {cluster.spec.region}"

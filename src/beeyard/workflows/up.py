@@ -35,6 +35,7 @@ from beeyard.workflows.make import (
     swarm_of,
 )
 from beeyard.workflows.nodes import rebalanced
+from beeyard.workflows.operators import refuse_lockout
 from beeyard.workflows.raft import KIND, keep_raft
 from beeyard.workflows.turnover import (
     PROJECT,
@@ -138,6 +139,7 @@ def _account(cluster: Cluster, confirm: Confirm) -> tuple[Cloud, bool]:
     """
     with cluster.progress.phase("account") as phase:
         cloud = open_cloud(cluster)
+        refuse_lockout(cluster)
         missing = set(cloud.folders) - set(cloud.stateful())
         phase.result = f"{cloud.account.id} in {cluster.spec.region}"
     if missing:

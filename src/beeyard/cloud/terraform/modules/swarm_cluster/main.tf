@@ -52,7 +52,11 @@ resource "aws_instance" "node" {
   vpc_security_group_ids      = each.value.security_group_ids
   key_name                    = aws_key_pair.this.key_name
   iam_instance_profile        = each.value.instance_profile
-  user_data                   = templatefile("${path.module}/templates/user_data.sh.tftpl", { node = each.key })
+  user_data = templatefile("${path.module}/templates/user_data.sh.tftpl", {
+    node     = each.key
+    ssh_user = var.ssh_user
+    keys     = join("\n", var.ssh_authorized_keys)
+  })
 
   metadata_options {
     http_endpoint               = "enabled"

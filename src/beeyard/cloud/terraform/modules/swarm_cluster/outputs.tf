@@ -28,3 +28,8 @@ output "ssh_user" {
   description = "User to sign in as."
   value       = var.ssh_user
 }
+
+output "ssh_public_key" {
+  description = "Public key that new nodes boot with."
+  value       = aws_key_pair.this.public_key
+}

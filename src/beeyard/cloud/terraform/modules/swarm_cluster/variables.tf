@@ -121,6 +121,18 @@ variable "ssh_public_key" {
   }
 }
 
+variable "ssh_authorized_keys" {
+  description = "Public keys that may sign in to new nodes besides that one. Running nodes keep theirs."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for key in var.ssh_authorized_keys : can(regex("^(ssh-ed25519|ssh-rsa) [A-Za-z0-9+/]+=*( [^\n]*)?$", key))])
+    error_message = "ssh_authorized_keys must hold lines that start with ssh-ed25519 or ssh-rsa."
+  }
+}
+
 variable "ssh_allowed_cidrs" {
   description = "IPv4 blocks that may open SSH connections to managers, e.g. 198.51.100.7/32. Empty: none."
   type        = list(string)

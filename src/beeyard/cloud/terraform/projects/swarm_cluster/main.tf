@@ -34,6 +34,7 @@ module "swarm_cluster" {
   elastic_ips             = data.terraform_remote_state.elastic_ips.outputs.addresses
   ssh_user                = var.ssh_user
   ssh_public_key          = var.ssh_public_key
+  ssh_authorized_keys     = var.ssh_authorized_keys
   ssh_allowed_cidrs       = var.ssh_allowed_cidrs
   ami_id                  = var.ami_id
   architecture            = var.architecture

@@ -37,3 +37,8 @@ output "ssh_user" {
   description = "User to sign in as."
   value       = module.swarm_cluster.ssh_user
 }
+
+output "ssh_public_key" {
+  description = "Public key that new nodes boot with."
+  value       = module.swarm_cluster.ssh_public_key
+}

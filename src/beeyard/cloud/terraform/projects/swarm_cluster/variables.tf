@@ -91,6 +91,13 @@ variable "ssh_public_key" {
   nullable    = false
 }
 
+variable "ssh_authorized_keys" {
+  description = "Public keys that may sign in to new nodes besides that one. Running nodes keep theirs."
+  type        = list(string)
+  default     = []
+  nullable    = false
+}
+
 variable "ssh_allowed_cidrs" {
   description = "IPv4 blocks that may open SSH connections to managers, e.g. 198.51.100.7/32. Empty: none."
   type        = list(string)

@@ -1,0 +1,155 @@
+"""The nodes' pinned host keys: one truth in the state bucket, a copy on each operator's machine.
+
+A key is taken on trust once, by the `up` that made the node, and from then on by nobody: another
+machine learns it from the bucket. Where the two do not agree, neither is believed.
+"""
+
+import base64
+import hashlib
+from collections.abc import Callable, Collection, Iterable
+
+from beeyard.cloud import Outputs
+from beeyard.cloud.shared_text import Seen, SharedText
+from beeyard.errors import CloudError, HostError, Refused
+from beeyard.inventory.pins import Disagreement, Pins, disagreements, of_those, parse, render
+from beeyard.private import write_private
+from beeyard.provision import close_connections
+from beeyard.workflows.cloud import bucket_of, read_outputs
+from beeyard.workflows.cluster import Cluster
+
+KEY = "operators/known_hosts"
+_TRIES = 10
+_MEANS = (
+    "a machine keeps its host key as long as it lives: one of the two was changed, or somebody "
+    "stood between a machine and whoever met it first"
+)
+
+
+def fetch(cluster: Cluster, outputs: Outputs) -> None:
+    """Learn from the bucket the host keys that this machine does not know. Raises HostError where
+    the two do not agree."""
+    merged = _merged(cluster, outputs, _shared(cluster).read())
+    here = _here(cluster)
+    # Only added to: an `up` may be at work, and know machines of which `outputs` does not.
+    if not merged.items() <= here.items():
+        _put_here(cluster, {**here, **merged})
+
+
+def keep(cluster: Cluster, outputs: Outputs) -> None:
+    """Put into the bucket what this machine has pinned, and forget machines that are gone.
+
+    Raises HostError where the two do not agree.
+    """
+
+    def merged(seen: Seen) -> Pins:
+        found = _merged(cluster, outputs, seen)
+        file = cluster.ssh.known_hosts
+        if not file.is_file() or file.read_text() != render(found):
+            _put_here(cluster, found)
+        return found
+
+    _write(_shared(cluster), merged)
+
+
+def forget_host_key(cluster: Cluster, node: str, confirm: Callable[[str], None]) -> bool:
+    """Forget what is pinned of a node, by its name. Gives whether anything was.
+
+    Raises Refused where there is no such node.
+    """
+    known = {one.name: one.instance_id for one in read_outputs(cluster).nodes}
+    if node not in known:
+        raise Refused(f"there is no node {node}", fix=f"name one of: {', '.join(known)}")
+    confirm(f"the next `up` believes whatever answers as {node}")
+    close_connections(cluster.sockets, cluster.runner)
+    return forget(cluster, known[node])
+
+
+def forget(cluster: Cluster, identity: str) -> bool:
+    """Forget what is pinned of a machine, here and in the bucket. Gives whether anything was."""
+    found = False
+
+    def without(pins: Pins) -> Pins:
+        nonlocal found
+        left = {pin: key for pin, key in pins.items() if pin[0] != identity}
+        found = found or len(left) != len(pins)
+        return left
+
+    _write(_shared(cluster), lambda seen: without(parse(seen.text)))
+    _put_here(cluster, without(_here(cluster)))
+    return found
+
+
+def _write(shared: SharedText, wanted: Callable[[Seen], Pins]) -> None:
+    """Bring the bucket to what `wanted` makes of what is there, whoever else is at it."""
+    for _ in range(_TRIES):
+        seen = shared.read()
+        text = render(wanted(seen))
+        if text == seen.text or shared.write(text, seen):
+            return
+    raise CloudError(
+        "the pinned host keys could not be written",
+        where=shared.address,
+        why="others write them all the time",
+        fix="see who is at work on the cluster, then run the command again",
+    )
+
+
+def _merged(cluster: Cluster, outputs: Outputs, seen: Seen) -> Pins:
+    """What the bucket holds of the machines that there are, and what is pinned of them here."""
+    there = of_those(parse(seen.text), _identities(outputs))
+    here = of_those(_here(cluster), _identities(outputs))
+    found = disagreements(here, there)
+    if found:
+        raise _disagree(cluster, outputs, found)
+    return {**there, **here}
+
+
+def _here(cluster: Cluster) -> Pins:
+    file = cluster.ssh.known_hosts
+    return parse(file.read_text()) if file.is_file() else {}
+
+
+def _put_here(cluster: Cluster, pins: Pins) -> None:
+    """In one move: an `ssh` that reads it meanwhile reads the old ones or the new."""
+    file = cluster.ssh.known_hosts
+    beside = file.with_name(f"{file.name}.new")
+    write_private(beside, render(pins).encode())
+    beside.replace(file)
+
+
+def _shared(cluster: Cluster) -> SharedText:
+    return SharedText(cluster.aws, bucket_of(cluster), KEY)
+
+
+def _identities(outputs: Outputs) -> Collection[str]:
+    return {node.instance_id for node in outputs.nodes}
+
+
+def _disagree(cluster: Cluster, outputs: Outputs, found: Iterable[Disagreement]) -> HostError:
+    names = {node.instance_id: node.name for node in outputs.nodes}
+    lines = [
+        f"{names[one.identity]} ({one.identity}): {one.kind} is {fingerprint(one.here)} here, "
+        f"{fingerprint(one.there)} in the bucket"
+        for one in found
+    ]
+    nodes = sorted({names[one.identity] for one in found})
+    return HostError(
+        f"this machine and the state bucket know another host key of {', '.join(nodes)}",
+        where=f"{cluster.ssh.known_hosts} and {_shared(cluster).address}",
+        why="\n".join(
+            [
+                *lines,
+                _MEANS,
+            ]
+        ),
+        fix="find out which is right: the node's console log shows the fingerprint of its first "
+        "boot (aws ec2 get-console-output). If the bucket is right, remove "
+        f"{cluster.ssh.known_hosts}; if it is not: beeyard node forget-key {nodes[0]}, and "
+        "`beeyard up` pins it anew",
+    )
+
+
+def fingerprint(key: str) -> str:
+    """As `ssh-keygen -l` shows it."""
+    digest = hashlib.sha256(base64.b64decode(key)).digest()
+    return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"

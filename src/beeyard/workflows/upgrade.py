@@ -1,0 +1,302 @@
+"""`node upgrade`: packages, engine and Traefik, node by node, each drained first.
+
+Workers come before managers, so that what could go wrong does so where least is lost. The only
+manager can't be drained: what runs there has no other place. It is upgraded where it stands.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from beeyard.errors import BeeyardError, HostError, Refused
+from beeyard.process import Command
+from beeyard.provision import Options, await_ssh
+from beeyard.provision.packages import (
+    ENGINE,
+    Package,
+    is_at_work,
+    is_interrupted,
+    pending,
+    restart_engine,
+    runs_old_engine,
+    upgrade,
+    wants_reboot,
+)
+from beeyard.swarm import Patience, await_converged
+from beeyard.swarm.model import Node
+from beeyard.swarm.services import change_node
+from beeyard.waiting import Timeout, wait_until
+from beeyard.workflows.alone import alone
+from beeyard.workflows.cloud import open_cloud, read_outputs
+from beeyard.workflows.cluster import Cluster
+from beeyard.workflows.hosts import Hosts
+from beeyard.workflows.nodes import activate_node, drain_node
+from beeyard.workflows.operators import refuse_lockout
+from beeyard.workflows.schedule import hosts_to_play
+from beeyard.workflows.status import hosts_of
+
+#: On a node of the Swarm: it was drained to be upgraded, so it is let in again afterwards.
+UPGRADING = "beeyard.upgrading"
+#: Seconds for a node to come back with its engine, after a reboot as well.
+_BACK = 300.0
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one node gets. `drains`: its tasks run elsewhere before; `left`: it was being upgraded
+    when that was cut short."""
+
+    node: str
+    role: str
+    packages: tuple[Package, ...]
+    drains: bool
+    left: bool = False
+
+    @property
+    def engine(self) -> bool:
+        """Whether the engine may be restarted."""
+        return self.left or any(package.name in ENGINE for package in self.packages)
+
+    def __str__(self) -> str:
+        names = ", ".join(map(str, self.packages)) or "goes on where it was cut short"
+        return f"{self.node}: {'drained, then ' if self.drains else 'where it stands: '}{names}"
+
+
+@dataclass(frozen=True)
+class Upgraded:
+    """What was done. `services`: tasks of the playbook that brought infrastructure services up to
+    this beeyard's version."""
+
+    nodes: tuple[str, ...] = ()
+    packages: dict[str, list[str]] = field(default_factory=dict)
+    services: tuple[str, ...] = ()
+
+
+def plan_upgrade(
+    nodes: Sequence[Node], found: dict[str, tuple[Package, ...]], unfinished: Sequence[str] = ()
+) -> tuple[Step, ...]:
+    """Which nodes are upgraded, in order: workers, then managers, the leader last. Pure.
+
+    unfinished  nodes on which an upgrade was cut short
+    """
+    managers = sum(node.role == "manager" for node in nodes)
+    wanted = [
+        node
+        for node in nodes
+        if found.get(node.name) or node.name in unfinished or UPGRADING in node.labels
+    ]
+    order = sorted(wanted, key=lambda node: (node.role == "manager", node.leader, node.name))
+    return tuple(
+        Step(
+            node.name,
+            node.role,
+            found.get(node.name, ()),
+            drains=node.role == "worker" or managers > 1,
+            left=node.name in unfinished or UPGRADING in node.labels,
+        )
+        for node in order
+    )
+
+
+def upgrade_nodes(
+    cluster: Cluster, confirm: Callable[[str], None], only: str | None = None
+) -> Upgraded:
+    """Upgrade every node, or `only` that one. Stops at the first that does not come back.
+
+    Raises HostError, SwarmError; Refused where there is no such node.
+    """
+    refuse_lockout(cluster)
+    with cluster.progress.phase("account") as phase:
+        cloud = open_cloud(cluster)
+        phase.result = f"{cloud.account.id} in {cluster.spec.region}"
+    hosts = hosts_to_play(cluster, read_outputs(cluster))
+    names = [host.name for host in hosts.inventory.hosts]
+    if only is not None and only not in names:
+        raise Refused(f"there is no node {only}", fix=f"name one of: {', '.join(names)}")
+    with alone(cluster, cloud, f"node upgrade {only or ''}".strip()):
+        steps = _look(cluster, hosts, [only] if only else names)
+        services = () if only else _services(cluster, hosts, check=True)
+        if not steps and not services:
+            return Upgraded()
+        confirm("\n".join([*map(str, steps), *_warnings(steps), *services]))
+        for step in steps:
+            _upgrade(cluster, hosts, step)
+        if services:
+            services = _services(cluster, hosts, check=False)
+        _settled(cluster)
+    packages = {step.node: [str(one) for one in step.packages] for step in steps}
+    return Upgraded(tuple(step.node for step in steps), packages, services)
+
+
+def _warnings(steps: Sequence[Step]) -> list[str]:
+    return [
+        f"{step.node} is the only manager: its engine restarts with what runs on it, and no "
+        "address answers until that is over"
+        for step in steps
+        if step.engine and not step.drains
+    ]
+
+
+def _look(cluster: Cluster, hosts: Hosts, names: Sequence[str]) -> tuple[Step, ...]:
+    with cluster.progress.phase("look for upgrades") as phase:
+
+        def ask(name: str) -> tuple[tuple[Package, ...], bool]:
+            runner = hosts.run_on(name, sudo=True)
+            if is_at_work(runner) or is_interrupted(runner):
+                return (), True
+            return pending(runner, name), runs_old_engine(runner)
+
+        with ThreadPoolExecutor(min(len(names), 8)) as pool:
+            asked = dict(zip(names, pool.map(ask, names), strict=True))
+        with hosts.swarm() as manager:
+            nodes = manager.snapshot().nodes
+        away = [node.name for node in nodes if node.state != "ready"]
+        if away:
+            raise Refused(
+                f"{', '.join(away)} is not ready",
+                why="a cluster with something missing is not upgraded",
+                fix="run `beeyard up` first",
+            )
+        found = {name: packages for name, (packages, _) in asked.items()}
+        unfinished = [name for name, (_, was) in asked.items() if was]
+        steps = [one for one in plan_upgrade(nodes, found, unfinished) if one.node in names]
+        for step in steps:
+            phase.say(str(step))
+        phase.result = f"{len(steps)} of {len(names)} nodes"
+    return tuple(steps)
+
+
+def _upgrade(cluster: Cluster, hosts: Hosts, step: Step) -> None:
+    runner = hosts.run_on(step.node, sudo=True)
+    drained = step.drains and _drain(cluster, hosts, step.node)
+    with cluster.progress.phase(f"upgrade {step.node}") as phase:
+        if is_at_work(runner):
+            phase.say("an upgrade that was begun goes on to its end")
+            wait_until(lambda: not is_at_work(runner), clock=cluster.clock, deadline=_BACK * 4)
+        upgrade(runner, step.node)
+        if runs_old_engine(runner):
+            phase.say("its engine is started anew")
+            restart_engine(runner, step.node)
+        phase.result = f"{len(step.packages)} packages"
+    if drained and wants_reboot(runner):
+        _reboot(cluster, hosts, step.node)
+    with cluster.progress.phase(f"{step.node} comes back") as phase:
+        _await_back(cluster, hosts, step.node)
+        phase.result = "its engine answers, and it is ready"
+    if drained:
+        activate_node(cluster, step.node)
+        _mark(hosts, step.node, upgrading=False)
+    _settled(cluster)
+
+
+def _drain(cluster: Cluster, hosts: Hosts, name: str) -> bool:
+    """Drain it, unless somebody else has; gives whether it is ours to let in again."""
+    with hosts.swarm() as manager:
+        node = next(one for one in manager.snapshot().nodes if one.name == name)
+    if UPGRADING not in node.labels and node.availability != "active":
+        return False
+    _mark(hosts, name, upgrading=True)
+    if node.availability != "drain":
+        drain_node(cluster, name)
+    return True
+
+
+def _mark(hosts: Hosts, name: str, *, upgrading: bool) -> None:
+    with hosts.swarm() as manager:
+        node = next(one for one in manager.snapshot().nodes if one.name == name)
+
+        def marked(spec: dict[str, object]) -> dict[str, object]:
+            labels = {key: text for key, text in node.labels.items() if key != UPGRADING}
+            return {**spec, "Labels": {**labels, UPGRADING: "true"} if upgrading else labels}
+
+        change_node(manager, node.id, marked)
+
+
+def _reboot(cluster: Cluster, hosts: Hosts, name: str) -> None:
+    with cluster.progress.phase(f"reboot {name}") as phase:
+        runner = hosts.run_on(name, sudo=True)
+        boot = Command(["cat", "/proc/sys/kernel/random/boot_id"], timeout=15)
+        before = runner.run(boot).stdout
+        runner.run(Command(["systemctl", "reboot"], timeout=30), check=False)
+
+        def is_another() -> bool:
+            try:
+                now = runner.run(boot, check=False)
+            except BeeyardError:
+                return False
+            return now.code == 0 and now.stdout != before
+
+        try:
+            wait_until(is_another, clock=cluster.clock, deadline=_BACK, interval=2.0)
+        except Timeout:
+            raise _lost(name, "it was rebooted, and does not let us in") from None
+        phase.result = "a package asked for it"
+
+
+def _await_back(cluster: Cluster, hosts: Hosts, name: str) -> None:
+    """Its engine answers, its shared files are there, and the Swarm calls it ready."""
+    runner = hosts.run_on(name, sudo=True)
+    last = ["nothing was heard of it"]
+
+    def engine() -> bool:
+        argv = ["docker", "info", "--format", "{{.Swarm.LocalNodeState}}"]
+        said = runner.run(Command(argv, timeout=60), check=False)
+        last[0] = said.tail() or said.stdout.strip()
+        return said.code == 0 and said.stdout.strip() == "active"
+
+    def files() -> bool:
+        argv = ["timeout", "10", "mountpoint", "-q", cluster.spec.efs.path]
+        last[0] = f"{cluster.spec.efs.path} is not mounted"
+        return runner.run(Command(argv, timeout=30), check=False).code == 0
+
+    def ready() -> bool:
+        last[0] = "the Swarm does not call it ready"
+        try:
+            with hosts.swarm() as manager:
+                return any(
+                    node.name == name and node.state == "ready" for node in manager.snapshot().nodes
+                )
+        except BeeyardError as error:
+            last[0] = error.what
+            return False
+
+    try:
+        await_ssh(
+            hosts.inventory, cluster.runner, hosts.files.ssh_config, cluster.clock, lambda _: None
+        )
+        for condition in (engine, files, ready):
+            wait_until(condition, clock=cluster.clock, deadline=_BACK, interval=1.0)
+    except (Timeout, HostError):
+        raise _lost(name, last[0]) from None
+
+
+def _lost(name: str, why: str) -> HostError:
+    return HostError(
+        f"{name} does not come back after its upgrade",
+        where=name,
+        why=why,
+        fix=f"no other node was touched after it. Look at it: beeyard ssh {name}; mended, run "
+        "this again: it goes on with it. A worker can be made anew instead: "
+        f"beeyard node replace {name}",
+    )
+
+
+def _services(cluster: Cluster, hosts: Hosts, *, check: bool) -> tuple[str, ...]:
+    """Infrastructure services that are not as this beeyard defines them, Traefik first of all: with
+    `check`, seen; else brought to it. Gives the playbook's tasks that changed something."""
+    with cluster.progress.phase("infrastructure" + " (look)" * check) as phase:
+        options = Options(tags=("deploy_infra",), check=check, mitogen=cluster.mitogen)
+        done = hosts.play(phase, "deploy", options)
+    return tuple(f"infrastructure: {task}" for task in done.tasks)
+
+
+def _settled(cluster: Cluster) -> None:
+    """Every service has its replicas before anything else is touched."""
+    with hosts_of(cluster).swarm() as manager, cluster.progress.phase("services") as phase:
+        snapshot = await_converged(
+            manager,
+            patience=Patience(deadline=300.0),
+            clock=cluster.clock,
+            progress=lambda seen: phase.say(f"{seen.service}: {seen.note or 'runs'}"),
+        )
+        phase.result = f"{len(snapshot.services)} run"
