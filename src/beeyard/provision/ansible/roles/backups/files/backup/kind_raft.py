@@ -23,6 +23,8 @@ from words import Failed, say
 #: On the disk that the engine's own folders are likely on: a copy may take some hundred megabytes.
 _PLACE = Path("/var/lib/beeyard")
 _STREAM = 1 << 20
+#: Seconds after which a run is no more at work: with its copy of some hundred megabytes at most.
+_OLD = 3600
 _LAST: dict[str, str] = {}
 
 
@@ -116,7 +118,10 @@ def _run(*argv: str) -> None:
 
 @contextmanager
 def _scratch() -> Iterator[Path]:
-    """A folder for root alone, gone at the end."""
+    """A folder for root alone, gone at the end; and those that runs left which were killed."""
     _PLACE.mkdir(parents=True, exist_ok=True)
+    for left in _PLACE.glob("raft-*"):
+        if time.time() - left.stat().st_mtime > _OLD:
+            shutil.rmtree(left)
     with tempfile.TemporaryDirectory(prefix="raft-", dir=_PLACE) as place:
         yield Path(place)

@@ -63,7 +63,10 @@ def _aside(scratch: Path, copy: Path, address: str) -> Iterator[Engine]:
 
 
 #: If we are killed, the engine is as well.
-_SPACES = ("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+_SPACES = (
+    *("setpriv", "--pdeathsig", "KILL"),
+    *("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
+)
 
 
 def _engine(scratch: Path, root: Path) -> list[str]:
