@@ -3,6 +3,7 @@
 What is copied is proved before it goes anywhere: a Swarm is made of it aside, and compared.
 """
 
+import fcntl
 import json
 import shutil
 import subprocess
@@ -25,6 +26,7 @@ _PLACE = Path("/var/lib/beeyard")
 _STREAM = 1 << 20
 #: Seconds after which a run is no more at work: with its copy of some hundred megabytes at most.
 _OLD = 3600
+_LOCK = Path("/run/beeyard-restore.lock")
 _LAST: dict[str, str] = {}
 
 
@@ -82,7 +84,10 @@ def restore(stream: IO[bytes], _: Mapping[str, Any]) -> Facts:
     """Make this node the manager that the copy is of; what its Swarm is then."""
     with _scratch() as folder:
         _unpack(stream, folder)
-        put_back(Engine(), folder, say)
+        # One that somebody began whose connection was cut may go on yet.
+        with _LOCK.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            put_back(Engine(), folder, say)
     return facts(seen(Engine()))
 
 
