@@ -13,7 +13,7 @@ from beeyard.backup.node import Damaged, Node, Use
 from beeyard.backup.retention import outdated
 from beeyard.cloud import state_bucket
 from beeyard.cloud.api import Aws
-from beeyard.errors import Refused, UnverifiedError
+from beeyard.errors import HostError, Refused, UnverifiedError
 from beeyard.workflows.alone import alone
 from beeyard.workflows.backup_pages import behind_pages
 from beeyard.workflows.backup_parts import Described, Part, Settings, parts_of
@@ -128,9 +128,13 @@ class Backups:
                 phase.result = "whole"
             before = self.take(part)
             with behind_pages(self.hosts, part.behind(self.cluster.spec)):
-                with self.cluster.progress.phase(f"restore {kind}") as phase:
-                    tried = self._try("restore", part, backup, reader, phase)
-                    phase.result = tried.problems[0] if tried.problems else "as it was"
+                try:
+                    with self.cluster.progress.phase(f"restore {kind}") as phase:
+                        tried = self._try("restore", part, backup, reader, phase)
+                        phase.result = tried.problems[0] if tried.problems else "as it was"
+                except HostError as error:
+                    why = error.why or error.what
+                    raise _not_restored(self.cluster, part, backup, [why], before) from error
                 if tried.problems:
                     raise _not_restored(self.cluster, part, backup, tried.problems, before)
         return Tried(tried.backup, tried.seconds, tried.age, before=before.id)

@@ -1,4 +1,8 @@
-"""The shared files: a tar of the whole tree, with numeric owners, modes, ACLs and attributes."""
+"""The shared files: a tar of the whole tree, with numeric owners and modes.
+
+EFS has neither ACLs nor extended attributes (Amazon EFS user guide, "Unsupported NFSv4 features"),
+and where one can't be set, tar fails: so they are left out.
+"""
 
 import hashlib
 import os
@@ -18,7 +22,7 @@ PROBES = ".beeyard-probe-*"
 #: The controller's data: its service has it open, and the audit log in it must not go back.
 KEPT = "infra/ci"
 _SCRATCH = Path("/var/lib/beeyard/backup-scratch")
-_TAR = ["tar", "--numeric-owner", "--acls", "--xattrs"]
+_TAR = ["tar", "--numeric-owner"]
 _CHUNK = 1024 * 1024
 #: Bytes that stay free on the node's disk.
 _SPARE = 1024**3
@@ -86,21 +90,25 @@ def _pack(path: str | Path, hand_on: Callable[[bytes], Any]) -> dict[str, Any]:
 
 def _unpack(stream: IO[bytes], path: Path, left_out: list[str]) -> tuple[set[str], dict[str, Any]]:
     """Gives the names that the tar has, and the facts of it."""
-    argv = [*_TAR, "--xattrs-include=*", "--extract", "--preserve-permissions"]
+    argv = [*_TAR, "--extract", "--preserve-permissions"]
     argv += [f"--exclude=./{one}" for one in left_out]
     tar = subprocess.Popen([*argv, "--directory", str(path)], stdin=subprocess.PIPE)
     assert tar.stdin is not None
     names: set[str] = set()
+    inside: dict[str, Any] | None = None
     try:
         inside = _facts(_Tee(stream, tar.stdin.write), names.add)
     except BrokenPipeError:
-        inside = {}
+        say("tar reads no more")
     finally:
         with suppress(BrokenPipeError):
             tar.stdin.close()
         code = tar.wait()
-    if code:
+    if inside is None:
         raise Failed(f"tar could not unpack all of it into {path} (it ended with {code})")
+    if code:
+        # Such as an owner that a file system does not take. The comparison afterwards decides.
+        say(f"tar could not do all of it (it ended with {code})")
     return names, inside
 
 
