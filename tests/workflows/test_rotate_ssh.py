@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from beeyard.workflows.rotate_ssh import _end_swap, with_key, without_key
-
 from beeyard.workflows.keys import public_key
+from beeyard.workflows.rotate_ssh import _end_swap, with_key, without_key
 
 OLD, NEW = "ssh-ed25519 AAAA old", "ssh-ed25519 BBBB new"
 CONTROLLER = 'from="10.0.0.0/8" ssh-ed25519 CCCC beeyard-controller'

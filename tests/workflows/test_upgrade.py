@@ -4,7 +4,6 @@ from dataclasses import replace
 
 from beeyard.provision.packages import Package
 from beeyard.workflows.upgrade import UPGRADING, plan_upgrade
-
 from swarm.swarms import node
 
 ENGINE, OTHER = Package("docker.io", "1", "2"), Package("libc6", "1", "2")
