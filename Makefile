@@ -43,13 +43,17 @@ bench: prerequisites-test venv-dev
 
 # The environments: made again whenever their lock has changed.
 venv: .venv/beeyard-$(shell sha256sum requirements/beeyard.txt | cut -c1-12)
-venv-dev: .venv/dev-$(shell sha256sum requirements/dev.txt | cut -c1-12)
+venv-dev: .venv/dev-$(shell sha256sum requirements/dev.txt | cut -c1-12) .venv/checkov-$(shell sha256sum requirements/checkov.txt | cut -c1-12)
 
 .venv/beeyard-%: | prerequisites-python
 	scripts/environment requirements/beeyard.txt $@
 
 .venv/dev-%: | prerequisites-python
 	scripts/environment requirements/dev.txt $@
+
+# checkov pins what we use in other versions.
+.venv/checkov-%: | .venv/dev-$(shell sha256sum requirements/dev.txt | cut -c1-12)
+	scripts/environment requirements/checkov.txt $@ .venv/checkov
 
 prerequisites-%:
 	@scripts/prerequisites $*
