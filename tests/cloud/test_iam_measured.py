@@ -42,6 +42,8 @@ SECTIONS: dict[str, Any] = {
     "workers": {"count": 1, "egress": "nat"},
     "database": DATABASE,
     "dns": {"zone": "example.com"},
+    # moto has no AWS Backup here; the managers still put backups by the schedule.
+    "backups": {"aws_backup_days": 0},
     "infrastructure": ["ci"],
     "registry": {
         "kind": "external",
@@ -204,7 +206,7 @@ def _changed(life: Life, phase: Phase) -> None:
             ssh={"allowed_cidrs": ["198.51.100.0/24"]},
             image={"root_volume_gib": 40},
             infrastructure=[],
-            backups={"times": []},
+            backups={"times": [], "aws_backup_days": 0},
         )
     )
     cloud.apply(phase, cloud.waves[:2])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from beeyard.sandbox.api_call import ApiCall, read_call
-from beeyard.sandbox.iam import Asked, allows
+from beeyard.sandbox.iam import ANY, Asked, allows
 from beeyard.sandbox.iam_asked import asked_of
 from beeyard.sandbox.iam_question import Known
 
@@ -39,6 +39,11 @@ class TestLogic:
     )
     def test_resources(self, resource: str, *, allowed: bool) -> None:
         assert allows([policy(Resource=[resource])], asked()) is allowed
+
+    def test_a_resource_that_nobody_knows(self) -> None:
+        """The right alone decides."""
+        assert allows([policy(Resource=["arn:aws:ec2:*:*:subnet/*"])], Asked("ec2:DeleteVpc", ANY))
+        assert not allows([policy()], Asked("ec2:DeleteSubnet", ANY))
 
     def test_a_refusal_goes_before_all(self) -> None:
         assert not allows([policy(), policy("Deny")], asked())
@@ -122,7 +127,7 @@ class TestAsked:
 
     def test_a_service_that_is_not_known(self) -> None:
         call = ApiCall("operator", "", "eu-central-1", "ecr", "GetAuthorizationToken", {})
-        assert asked_of(call, Known("1")) == [Asked("ecr:GetAuthorizationToken", "*")]
+        assert asked_of(call, Known("1")) == [Asked("ecr:GetAuthorizationToken", ANY)]
 
 
 class TestReading:

@@ -11,9 +11,13 @@ from functools import lru_cache
 from typing import Any
 
 
+#: A resource that nobody here knows the name of: the right alone decides.
+ANY = ""
+
+
 @dataclass(frozen=True)
 class Asked:
-    """One right, on one resource. `context`: the values of condition keys, by their names."""
+    """One right, on one resource or `ANY`. `context`: the values of condition keys, by their names."""
 
     action: str
     resource: str
@@ -35,13 +39,17 @@ def _is_about(statement: Mapping[str, Any], asked: Asked) -> bool:
     # Actions are the same in any case, resources are not.
     return (
         any(_like(one.lower(), asked.action.lower()) for one in _texts(statement["Action"]))
-        and any(_like(one, asked.resource) for one in _texts(statement["Resource"]))
+        and _is_on(statement, asked.resource)
         and all(
             _holds(operator, tuple(_texts(wanted)), _values(asked, key))
             for operator, keys in statement.get("Condition", {}).items()
             for key, wanted in keys.items()
         )
     )
+
+
+def _is_on(statement: Mapping[str, Any], resource: str) -> bool:
+    return resource == ANY or any(_like(one, resource) for one in _texts(statement["Resource"]))
 
 
 def _holds(operator: str, wanted: Sequence[str], values: Sequence[str]) -> bool:

@@ -7,7 +7,7 @@ service; what a call takes besides its own right stands there as its dependent a
 from collections.abc import Callable, Iterator, Mapping
 
 from beeyard.sandbox.api_call import ApiCall
-from beeyard.sandbox.iam import Asked
+from beeyard.sandbox.iam import ANY, Asked
 from beeyard.sandbox.iam_asked_ec2 import asked_of_ec2
 from beeyard.sandbox.iam_question import READS, Known, Question, pass_role
 
@@ -38,7 +38,7 @@ def asked_of(call: ApiCall, known: Known) -> list[Asked]:
 
 
 def _on_anything(question: Question) -> Iterator[Asked]:
-    yield question.of("*")
+    yield question.of(ANY)
 
 
 def _iam(question: Question) -> Iterator[Asked]:

@@ -21,7 +21,7 @@ from beeyard.sandbox.iam_facts import known, principal
 #: What AWS lets everybody do. Source: AWS STS API reference, "GetCallerIdentity".
 _FREE = {"sts:GetCallerIdentity"}
 #: Services whose errors are in JSON; those of the others are in XML.
-_JSON = {"elasticfilesystem", "ecr"}
+_JSON = {"backup", "ecr", "elasticfilesystem"}
 
 log = logging.getLogger("beeyard.sandbox")
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
