@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-
 #: A resource that nobody here knows the name of: the right alone decides.
 ANY = ""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """One right, on one resource or `ANY`. `context`: the values of condition keys, by their names."""
+    """One right, on one resource or `ANY`; `context`: values of condition keys, by their names."""
 
     action: str
     resource: str
