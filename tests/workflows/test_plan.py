@@ -16,7 +16,7 @@ from beeyard.cloud.terraform import Change, Plan
 from beeyard.errors import AppError, BeeyardError, CloudError, HostError
 from beeyard.holder import Holder
 from beeyard.provision import Converged, Options
-from beeyard.workflows import Cluster, run_plan
+from beeyard.workflows import Cluster, run_plan, schedule
 from beeyard.workflows import plan as workflow
 from beeyard.workflows.deploy import Deployer
 from beeyard.workflows.hosts import Hosts
@@ -89,7 +89,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         raise AppError(f"the registry of {deployer.name} does not answer")
 
     monkeypatch.setattr(workflow, "open_cloud", world.cloud)
-    monkeypatch.setattr(workflow, "fetch", lambda *_: None)
+    monkeypatch.setattr(schedule, "fetch", lambda *_: None)
+    monkeypatch.setattr(schedule, "readers", lambda _: ())
     monkeypatch.setattr(cluster_lock, "look", look)
     monkeypatch.setattr(workflow, "unreachable", lambda *_: world.silent)
     monkeypatch.setattr(provision, "run", world.play)
