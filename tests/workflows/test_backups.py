@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from backup.example import NOW, manifest
-from beeyard.backup import Place, Store
+from beeyard.backup import KINDS, Place, Store
 from beeyard.backup.keys import wrap
 from beeyard.cloud import state_bucket
 from beeyard.errors import CloudError, ConfigError, HostError, Refused, UnverifiedError
@@ -123,7 +123,7 @@ def yard(
     )
 
 
-def names(yard: Yard, kinds: Sequence[Any] = ("database", "files")) -> list[str]:
+def names(yard: Yard, kinds: Sequence[Any] = KINDS) -> list[str]:
     return [one.id for one in yard.backups.store.list(kinds).backups]
 
 
