@@ -43,5 +43,5 @@ def test_without_the_right_to() -> None:
     body = json.dumps({"__type": "AccessDeniedException", "message": said})
     with answering(400, body) as api, pytest.raises(CloudError) as caught:
         ecr_sign_in(Aws(at(api.endpoint), REGION))
-    assert caught.value.what == "AWS did not allow GetAuthorizationToken"
+    assert caught.value.what == "AWS did not allow ecr:GetAuthorizationToken"
     assert said in str(caught.value.why)

@@ -81,8 +81,8 @@ def test_without_rights_it_is_said_for_which_registry(make_cluster: MakeCluster)
     with answering(400, body) as api, pytest.raises(CloudError) as caught:
         images(make_cluster(at(api.endpoint), registry=REGISTRY), FakeRunner()).credentials(ECR)
     assert caught.value.what == f"there is no sign-in to {ECR}"
-    assert str(caught.value.why).startswith("AWS did not allow GetAuthorizationToken: ")
-    assert "do:    ask whoever keeps the account for this right" in render(caught.value)
+    assert str(caught.value.why).startswith("AWS did not allow ecr:GetAuthorizationToken: ")
+    assert "have them granted by whoever keeps the account" in render(caught.value)
 
 
 class TestOneThatStays:
