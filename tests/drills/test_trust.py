@@ -1,10 +1,10 @@
 """What a cluster trusts, and what it does not: the rehearsal enforces both."""
 
 import json
+import shlex
 import socket
 import ssl
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -53,13 +53,12 @@ def test_without_its_port_the_overlay_breaks_and_up_opens_it_again(
     assert answers(running)
     ec2 = world.client("ec2")
     (group,) = (
-        one["GroupId"]
+        one
         for one in ec2.describe_security_groups()["SecurityGroups"]
         if one["GroupName"].startswith(f"{NAME}-node-")
     )
-    pair: dict[str, Any] = {"UserIdGroupPairs": [{"GroupId": group}]}
-    rule = {"IpProtocol": "udp", "FromPort": 4789, "ToPort": 4789, **pair}
-    ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[rule])
+    (vxlan,) = (one for one in group["IpPermissions"] if one.get("FromPort") == 4789)
+    ec2.revoke_security_group_ingress(GroupId=group["GroupId"], IpPermissions=[vxlan])
     wait_until(lambda: not answers(running), clock=SystemClock(), deadline=60)
 
     assert running.yard.json("up", "--yes")["changes"] > 0
@@ -96,13 +95,10 @@ def answers(running: Running) -> bool:
 def on_node(running: Running, page: str) -> str:
     """What a manager's metadata service says; `iam/role` is short for its role's name."""
     place = "iam/security-credentials/" if page == "iam/role" else page
-    seconds = "X-aws-ec2-metadata-token-ttl-seconds: 60"
-    curl = f"curl --silent --fail --noproxy '*' --max-time 5 -H \"$1\" {METADATA}"
-    script = (
-        f'token=$({curl}/api/token -X PUT); set -- "X-aws-ec2-metadata-token: $token"; '
-        f"{curl}/meta-data/{place}"
-    )
-    return running.yard.run("ssh", "manager-1", "--", "sh", "-c", script, "sh", seconds)
+    curl = "curl --silent --fail --noproxy '*' --max-time 5"
+    ask = f"{curl} -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' {METADATA}/api/token"
+    get = f'{curl} -H "X-aws-ec2-metadata-token: $({ask})" {METADATA}/meta-data/{place}'
+    return running.yard.run("ssh", "manager-1", "--", get)
 
 
 def in_container(running: Running, *network: str) -> str:
@@ -114,5 +110,5 @@ def in_container(running: Running, *network: str) -> str:
         "try: print('a token' if u.urlopen(r, timeout=3).read() else 'empty')\n"
         "except OSError: print('nothing')\n"
     )
-    asked = ("run", "--rm", *network, PYTHON, "python3", "-c", ask)
-    return running.docker_on("worker-1", *asked).strip()
+    docker = ["sudo", "docker", "run", "--rm", *network, PYTHON, "python3", "-c", ask]
+    return running.yard.run("ssh", "worker-1", "--", shlex.join(docker)).strip()
