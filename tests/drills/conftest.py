@@ -53,6 +53,16 @@ def running(yard: Yard) -> Running:
 
 
 @pytest.fixture
+def ends_whole(yard: Yard) -> Iterator[None]:
+    """However a drill changed the file, the next one finds the first, and a cluster like it."""
+    text = yard.file.read_text()
+    yield
+    yard.file.write_text(text)
+    yard.run("up", "--yes")
+    assert yard.json("up", "--yes")["changes"] == 0
+
+
+@pytest.fixture
 def world(running: Running) -> World:
     return world_of(running.yard, NAME)
 

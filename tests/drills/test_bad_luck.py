@@ -31,6 +31,7 @@ from drills.hurt import (
     on,
     standing_still,
 )
+from drills.phases import stopped_at_what_is_new
 from drills.world import World
 
 pytestmark = [
@@ -42,16 +43,11 @@ pytestmark = [
 
 
 @pytest.fixture
-def yard_of(running: Running) -> Iterator[Yard]:
-    """The command line; whatever a drill wrote into the file is taken back, and then `up` has to
-    come to its end, and the next one has nothing to do."""
-    yard = running.yard
-    text = yard.file.read_text()
-    yield yard
-    yard.file.write_text(text)
-    yard.run("up", "--yes")
-    assert yard.json("up", "--yes")["changes"] == 0
-    assert yard.json("status")["ok"] is True
+def yard_of(running: Running, ends_whole: None) -> Iterator[Yard]:
+    """The command line. Whatever a drill did, all has to be well in the end."""
+    yield running.yard
+    running.yard.run("up", "--yes")
+    assert running.yard.json("status")["ok"] is True
 
 
 def refused(yard: Yard, code: int, *arguments: str) -> dict[str, Any]:
@@ -215,7 +211,7 @@ def test_ctrl_c_as_each_phase_begins(
     """Each time it ends by itself with 130 and leaves no lock; in the end all is there."""
     yard.run("sandbox", "down", NAME, "--yes")
     seen: list[str] = []
-    while (phase := interrupted_at_what_is_new(yard, seen)) is not None:
+    while (phase := stopped_at_what_is_new(yard, seen, signal.SIGINT)) is not None:
         seen.append(phase)
     record_property("interrupted at", seen)
     assert len(seen) > 12
@@ -233,26 +229,6 @@ def test_the_rehearsal_s_own_process_is_gone(running: Running) -> None:
     yard.run("down", "--yes")
     assert anything() == []
     assert not StateFolder.of(NAME).path.exists()
-
-
-def interrupted_at_what_is_new(yard: Yard, seen: list[str]) -> str | None:
-    """Run `up` until a phase begins that is not among `seen`, and press Ctrl-C; gives the phase.
-    None: it came to its end."""
-    with yard.start("up", "--yes", stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
-        assert process.stderr is not None
-        said = []
-        for line in process.stderr:
-            said.append(line)
-            assert "taken over" not in line
-            phase = line.strip().partition("s  ")[2].removesuffix(" …")
-            if line.rstrip().endswith(" …") and phase not in seen:
-                process.send_signal(signal.SIGINT)
-                rest = process.stderr.read()
-                assert process.wait() == 130, "".join(said[-20:]) + rest
-                assert "Traceback" not in rest
-                return phase
-        assert process.wait() == 0, "".join(said[-40:])
-    return None
 
 
 def supervisor() -> int:

@@ -9,7 +9,7 @@ import pytest
 
 from beeyard.apps import Prober
 from beeyard.waiting import SystemClock, wait_until
-from cluster.yard import Running, Yard
+from cluster.yard import Running
 from drills.conftest import NAME, change
 from drills.world import World
 from leavings import STATE_HOME
@@ -19,18 +19,10 @@ pytestmark = [
     pytest.mark.cluster,
     pytest.mark.drill,
     pytest.mark.timeout(1800),
+    pytest.mark.usefixtures("ends_whole"),
 ]
 
 FOLDER = STATE_HOME / "beeyard" / "clusters" / f"{NAME}@sandbox"
-
-
-@pytest.fixture(autouse=True)
-def _ends_with_nothing_to_do(yard: Yard) -> Iterator[None]:
-    """However a drill changed the file, the next one finds the first, and a cluster like it."""
-    text = yard.file.read_text()
-    yield
-    yard.file.write_text(text)
-    yard.run("up", "--yes")
 
 
 def assert_nothing_lost(users: Prober) -> None:

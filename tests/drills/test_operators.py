@@ -1,6 +1,5 @@
 """A second operator, a lost laptop, and every key and password made anew while users are served."""
 
-import re
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from beeyard.workflows.keys import public_key
 from beeyard.workflows.pins import KEY as PINS
 from cluster.yard import Running, Yard
 from drills.conftest import DOMAIN, NAME, change
+from drills.phases import BEGINS
 from drills.world import World
 from leavings import STATE_HOME
 
@@ -28,23 +28,13 @@ pytestmark = [
     pytest.mark.cluster,
     pytest.mark.drill,
     pytest.mark.timeout(1800),
+    pytest.mark.usefixtures("ends_whole"),
 ]
 
 FOLDER = STATE_HOME / "beeyard" / "clusters" / f"{NAME}@sandbox"
 NODES = ("manager-1", "worker-1", "worker-2")
 KEYS = "/home/admin/.ssh/authorized_keys"
 SECRETS = "/etc/beeyard/secrets"
-_BEGINS = re.compile(r"^\s*\d+\.\ds  (\S.*) …$")
-
-
-@pytest.fixture(autouse=True)
-def _ends_with_nothing_to_do(yard: Yard) -> Iterator[None]:
-    """However a drill changed the file, the next one finds the first, and a cluster like it."""
-    text = yard.file.read_text()
-    yield
-    yard.file.write_text(text)
-    yard.run("up", "--yes")
-    assert yard.json("up", "--yes")["changes"] == 0
 
 
 @pytest.fixture
@@ -100,7 +90,7 @@ def killed_at(yard: Yard, begins: str, *arguments: str) -> None:
         said = []
         for line in process.stderr:
             said.append(line)
-            phase = _BEGINS.match(line)
+            phase = BEGINS.match(line)
             if phase and phase[1] == begins:
                 process.send_signal(signal.SIGKILL)
                 return

@@ -2,22 +2,21 @@
 
 import contextlib
 import random
-import re
 import signal
 import subprocess
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 import psutil
 import pytest
 
 from cluster.yard import Running, Yard
 from drills.conftest import NAME, change
+from drills.phases import stopped_at_what_is_new
 from drills.world import world_of
 from leavings import STATE_HOME
 
 pytestmark = [pytest.mark.real, pytest.mark.cluster, pytest.mark.drill]
 
-_BEGINS = re.compile(r"^\s*\d+\.\ds  (\S.*) …$")
 #: What a new cluster goes through at least.
 PHASES = {
     "account",
@@ -44,7 +43,7 @@ def test_killed_as_each_phase_begins(
     """Killed as soon as it does something new, again and again, until it comes to its end."""
     yard.run("sandbox", "down", NAME, "--yes")
     seen: list[str] = []
-    while (phase := killed_at_what_is_new(yard, seen)) is not None:
+    while (phase := stopped_at_what_is_new(yard, seen, signal.SIGKILL)) is not None:
         seen.append(phase)
     record_property("killed at", seen)
     assert set(seen) >= PHASES
@@ -97,22 +96,6 @@ def killed_after(yard: Yard, seconds: float) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=seconds)
         process.send_signal(signal.SIGKILL)
-
-
-def killed_at_what_is_new(yard: Yard, seen: Collection[str]) -> str | None:
-    """Run `up` until a phase begins that is not among `seen`, and kill it there; gives the phase.
-    None: it came to its end."""
-    with yard.start("up", "--yes", stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
-        assert process.stderr is not None
-        said = []
-        for line in process.stderr:
-            said.append(line)
-            begins = _BEGINS.match(line)
-            if begins and begins[1] not in seen:
-                process.send_signal(signal.SIGKILL)
-                return begins[1]
-        assert process.wait() == 0, "".join(said[-40:])
-    return None
 
 
 def assert_made_once(yard: Yard) -> None:
