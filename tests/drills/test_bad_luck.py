@@ -107,13 +107,14 @@ def test_a_disk_is_nearly_full(yard_of: Yard) -> None:
     assert "worker-1: 52 MB at /var/lib/docker" in error["where"]
 
 
-def test_shared_files_hang(yard_of: Yard, record_property: Callable[[str, object], None]) -> None:
+def test_shared_files_hang(yard_of: Yard) -> None:
     """Neither `up` nor `status` hangs with them."""
     with standing_still(*containers("mount-target")):
         error = refused(yard_of, 7)
         assert "took more than" in json.dumps(error)
         look = yard_of.start("status", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        look.wait(timeout=120)
+        # What it sees, it says: all well, or not.
+        assert look.wait(timeout=120) in {0, 10}
 
 
 def test_shared_files_are_out_of_reach(yard_of: Yard) -> None:

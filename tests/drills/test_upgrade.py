@@ -1,5 +1,6 @@
 """Nodes are upgraded one by one, with a package that is really newer: the engine, packed anew."""
 
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,7 +31,7 @@ def _ends_with_nothing_to_do(yard: Yard) -> Iterator[None]:
 
 def as_root(yard: Yard, node: str, script: str, *arguments: str) -> str:
     quoted = script.replace("'", "'\\''")
-    return yard.run("ssh", node, "--", f"sudo sh -c '{quoted}' sh {' '.join(arguments)}")
+    return yard.run("ssh", node, "--", f"sudo sh -c '{quoted}' sh {shlex.join(arguments)}")
 
 
 def version(yard: Yard, node: str, package: str) -> str:
