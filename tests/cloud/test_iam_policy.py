@@ -15,6 +15,10 @@ import pytest
 
 from beeyard.cloud import iam_rights
 from beeyard.cloud.iam_policy import LIMIT, Statement, document, documents, length, statements
+from beeyard.sandbox.api_call import ApiCall
+from beeyard.sandbox.iam import allows
+from beeyard.sandbox.iam_asked import asked_of
+from beeyard.sandbox.iam_question import Known
 from cloud.example import spec
 
 ECR = {"kind": "external", "host": "111122223333.dkr.ecr.eu-central-1.amazonaws.com/team"}
@@ -112,6 +116,32 @@ def test_nothing_can_be_made_ours_but_what_is_made() -> None:
                 f"{taggers[action]}:CreateAction",
                 "aws:ResourceTag/beeyard:cluster",
             }, one.sid
+
+
+@pytest.mark.parametrize("operation", ["AttachRolePolicy", "DetachRolePolicy"])
+@pytest.mark.parametrize(
+    ("region", "given", "allowed"),
+    [
+        ("eu-central-1", "arn:aws:iam::aws:policy/service-role/{}ForBackup", True),
+        ("eu-central-1", "arn:aws:iam::aws:policy/service-role/{}ForRestores", True),
+        ("cn-north-1", "arn:aws-cn:iam::aws:policy/service-role/{}ForBackup", True),
+        ("eu-central-1", "arn:aws:iam::aws:policy/AdministratorAccess", False),
+        ("eu-central-1", "arn:aws:iam::1:policy/service-role/{}ForBackup", False),
+    ],
+)
+def test_a_role_is_given_aws_backups_policies_alone(
+    operation: str, region: str, given: str, *, allowed: bool
+) -> None:
+    parameters = {
+        "RoleName": "shop-backup-1",
+        "PolicyArn": given.format("AWSBackupServiceRolePolicy"),
+    }
+    zones = [f"{region}{letter}" for letter in "abc"]
+    policies = documents(
+        spec(region=region, zones=zones, backups={"times": [], "aws_backup_days": 7})
+    )
+    asks = asked_of(ApiCall("operator", "", region, "iam", operation, parameters), Known("1"))
+    assert all(allows(policies, one) for one in asks) is allowed
 
 
 @pytest.mark.parametrize(

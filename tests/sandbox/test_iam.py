@@ -62,6 +62,26 @@ class TestLogic:
     def test_conditions(self, condition: dict[str, Any], *, allowed: bool) -> None:
         assert allows([policy(Condition=condition)], Asked("ec2:DeleteVpc", ARN, OURS)) is allowed
 
+    @pytest.mark.parametrize("operator", ["ArnEquals", "ArnLike"])
+    @pytest.mark.parametrize(
+        ("wanted", "allowed"),
+        [
+            ("arn:aws:iam::aws:policy/service-role/One", True),
+            ("arn:aws:iam::aws:policy/service-role/*", True),
+            ("arn:aws:iam::aws:policy/service-role/one", False),
+            ("arn:aws:iam::*:policy/service-role/On?", True),
+            ("arn:aws:iam::1:policy/service-role/One", False),
+            # Each part by itself.
+            ("arn:aws:*:policy/service-role/One", False),
+            ("*", False),
+        ],
+    )
+    def test_conditions_on_an_arn(self, operator: str, wanted: str, *, allowed: bool) -> None:
+        condition = {operator: {"iam:PolicyArn": [wanted]}}
+        given = {"iam:PolicyARN": ("arn:aws:iam::aws:policy/service-role/One",)}
+        ask = Asked("ec2:DeleteVpc", ARN, given)
+        assert allows([policy(Condition=condition)], ask) is allowed
+
     def test_a_condition_that_is_not_known_is_not_guessed(self) -> None:
         with pytest.raises(ValueError, match="StringNotLike can't be rehearsed"):
             allows([policy(Condition={"StringNotLike": {"a": "b"}})], asked())
@@ -100,6 +120,14 @@ class TestAsked:
         (passed,) = (one for one in found if one.action == "iam:PassRole")
         assert passed.resource == "arn:aws:iam::1:role/role-of-profile"
         assert passed.context == {"iam:PassedToService": ("ec2.amazonaws.com",)}
+
+    @pytest.mark.parametrize("operation", ["AttachRolePolicy", "DetachRolePolicy"])
+    def test_a_role_is_given_a_policy(self, operation: str) -> None:
+        parameters = {"RoleName": "shop-backup-1", "PolicyArn": "arn:aws:iam::aws:policy/One"}
+        call = ApiCall("operator", "", "eu-central-1", "iam", operation, parameters)
+        (one,) = asked_of(call, Known("1"))
+        assert one.resource == "arn:aws:iam::1:role/shop-backup-1"
+        assert one.context == {"iam:PolicyARN": ("arn:aws:iam::aws:policy/One",)}
 
     def test_a_mount_target_takes_an_interface_as_well(self) -> None:
         found = asks("elasticfilesystem", "CreateMountTarget", {"FileSystemId": "fs-1"})

@@ -202,6 +202,10 @@ def _lends(spec: ClusterSpec) -> bool:
 def _aws_backup(names: _Names) -> Iterator[Statement]:
     role = (names.arn("iam", f"role/{names.cluster}-backup-*", region=False),)
     yield Statement("BackupRole", rights.BACKUP_ROLE, role)
+    # Without the condition, any policy of the account could be given to a role of that name.
+    aws_own = f"arn:{names.partition}:iam::aws:policy/service-role/AWSBackupServiceRolePolicyFor"
+    given = {"ArnEquals": {"iam:PolicyARN": [f"{aws_own}Backup", f"{aws_own}Restores"]}}
+    yield Statement("BackupRolePolicies", rights.BACKUP_ROLE_POLICIES, role, given)
     passed = {"StringEquals": {"iam:PassedToService": "backup.amazonaws.com"}}
     yield Statement("PassBackupRole", rights.BACKUP_PASS, role, passed)
     yield Statement("BackupPlans", rights.BACKUP_PLANS, (names.arn("backup", "backup-plan:*"),))

@@ -118,10 +118,11 @@ LINKED_ROLES = _besides(
 
 _AWS_BACKUP = "backups.aws_backup_days: AWS Backup of the shared files"
 BACKUP_ROLE = (
-    *_besides("iam", _AWS_BACKUP, "AttachRolePolicy", "CreateRole", "DeleteRole", "GetRole"),
-    *_besides("iam", _AWS_BACKUP, "DetachRolePolicy", "ListAttachedRolePolicies", "TagRole"),
-    *_besides("iam", _AWS_BACKUP, "ListInstanceProfilesForRole", "ListRolePolicies"),
+    *_besides("iam", _AWS_BACKUP, "CreateRole", "DeleteRole", "GetRole", "TagRole"),
+    *_besides("iam", _AWS_BACKUP, "ListAttachedRolePolicies", "ListRolePolicies"),
+    *_besides("iam", _AWS_BACKUP, "ListInstanceProfilesForRole"),
 )
+BACKUP_ROLE_POLICIES = _besides("iam", _AWS_BACKUP, "AttachRolePolicy", "DetachRolePolicy")
 BACKUP_PASS = _besides("iam", _AWS_BACKUP, "PassRole")
 BACKUP_PLANS = (
     *_besides("backup", _AWS_BACKUP, "CreateBackupPlan", "CreateBackupSelection"),

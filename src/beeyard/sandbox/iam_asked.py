@@ -51,7 +51,10 @@ def _iam(question: Question) -> Iterator[Asked]:
         return
     kind = f"instance-profile/{profile}" if profile else f"role/{role or '*'}"
     resource = question.arn("iam", kind, region=False)
-    yield question.of(resource, RequestTag=question.request_tags)
+    own = question.of(resource, RequestTag=question.request_tags)
+    policy = parameters.get("PolicyArn")
+    named = {"iam:PolicyARN": (str(policy),)} if policy else {}
+    yield Asked(own.action, resource, {**own.context, **named})
     if question.request_tags and operation.startswith("Create"):
         what = "InstanceProfile" if profile else "Role"
         yield question.of(resource, f"iam:Tag{what}", RequestTag=question.request_tags)
