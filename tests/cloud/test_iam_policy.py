@@ -118,6 +118,17 @@ def test_nothing_can_be_made_ours_but_what_is_made() -> None:
             }, one.sid
 
 
+@pytest.mark.parametrize(("cluster", "allowed"), [("shop", True), ("other", False)])
+def test_the_console_log_of_our_nodes_alone(cluster: str, *, allowed: bool) -> None:
+    """By which docs/operators.md has a host key compared."""
+    call = ApiCall(
+        *("operator", "", "eu-central-1", "ec2", "GetConsoleOutput"),
+        {"InstanceId": "i-0123456789abcdef0"},
+    )
+    (one,) = asked_of(call, Known("1", tags=lambda _: {"beeyard:cluster": cluster}))
+    assert allows(documents(spec()), one) is allowed
+
+
 @pytest.mark.parametrize("operation", ["AttachRolePolicy", "DetachRolePolicy"])
 @pytest.mark.parametrize(
     ("region", "given", "allowed"),

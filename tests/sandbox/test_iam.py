@@ -113,6 +113,20 @@ class TestAsked:
         )
         assert found == {"ec2:DisassociateAddress elastic-ip/eipalloc-1"}
 
+    def test_what_is_read_of_one_thing(self) -> None:
+        """The log of an instance is asked for by its tags; a list is one of everything."""
+        identity = "i-0123456789abcdef0"
+        parameters = {"InstanceId": identity}
+        call = ApiCall("operator", "", "eu-central-1", "ec2", "GetConsoleOutput", parameters)
+        (one,) = asked_of(
+            call, Known("1", tags={identity: {"beeyard:cluster": "shop"}}.__getitem__)
+        )
+        assert one.resource == f"arn:aws:ec2:eu-central-1:1:instance/{identity}"
+        assert one.context == OURS
+        assert asks("ec2", "DescribeInstances", {"InstanceIds": [identity]}) == {
+            "ec2:DescribeInstances "
+        }
+
     def test_an_instance_is_given_its_role(self) -> None:
         profile = {"IamInstanceProfile": {"Name": "profile"}}
         call = ApiCall("operator", "", "eu-central-1", "ec2", "RunInstances", profile)

@@ -123,6 +123,7 @@ def _network_and_nodes(spec: ClusterSpec, names: _Names) -> Iterator[Statement]:
     within = rights.EC2_MAKE_WITHIN + (rights.NAT_MAKE if nat else ())
     change = rights.EC2_CHANGE + (rights.NAT_CHANGE if nat else ())
     yield Statement("Change", within + change, ec2("*"), names.ours)
+    yield Statement("Console", rights.CONSOLE, ec2("instance"), names.ours)
     # A node's volume and interface have no tags of ours, and its image is Debian's.
     image = f"arn:{names.partition}:ec2:{names.region}::image/*"
     yield Statement("NodeParts", rights.RUN, (image, *ec2("network-interface", "volume")))

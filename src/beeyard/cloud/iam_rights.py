@@ -88,6 +88,9 @@ EC2_CHANGE = (
     *_rights("ec2", _DOWN, "DeleteVpc", "DetachInternetGateway", "DisassociateAddress"),
     *_rights("ec2", _DOWN, "DisassociateRouteTable", "ReleaseAddress", "TerminateInstances"),
 )
+CONSOLE = _besides(
+    "ec2", "an operator compares a node's host key with the log of its boot", "GetConsoleOutput"
+)
 NAT_CHANGE = _rights("ec2", _DOWN, "DeleteNatGateway")
 INTERFACES = (
     *_besides("ec2", "the interface between an address and its node", "AssociateAddress"),

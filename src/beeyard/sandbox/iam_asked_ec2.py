@@ -21,6 +21,8 @@ _EC2_KINDS = {
     "vol": "volume",
     "vpc": "vpc",
 }
+#: What is read of one thing alone, and can be allowed for that.
+_READ_OF_ONE = {"GetConsoleOutput"}
 #: What a call makes, where it is tagged in the same call.
 _EC2_MADE = {
     "AllocateAddress": "elastic-ip",
@@ -37,10 +39,10 @@ _EC2_MADE = {
 
 def asked_of_ec2(question: Question) -> Iterator[Asked]:
     """All that a call takes."""
-    if question.is_reading:
+    call = question.call
+    if question.is_reading and call.operation not in _READ_OF_ONE:
         yield question.of("*")
         return
-    call = question.call
     made = _EC2_MADE.get(call.operation)
     if made:
         yield from _ec2_made(question, made)
