@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
 from beeyard.sandbox.api_call import ApiCall, key_of, read_call
 from beeyard.sandbox.environment import ROOT
+from beeyard.sandbox.faults import call_of
 from beeyard.sandbox.iam import Asked, allows
 from beeyard.sandbox.iam_asked import asked_of
 from beeyard.sandbox.iam_facts import known, principal
@@ -22,6 +24,12 @@ from beeyard.sandbox.iam_facts import known, principal
 _FREE = {"sts:GetCallerIdentity"}
 #: Services whose errors are in JSON; those of the others are in XML.
 _JSON = {"backup", "ecr", "elasticfilesystem"}
+#: moto's own page, by which `readiness` knows that the API answers. What is below it changes moto.
+_MOTO_PAGE = "/moto-api/"
+#: What a presigned URL has, by either of S3's signatures: boto3 takes the older one (version 2) in
+#: S3's older regions. Source: Amazon S3 API reference, "Authenticating Requests: Using Query
+#: Parameters"; user guide, "Signing and authenticating REST requests (AWS signature version 2)".
+_PRESIGNED = ({"X-Amz-Credential", "X-Amz-Signature"}, {"AWSAccessKeyId", "Signature"})
 
 log = logging.getLogger("beeyard.sandbox")
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
@@ -34,13 +42,19 @@ class Gate:
         self._application = application
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        call = None if key_of(environ) == ROOT else read_call(environ)
-        if call is None:
+        if key_of(environ) == ROOT:
             return self._application(environ, start_response)
         answer = partial(_answer, environ["REQUEST_METHOD"], start_response)
+        call = read_call(environ)
+        if call is None and _needs_no_signature(environ):
+            return self._application(environ, start_response)
+        if call is None:
+            service, action = call_of(environ)
+            log.info("nobody may %s: the request is not signed", action)
+            return answer(service, HTTPStatus.FORBIDDEN, _refused(service), _UNSIGNED)
         found = principal(call)
         if found is None:
-            return answer(call, *_UNKNOWN.get(call.service, _UNKNOWN_KEY))
+            return answer(call.service, *_UNKNOWN.get(call.service, _UNKNOWN_KEY))
         who, policies = found
         asked = first_refused(call, policies)
         if asked is None:
@@ -53,13 +67,22 @@ class Gate:
         method: str, start_response: Any, call: ApiCall, who: str, asked: Asked
     ) -> Iterable[bytes]:
         """What AWS answers to whoever lacks a right."""
-        return _answer(method, start_response, call, *_refusal(call, who, asked))
+        return _answer(method, start_response, call.service, *_refusal(call, who, asked))
 
 
 def first_refused(call: ApiCall, policies: Sequence[Mapping[str, Any]]) -> Asked | None:
     """What of all that a call takes these policies do not allow."""
     asks = (one for one in asked_of(call, known(call)) if one.action not in _FREE)
     return next((one for one in asks if not allows(policies, one)), None)
+
+
+def _needs_no_signature(environ: Mapping[str, Any]) -> bool:
+    """What is let through with no name to it: presigned URLs, whose signature is their query, and
+    moto's page."""
+    if environ["PATH_INFO"] == _MOTO_PAGE:
+        return True
+    query = parse_qs(environ.get("QUERY_STRING", "")).keys()
+    return "HTTP_AUTHORIZATION" not in environ and any(each <= query for each in _PRESIGNED)
 
 
 def _refusal(call: ApiCall, who: str, asked: Asked) -> tuple[HTTPStatus, str, str]:
@@ -73,11 +96,17 @@ def _refusal(call: ApiCall, who: str, asked: Asked) -> tuple[HTTPStatus, str, st
     )
     if call.service == "ec2":
         said = f"You are not authorized to perform this operation. {said}"
-        return HTTPStatus.FORBIDDEN, "UnauthorizedOperation", said
-    code = "AccessDeniedException" if call.service in _JSON else "AccessDenied"
-    return HTTPStatus.FORBIDDEN, code, said
+    return HTTPStatus.FORBIDDEN, _refused(call.service), said
 
 
+def _refused(service: str) -> str:
+    """What a refusal is called by the service."""
+    if service == "ec2":
+        return "UnauthorizedOperation"
+    return "AccessDeniedException" if service in _JSON else "AccessDenied"
+
+
+_UNSIGNED = "The request has no signature of AWS's version 4, or none that can be read."
 _UNKNOWN_KEY = (
     HTTPStatus.FORBIDDEN,
     "InvalidClientTokenId",
@@ -103,10 +132,10 @@ _UNKNOWN = {
 
 
 def _answer(
-    method: str, start_response: Any, call: ApiCall, status: HTTPStatus, code: str, said: str
+    method: str, start_response: Any, service: str, status: HTTPStatus, code: str, said: str
 ) -> Iterable[bytes]:
     """The refusal in the form of the service's protocol; nothing but a status to HEAD."""
-    body, kind = _body(call.service, code, said)
+    body, kind = _body(service, code, said)
     # Without AWS's header x-amzn-errortype: provider 3.39 would read no further, and not say why.
     headers = [("Content-Type", kind)]
     if method == "HEAD":
