@@ -36,6 +36,7 @@ def _inside(real_swarm: Any, folder: Path) -> Inside:
     managers = tuple(
         replace(MANAGER, name=name, private_ip=at, ssh_address=at) for name, at in addresses.items()
     )
+    key = real_swarm.on("manager-1").run(Command(["cat", "/etc/ssh/ssh_host_ed25519_key.pub"]))
     return Inside(
         spec(
             registry={"kind": "external", "host": f"{ECR}/team"},
@@ -43,7 +44,7 @@ def _inside(real_swarm: Any, folder: Path) -> Inside:
         ),
         outputs(nodes=managers),
         443,
-        (),
+        (f"{MANAGER.instance_id} {key.stdout.strip()}",),
         real_swarm.folder / "key",
         folder,
     )

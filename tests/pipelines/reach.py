@@ -197,11 +197,11 @@ class Node:
 
     @contextmanager
     def holding(self, address: str, *neighbours: "Node") -> Iterator[None]:
-        """Have an address besides, that these neighbours know to be here."""
+        """Have an address besides, that these neighbours know to be here, and nowhere else."""
         self.run("ip", "address", "add", f"{address}/32", "dev", "lo")
         try:
             for one in neighbours:
-                one.run("ip", "route", "add", f"{address}/32", "via", self.address)
+                one.run("ip", "route", "replace", f"{address}/32", "via", self.address)
             yield
         finally:
             self.run("ip", "address", "del", f"{address}/32", "dev", "lo")
