@@ -1,36 +1,99 @@
 """What is recovered, what is refused, and what is said before."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from beeyard.cloud.api import Aws
 from beeyard.errors import Refused
+from beeyard.testing import FakeRunner
+from beeyard.workflows import Cluster
 from beeyard.workflows.recover import _age, _asked_for
-from beeyard.workflows.recover_look import Found, only_manager, refuse_living
+from beeyard.workflows.recover_look import Found, Look, look, only_manager, refuse_living
 from cloud.example import outputs
 from workflows.backups_of import backup
+from workflows.test_lost import ONE, hosts_of
+
+MakeCluster = Callable[..., Cluster]
 
 
 @pytest.mark.parametrize("found", ["gone", "silent", "blank", "begun"])
 def test_what_is_lost_is_recovered(found: Found) -> None:
-    refuse_living("manager-1", found, force=False)
+    refuse_living("manager-1", Look(found), force=False)
 
 
 @pytest.mark.parametrize(
     ("found", "says"),
     [
         ("lives", "manager-1 lives, and manages the Swarm: nothing is to be recovered"),
-        ("stopped", "manager-1 is stopped, and not lost"),
+        ("stopped", "manager-1 is not lost: its machine is stopped"),
+        ("locked", "manager-1 is not lost: its Swarm is locked (autolock)"),
+        ("down", "manager-1 is not lost: its engine does not run, and was in a Swarm"),
+        ("troubled", "manager-1 is not lost: it is in a Swarm, and does not manage it"),
     ],
 )
 def test_what_is_not_lost_is_refused_unless_forced(found: Found, says: str) -> None:
     with pytest.raises(Refused) as caught:
-        refuse_living("manager-1", found, force=False)
+        refuse_living("manager-1", Look(found), force=False)
     assert caught.value.what == says
     assert "--force" in str(caught.value.fix)
-    refuse_living("manager-1", found, force=True)
+    refuse_living("manager-1", Look(found), force=True)
+
+
+RUNNING = {"i-manager-1": "running"}
+
+
+def looked(
+    cluster: Cluster,
+    monkeypatch: pytest.MonkeyPatch,
+    answers: Sequence[tuple[str, str, int]],
+    states: Mapping[str, str] = RUNNING,
+) -> Look:
+    """What is made of a manager that lets us in, and answers so, in order: with these words on
+    standard output, these on standard error, and this code."""
+    monkeypatch.setattr(Aws, "instance_states", lambda *_: states)
+    with FakeRunner() as runner:
+        for stdout, stderr, code in answers:
+            runner.expect("ssh", ..., stdout=stdout, stderr=stderr, code=code)
+        return look(hosts_of(cluster, runner, ONE))
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("inactive \n", "blank"),
+        ("locked \n", "locked"),
+        ("pending \n", "troubled"),
+        ("error can't open the log\n", "troubled"),
+    ],
+)
+def test_only_what_is_in_no_swarm_is_blank(
+    make_cluster: MakeCluster, monkeypatch: pytest.MonkeyPatch, said: str, found: Found
+) -> None:
+    seen = looked(make_cluster(), monkeypatch, [("", "", 0), (said, "", 0)])
+    assert seen.found == found
+    assert ("can't open" in str(seen)) is ("can't open" in said)
+
+
+@pytest.mark.parametrize(
+    ("there", "found"),
+    [
+        (("", "", 0), "blank"),
+        (("/var/lib/docker/swarm/docker-state.json\n", "", 0), "down"),
+        (("", "sudo: a password is required", 1), "silent"),
+    ],
+)
+def test_of_an_engine_that_does_not_run_its_disk_tells(
+    make_cluster: MakeCluster,
+    monkeypatch: pytest.MonkeyPatch,
+    there: tuple[str, str, int],
+    found: Found,
+) -> None:
+    down = ("", "Cannot connect to the Docker daemon", 1)
+    assert looked(make_cluster(), monkeypatch, [("", "", 0), down, there]).found == found
 
 
 def test_several_managers_are_refused() -> None:
@@ -55,7 +118,7 @@ def outputs_of_three() -> Any:
     ],
 )
 def test_whoever_says_yes_knows_to_what(found: Found, says: str) -> None:
-    asked = _asked_for("manager-1", found, backup())
+    asked = _asked_for("manager-1", Look(found), backup())
     assert says in asked
     assert ("20261126T030000Z-5f3a, 3 h 12 min old" in asked) is (found != "begun")
 

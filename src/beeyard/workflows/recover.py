@@ -24,7 +24,7 @@ from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.pins import keep
 from beeyard.workflows.raft import KIND, asked, facts_of
-from beeyard.workflows.recover_look import WORDS, Found, look, only_manager, refuse_living
+from beeyard.workflows.recover_look import Found, Look, look, only_manager, refuse_living
 from beeyard.workflows.schedule import hosts_to_play
 from beeyard.workflows.turnover import PROJECT
 from beeyard.workflows.up import UpResult, converge
@@ -77,18 +77,18 @@ def recover(
         cloud = open_cloud(cluster)
         hosts = hosts_to_play(cluster, cloud.outputs())
         manager = only_manager(hosts.outputs)
-        found = look(hosts)
-        phase.result = f"{manager}: {WORDS[found]}"
-    refuse_living(manager, found, force=force)
+        seen = look(hosts)
+        phase.result = f"{manager}: {seen}"
+    refuse_living(manager, seen, force=force)
     backups = open_backups(hosts)
     backup = backups.store.find(KIND, name)
     # Before anything is touched: the key opens it.
     url, identity = backups.open(backup, reader)
     age = datetime.now(UTC) - backup.manifest.taken_at
-    confirm(_asked_for(manager, found, backup))
+    confirm(_asked_for(manager, seen, backup))
     began = cluster.clock.monotonic()
     with alone(cluster, cloud, "recover"):
-        hosts = _as_it_was(cluster, cloud, found)
+        hosts, found = _as_it_was(cluster, cloud, seen), seen.found
         different: tuple[str, ...] = ()
         if found != "begun":
             if found != "blank":
@@ -107,15 +107,15 @@ def recover(
     )  # fmt: skip
 
 
-def _asked_for(manager: str, found: Found, backup: Backup) -> str:
+def _asked_for(manager: str, seen: Look, backup: Backup) -> str:
     """What will be done, for whoever has to say yes."""
-    if found == "begun":
-        return f"{manager}: {WORDS[found]}. It goes on where it was cut short"
+    if seen.found == "begun":
+        return f"{manager}: {seen}. It goes on where it was cut short"
     taken = backup.manifest.taken_at
-    terminated = "terminated and " * (found in ("silent", "lives", "stopped"))
-    what = "given" if found == "blank" else f"{terminated}made anew, and given"
+    terminated = "terminated and " * (seen.found != "gone")
+    what = "given" if seen.found == "blank" else f"{terminated}made anew, and given"
     return (
-        f"{manager}: {WORDS[found]}. It is {what} the state of the Swarm of "
+        f"{manager}: {seen}. It is {what} the state of the Swarm of "
         f"{taken:%Y-%m-%d %H:%M:%S} UTC (backup {backup.id}, {_age(datetime.now(UTC) - taken)} "
         "old). What was deployed or changed since then is lost"
     )
@@ -165,15 +165,16 @@ def _prepare(hosts: Hosts) -> None:
         hosts.play(phase, "deploy", options)
 
 
-def _as_it_was(cluster: Cluster, cloud: Cloud, found: Found) -> Hosts:
+def _as_it_was(cluster: Cluster, cloud: Cloud, seen: Look) -> Hosts:
     """Look again once nobody else can change it. Raises Refused where somebody was faster."""
     hosts = hosts_to_play(cluster, cloud.outputs())
-    if (now := look(hosts)) != found:
+    now = look(hosts)
+    if now.found != seen.found:
         manager = hosts.inventory.first_manager.name
         raise Refused(
             f"{manager} is not any more as it was a moment ago",
             where=manager,
-            why=f"then: {WORDS[found]}; now: {WORDS[now]}",
+            why=f"then: {seen}; now: {now}",
             fix="run `beeyard recover` again",
         )
     return hosts

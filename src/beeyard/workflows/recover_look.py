@@ -2,7 +2,7 @@
 came where it was cut short."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from beeyard.cloud import Outputs
@@ -14,11 +14,19 @@ from beeyard.workflows.lost import GONE
 from beeyard.workflows.raft import asked
 
 #: `gone`: its instance is; `silent`: it lets nobody in; `blank`: it is in no Swarm; `begun`: it was
-#: restored, and what follows was cut short; `lives`: it manages.
-Found = Literal["gone", "silent", "blank", "begun", "lives", "stopped"]
+#: restored, and what follows was cut short; `lives`: it manages. Not lost either: `locked` until it
+#: is given its key; `down`: its engine is; `troubled`: it is in a Swarm that does not work.
+Found = Literal[
+    "gone", "silent", "blank", "begun", "lives", "stopped", "locked", "down", "troubled"
+]
 #: Seconds in which a manager that is not lost lets us in.
 _ANSWERS = 15.0
-_IN_SWARM = ("docker", "info", "--format", "{{.Swarm.LocalNodeState}}")
+_IN_SWARM = ("docker", "info", "--format", "{{.Swarm.LocalNodeState}} {{.Swarm.Error}}")
+#: Names what an engine that is in a Swarm has, whether it runs or not; nothing where there is none.
+_STATE = (
+    *("find", "/var/lib", "-maxdepth", "3"),
+    *("-path", "/var/lib/docker/swarm/docker-state.json"),
+)
 
 WORDS: Mapping[Found, str] = {
     "gone": "its machine is gone",
@@ -27,7 +35,21 @@ WORDS: Mapping[Found, str] = {
     "begun": "it was brought back, and what follows was cut short",
     "lives": "it manages the Swarm",
     "stopped": "its machine is stopped",
+    "locked": "its Swarm is locked (autolock)",
+    "down": "its engine does not run, and was in a Swarm",
+    "troubled": "it is in a Swarm, and does not manage it",
 }
+
+
+@dataclass(frozen=True)
+class Look:
+    """How it is with a manager; `why` in words of others, as far as there are any."""
+
+    found: Found
+    why: str = ""
+
+    def __str__(self) -> str:
+        return f"{WORDS[self.found]}{f' ({self.why})' * bool(self.why)}"
 
 
 def only_manager(outputs: Outputs) -> str:
@@ -41,23 +63,39 @@ def only_manager(outputs: Outputs) -> str:
     return outputs.managers[0].name
 
 
-def look(hosts: Hosts) -> Found:
+def look(hosts: Hosts) -> Look:
     """How it is with the manager."""
     cluster, (manager,) = hosts.cluster, hosts.outputs.managers
     state = cluster.aws.instance_states(hosts.outputs).get(manager.instance_id, "missing")
     if state in GONE:
-        return "gone"
+        return Look("gone")
     if state != "running":
-        return "stopped"
+        return Look("stopped")
     if _silent(hosts):
-        return "silent"
+        return Look("silent")
     try:
-        asked_of = hosts.manager.run(Command(_IN_SWARM, timeout=60), check=False)
-    except CommandTimeout:
-        return "silent"
-    if asked_of.code == 0 and asked_of.stdout.strip() == "active":
-        return "begun" if _is_begun(hosts) else "lives"
-    return "blank"
+        return _engine(hosts)
+    except CommandTimeout as error:
+        return Look("silent", error.what)
+
+
+def _engine(hosts: Hosts) -> Look:
+    """How it is with the engine of a manager that lets us in. Only what is surely in no Swarm is
+    blank: whatever else it may have is not written over."""
+    said = hosts.manager.run(Command(_IN_SWARM, timeout=60), check=False)
+    if said.code:
+        there = hosts.manager.run(Command(_STATE, timeout=60), check=False)
+        if there.code:
+            return Look("silent", there.tail(1))
+        return Look("down", said.tail(1)) if there.stdout.strip() else Look("blank")
+    state, _, why = said.stdout.strip().partition(" ")
+    if state == "active":
+        return Look("begun" if _is_begun(hosts) else "lives")
+    if state == "inactive":
+        return Look("blank")
+    if state == "locked":
+        return Look("locked")
+    return Look("troubled", f"{state}: {why}" if why else state)
 
 
 def _is_begun(hosts: Hosts) -> bool:
@@ -77,15 +115,26 @@ def _silent(hosts: Hosts) -> bool:
     return bool(found)
 
 
-def refuse_living(manager: str, found: Found, *, force: bool) -> None:
+#: What is to be done where it is not lost; and `--force`, always.
+_INSTEAD: Mapping[Found, str] = {
+    "stopped": "start its instance",
+    "locked": "give it its key: beeyard ssh NODE sudo docker swarm unlock",
+    "down": "start its engine: beeyard ssh NODE sudo systemctl start docker",
+    "troubled": "see what keeps it: beeyard ssh NODE sudo journalctl -u docker",
+}
+
+
+def refuse_living(manager: str, seen: Look, *, force: bool) -> None:
     """Raises Refused where it is not lost."""
-    if force or found not in ("lives", "stopped"):
+    if force or (seen.found != "lives" and seen.found not in _INSTEAD):
         return
-    if found == "stopped":
+    if seen.found != "lives":
+        instead = _INSTEAD[seen.found].replace("NODE", manager)
         raise Refused(
-            f"{manager} is stopped, and not lost",
+            f"{manager} is not lost: {seen}",
             where=manager,
-            fix="start its instance; --force terminates it, and makes it anew from the backup",
+            why="what it holds is newer than any backup",
+            fix=f"{instead}; --force terminates it, and makes it anew from the backup",
         )
     raise Refused(
         f"{manager} lives, and manages the Swarm: nothing is to be recovered",

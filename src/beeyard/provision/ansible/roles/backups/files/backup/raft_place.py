@@ -16,7 +16,10 @@ _DEADLINE = 60.0
 
 
 def place(copy: Path, at: Path) -> None:
-    """Put a copied folder in the place of what is there, whole or not at all."""
+    """Put a copied folder in the place of what is there, whole or not at all.
+
+    What was there is kept beside it, as `NAME.before-TIME` (UTC).
+    """
     beside = at.with_name(f".{at.name}.beeyard")
     shutil.rmtree(beside, ignore_errors=True)
     at.parent.mkdir(parents=True, exist_ok=True)
@@ -25,7 +28,10 @@ def place(copy: Path, at: Path) -> None:
     if done.returncode:
         raise Failed(f"the copy can't be put to {at}: {done.stderr.strip()}")
     (beside / _STARTED_BY).unlink(missing_ok=True)
-    shutil.rmtree(at, ignore_errors=True)
+    if at.exists() and any(at.iterdir()):
+        at.rename(
+            at.with_name(f"{at.name}.before-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}")
+        )
     beside.replace(at)
 
 

@@ -23,7 +23,8 @@ def restore(engine: Engine, folder: Path, say: Callable[[str], None]) -> None:
     took.
 
     Where it was cut short, it is done again from its start; where it was not, nothing is done.
-    Raises Failed where the engine here is a manager already, or where no Swarm comes of the copy.
+    Raises Failed where the engine here is in a Swarm already, whether that works or not, or where
+    no Swarm comes of the copy.
     """
     about = json.loads((folder / ABOUT).read_text())
     # Whoever was cut short may have left it down.
@@ -32,8 +33,9 @@ def restore(engine: Engine, folder: Path, say: Callable[[str], None]) -> None:
     ours = found.get("id") == about["id"]
     if ours and found["formed"]:
         return
-    if info["Swarm"].get("ControlAvailable") and not ours:
-        raise Failed("this node is a manager of a Swarm that works")
+    state = info["Swarm"]["LocalNodeState"]
+    if state != "inactive" and not ours:
+        raise Failed(f"this node is in a Swarm (its engine says: {state}): nothing is written over")
     _note(about, formed=False)
     with _timed(say, "the copy put in its place"):
         _systemctl("stop", "docker.socket", "docker.service")

@@ -1,0 +1,134 @@
+"""The nodes' program for a Swarm's state, where it needs no Swarm: what it writes over, and leaves.
+
+What it asks of systemd is answered by programs of that name, in a folder of the test's.
+"""
+
+import importlib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import beeyard.provision
+
+PROGRAM = Path(beeyard.provision.__file__).parent / "ansible/roles/backups/files/backup"
+
+
+@pytest.fixture
+def module(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """`module(name)`: one of the program's."""
+    before = set(sys.modules)
+    monkeypatch.syspath_prepend(PROGRAM)
+    yield importlib.import_module
+    for name in set(sys.modules) - before:
+        if str(PROGRAM) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Systemd":
+    found = Systemd(tmp_path / "systemd")
+    monkeypatch.setenv("PATH", f"{found.folder}:/usr/bin:/bin")
+    return found
+
+
+class Systemd:
+    """Programs of its name, which note what they are asked."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        for name in ("systemctl", "systemd-run"):
+            self.answers(name, 0)
+
+    def answers(self, name: str, code: int) -> None:
+        program = self.folder / name
+        asked = self.folder / "asked"
+        program.write_text(f'#!/bin/sh\necho "{name} $*" >> {asked}\necho sorry >&2\nexit {code}\n')
+        program.chmod(0o755)
+
+    @property
+    def asked(self) -> list[str]:
+        file = self.folder / "asked"
+        return file.read_text().splitlines() if file.exists() else []
+
+
+class Engine:
+    """An engine that is, or is not, in a Swarm; one that is made of a copy is there at once."""
+
+    def __init__(self, root: Path, state: str) -> None:
+        self.root = root
+        self.state = state
+        self.made = 0
+
+    def get(self, _: str) -> Any:
+        swarm = {"LocalNodeState": self.state, "ControlAvailable": self.state == "active"}
+        return {"DockerRootDir": str(self.root), "Swarm": swarm}
+
+    def post(self, *_: object) -> None:
+        self.state = "active"
+        self.made += 1
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    folder = tmp_path / "copy"
+    (folder / "swarm").mkdir(parents=True)
+    (folder / "swarm/raft").write_text("of the copy")
+    (folder / "about.json").write_text(
+        json.dumps({"id": "c0", "taken": 1.0, "address": "10.0.0.1"})
+    )
+    return folder
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """What the engine has had until now."""
+    (tmp_path / "docker/swarm").mkdir(parents=True)
+    (tmp_path / "docker/swarm/raft").write_text("of before")
+    return tmp_path / "docker"
+
+
+@pytest.fixture
+def restoring(
+    module: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, systemd: Systemd
+) -> Any:
+    """The module that restores, with its record in the test's folder."""
+    assert systemd.asked == []
+    found = module("raft_restore")
+    monkeypatch.setattr(found, "RECORD", tmp_path / "restored.json")
+    return found
+
+
+def ignore(_: str) -> None:
+    """Nobody listens."""
+
+
+@pytest.mark.parametrize("state", ["active", "locked", "pending", "error"])
+def test_an_engine_that_is_in_a_swarm_keeps_it(
+    restoring: Any, copy: Path, root: Path, state: str
+) -> None:
+    engine = Engine(root, state)
+    with pytest.raises(Exception, match=f"in a Swarm .its engine says: {state}."):
+        restoring.restore(engine, copy, ignore)
+    assert (root / "swarm/raft").read_text() == "of before"
+    assert engine.made == 0
+
+
+def test_what_was_there_is_kept_beside_what_is_put_back(
+    restoring: Any, copy: Path, root: Path
+) -> None:
+    restoring.restore(Engine(root, "inactive"), copy, ignore)
+    assert (root / "swarm/raft").read_text() == "of the copy"
+    (before,) = root.glob("swarm.before-*Z")
+    assert (before / "raft").read_text() == "of before"
+
+
+def test_of_an_empty_folder_nothing_is_kept(module: Any, copy: Path, tmp_path: Path) -> None:
+    (tmp_path / "swarm").mkdir()
+    module("raft_place").place(copy / "swarm", tmp_path / "swarm")
+    assert (tmp_path / "swarm/raft").exists()
+    assert not list(tmp_path.glob("*before*"))
