@@ -54,6 +54,9 @@ class TestInstances:
 
         assert states == {runs: "running", stops: "stopped"}
 
+    def test_one_that_is_well_fails_no_check(self, aws: Aws) -> None:
+        assert aws.failed_checks(self.launch(aws, "shop")) == ()
+
     def test_one_that_is_not_in_the_outputs_is_not_asked_for(self, aws: Aws) -> None:
         self.launch(aws, "shop")
         assert aws.instance_states(outputs()) == {}

@@ -8,19 +8,20 @@ from typing import Any
 import pytest
 
 from beeyard.cloud.api import Aws
-from beeyard.errors import Refused
+from beeyard.errors import HostError, Refused
 from beeyard.testing import FakeRunner
 from beeyard.workflows import Cluster
 from beeyard.workflows.recover import _age, _asked_for
 from beeyard.workflows.recover_look import Found, Look, look, only_manager, refuse_living
 from cloud.example import outputs
+from provision.test_reach import CHANGED
 from workflows.backups_of import backup
 from workflows.test_lost import ONE, hosts_of
 
 MakeCluster = Callable[..., Cluster]
 
 
-@pytest.mark.parametrize("found", ["gone", "silent", "blank", "begun"])
+@pytest.mark.parametrize("found", ["gone", "impaired", "blank", "begun"])
 def test_what_is_lost_is_recovered(found: Found) -> None:
     refuse_living("manager-1", Look(found), force=False)
 
@@ -30,6 +31,7 @@ def test_what_is_lost_is_recovered(found: Found) -> None:
     [
         ("lives", "manager-1 lives, and manages the Swarm: nothing is to be recovered"),
         ("stopped", "manager-1 is not lost: its machine is stopped"),
+        ("silent", "manager-1 is not lost: its machine runs by EC2, and does not answer us"),
         ("locked", "manager-1 is not lost: its Swarm is locked (autolock)"),
         ("down", "manager-1 is not lost: its engine does not run, and was in a Swarm"),
         ("troubled", "manager-1 is not lost: it is in a Swarm, and does not manage it"),
@@ -79,6 +81,34 @@ def test_only_what_is_in_no_swarm_is_blank(
 
 
 @pytest.mark.parametrize(
+    ("said", "what"),
+    [
+        (CHANGED, "the host key of manager-1 is not the one that was pinned"),
+        ("Host key verification failed.", "the host key of manager-1 is not known"),
+        ("admin@198.51.100.1: Permission denied (publickey).", "manager-1 does not let us in"),
+    ],
+)
+def test_one_that_answers_and_keeps_us_out_is_not_silent(
+    make_cluster: MakeCluster, monkeypatch: pytest.MonkeyPatch, said: str, what: str
+) -> None:
+    often = 31 if "Permission" in said else 1
+    with pytest.raises(HostError, match=what):
+        looked(make_cluster(), monkeypatch, [("", said, 255)] * often)
+
+
+@pytest.mark.parametrize(("failed", "found"), [((), "silent"), (("instance",), "impaired")])
+def test_one_that_does_not_answer_is_lost_only_where_ec2_says_so(
+    make_cluster: MakeCluster, monkeypatch: pytest.MonkeyPatch, failed: Any, found: Found
+) -> None:
+    monkeypatch.setattr(Aws, "failed_checks", lambda *_: failed)
+    why = "ssh: connect to host 198.51.100.1 port 22: Connection timed out"
+    seen = looked(make_cluster(), monkeypatch, [("", why, 255)] * 31)
+    assert seen.found == found
+    assert why in str(seen)
+    assert why in _asked_for("manager-1", seen, backup())
+
+
+@pytest.mark.parametrize(
     ("there", "found"),
     [
         (("", "", 0), "blank"),
@@ -92,6 +122,7 @@ def test_of_an_engine_that_does_not_run_its_disk_tells(
     there: tuple[str, str, int],
     found: Found,
 ) -> None:
+    monkeypatch.setattr(Aws, "failed_checks", lambda *_: ())
     down = ("", "Cannot connect to the Docker daemon", 1)
     assert looked(make_cluster(), monkeypatch, [("", "", 0), down, there]).found == found
 
@@ -111,7 +142,7 @@ def outputs_of_three() -> Any:
     ("found", "says"),
     [
         ("gone", "its machine is gone. It is made anew, and given the state"),
-        ("silent", "its machine lets nobody in. It is terminated and made anew, and given"),
+        ("impaired", "and EC2's status checks fail. It is terminated and made anew, and given"),
         ("lives", "it manages the Swarm. It is terminated and made anew, and given"),
         ("blank", "its machine is in no Swarm. It is given the state"),
         ("begun", "what follows was cut short. It goes on where it was cut short"),

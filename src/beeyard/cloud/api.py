@@ -110,6 +110,17 @@ class Aws:
             if instance["InstanceId"] in wanted
         }
 
+    def failed_checks(self, instance_id: str) -> tuple[str, ...]:
+        """Which of EC2's own checks an instance that runs fails: `instance`, `system`."""
+        with _in_words():
+            said = self.client("ec2").describe_instance_status(InstanceIds=[instance_id])
+        return tuple(
+            check
+            for status in said["InstanceStatuses"]
+            for check in ("instance", "system")
+            if status[f"{check.title()}Status"]["Status"] == "impaired"
+        )
+
     def set_database_password(self, identifier: str, password: Secret) -> None:
         """Set the database administrator's password, and wait until RDS has taken it on."""
         rds = self.client("rds")

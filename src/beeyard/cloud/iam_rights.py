@@ -49,6 +49,7 @@ EC2_LOOK = (
     *_rights("ec2", _LOOK, "DescribeVpcClassicLink", "DescribeVpcClassicLinkDnsSupport"),
     *_rights("ec2", _LOOK, "DescribeVpcs", "DescribeNetworkInterfaces"),
     *_rights("ec2", "waits until a larger root volume is there", "DescribeVolumesModifications"),
+    *_besides("ec2", "`recover`: is a silent manager impaired", "DescribeInstanceStatus"),
     *_besides("ec2", "the provider from 5.46 on, for each address", "DescribeAddressesAttribute"),
     *_besides("ec2", "the provider from 5.4 on, for each rule", "DescribeSecurityGroupRules"),
     *_besides(

@@ -4,7 +4,7 @@ from beeyard.provision.connections import close as close_connections
 from beeyard.provision.files import ProvisionFiles, write
 from beeyard.provision.playbook import PLAYBOOKS, Converged, Options, mitogen_wanted, run
 from beeyard.provision.reach import DEADLINE as SSH_DEADLINE
-from beeyard.provision.reach import await_ssh, unreachable
+from beeyard.provision.reach import Silent, await_ssh, unreachable
 from beeyard.provision.room import require_room
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Converged",
     "Options",
     "ProvisionFiles",
+    "Silent",
     "await_ssh",
     "close_connections",
     "mitogen_wanted",

@@ -14,9 +14,15 @@ from beeyard.waiting import Clock, Timeout, wait_until
 DEADLINE = 300.0
 T = TypeVar("T")
 
+
+class Silent(HostError):
+    """No answer came from a node in time: none, and not one that keeps us out."""
+
+
 _CHANGED = "REMOTE HOST IDENTIFICATION HAS CHANGED"
 # OpenSSH's words for one that is not pinned, at `StrictHostKeyChecking yes`; read after the above.
 _UNKNOWN = "Host key verification failed"
+_DENIED = "Permission denied ("
 
 
 def await_ssh(
@@ -95,7 +101,8 @@ def _await(runner: Runner, host: Host, clock: Clock, deadline: float) -> None:
     try:
         wait_until(answers, clock=clock, deadline=deadline, interval=0.5)
     except Timeout:
-        raise HostError(
+        kind = HostError if _DENIED in last[0] else Silent
+        raise kind(
             f"{host.name} does not let us in after {deadline:.0f} s",
             where=f"{host.name} ({host.identity}, {host.address})",
             why=last[0] or None,

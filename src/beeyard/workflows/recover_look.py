@@ -8,16 +8,17 @@ from typing import Literal
 from beeyard.cloud import Outputs
 from beeyard.errors import HostError, Refused
 from beeyard.process import Command, CommandTimeout
-from beeyard.provision import unreachable
+from beeyard.provision import Silent, unreachable
 from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.lost import GONE
 from beeyard.workflows.raft import asked
 
-#: `gone`: its instance is; `silent`: it lets nobody in; `blank`: it is in no Swarm; `begun`: it was
-#: restored, and what follows was cut short; `lives`: it manages. Not lost either: `locked` until it
-#: is given its key; `down`: its engine is; `troubled`: it is in a Swarm that does not work.
+#: Lost: `gone`: its instance is; `impaired`: it does not answer, and EC2's checks say why; `blank`:
+#: it is in no Swarm. `begun`: it was restored, and what follows was cut short.
+#: Not lost: `lives`: it manages; `silent`: it does not answer us, and may others; `locked` until it
+#: is given its key; `down`: its engine is; `troubled`: its Swarm does not work; `stopped`.
 Found = Literal[
-    "gone", "silent", "blank", "begun", "lives", "stopped", "locked", "down", "troubled"
+    "gone", "impaired", "silent", "blank", "begun", "lives", "stopped", "locked", "down", "troubled"
 ]
 #: Seconds in which a manager that is not lost lets us in.
 _ANSWERS = 15.0
@@ -30,7 +31,8 @@ _STATE = (
 
 WORDS: Mapping[Found, str] = {
     "gone": "its machine is gone",
-    "silent": "its machine lets nobody in",
+    "impaired": "its machine does not answer, and EC2's status checks fail",
+    "silent": "its machine runs by EC2, and does not answer us",
     "blank": "its machine is in no Swarm",
     "begun": "it was brought back, and what follows was cut short",
     "lives": "it manages the Swarm",
@@ -64,19 +66,22 @@ def only_manager(outputs: Outputs) -> str:
 
 
 def look(hosts: Hosts) -> Look:
-    """How it is with the manager."""
+    """How it is with the manager. Raises HostError where it answers, and is not taken for what it
+    should be, or keeps us out."""
     cluster, (manager,) = hosts.cluster, hosts.outputs.managers
     state = cluster.aws.instance_states(hosts.outputs).get(manager.instance_id, "missing")
     if state in GONE:
         return Look("gone")
     if state != "running":
         return Look("stopped")
-    if _silent(hosts):
-        return Look("silent")
     try:
-        return _engine(hosts)
+        why = _silent(hosts)
+        seen = Look("silent", why) if why else _engine(hosts)
     except CommandTimeout as error:
-        return Look("silent", error.what)
+        seen = Look("silent", error.what)
+    if seen.found == "silent" and (failed := cluster.aws.failed_checks(manager.instance_id)):
+        return Look("impaired", f"{', '.join(failed)}; {seen.why}")
+    return seen
 
 
 def _engine(hosts: Hosts) -> Look:
@@ -106,17 +111,24 @@ def _is_begun(hosts: Hosts) -> bool:
     return bool(record) and not record["ended"]
 
 
-def _silent(hosts: Hosts) -> bool:
+def _silent(hosts: Hosts) -> str:
+    """Why it does not answer; empty where it does. Raises HostError where it keeps us out."""
     cluster = hosts.cluster
     one = replace(hosts.inventory, hosts=(hosts.inventory.first_manager,))
     found = unreachable(
         one, cluster.runner, hosts.files.ssh_config, cluster.clock, lambda _: None, _ANSWERS
     )
-    return bool(found)
+    for error in found.values():
+        if not isinstance(error, Silent):
+            raise error
+        return error.why or error.what
+    return ""
 
 
 #: What is to be done where it is not lost; and `--force`, always.
 _INSTEAD: Mapping[Found, str] = {
+    "silent": "it may do its work: see that your own network lets you reach it, and what its "
+    "console log says (aws ec2 get-console-output)",
     "stopped": "start its instance",
     "locked": "give it its key: beeyard ssh NODE sudo docker swarm unlock",
     "down": "start its engine: beeyard ssh NODE sudo systemctl start docker",
