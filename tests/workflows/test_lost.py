@@ -7,16 +7,19 @@ from typing import Any
 
 import pytest
 
+from beeyard.backup import Backup, Listing
 from beeyard.cloud import Outputs
 from beeyard.cloud.nodes import Turnover
+from beeyard.errors import HostError
 from beeyard.inventory import build
 from beeyard.process import Command, CommandTimeout
 from beeyard.provision import ProvisionFiles
 from beeyard.testing import FakeRunner
-from beeyard.workflows import Cluster
+from beeyard.workflows import Cluster, lost
 from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.lost import SwarmLost, absent, is_absent, lost_manager, refuse_orphans
 from cloud.example import node, outputs, spec
+from workflows.backups_of import backup
 
 MakeCluster = Callable[..., Cluster]
 ONE = node("manager-1", "eu-central-1a", "10.20.4.11", "198.51.100.1")
@@ -28,7 +31,7 @@ def with_nodes(*nodes: Any) -> Outputs:
 
 
 @pytest.mark.parametrize(
-    ("state", "lost"),
+    ("state", "is_lost"),
     [
         ("running", None),
         ("stopped", None),
@@ -38,9 +41,9 @@ def with_nodes(*nodes: Any) -> Outputs:
         (None, "manager-1"),
     ],
 )
-def test_a_manager_is_lost_with_its_machine(state: str | None, lost: str | None) -> None:
+def test_a_manager_is_lost_with_its_machine(state: str | None, is_lost: str | None) -> None:
     states = {ONE.instance_id: state} if state else {}
-    assert lost_manager(with_nodes(ONE, WORKER), states) == lost
+    assert lost_manager(with_nodes(ONE, WORKER), states) == is_lost
 
 
 def test_of_several_managers_one_is_no_loss_of_the_swarm() -> None:
@@ -85,7 +88,19 @@ def hosts_of(cluster: Cluster, runner: Any, *nodes: Any) -> Hosts:
     return Hosts(cluster, seen, inventory, files)
 
 
-def test_a_worker_of_a_swarm_keeps_another_from_being_begun(make_cluster: MakeCluster) -> None:
+@pytest.fixture(autouse=True)
+def listed(monkeypatch: pytest.MonkeyPatch) -> list[Backup]:
+    """The backups that there are."""
+    found: list[Backup] = []
+    monkeypatch.setattr(lost, "backups", lambda _: Listing(tuple(found), ()))
+    return found
+
+
+@pytest.mark.parametrize("has_backup", [True, False])
+def test_a_worker_of_a_swarm_keeps_another_from_being_begun(
+    make_cluster: MakeCluster, listed: list[Backup], *, has_backup: bool
+) -> None:
+    listed[:] = [backup()] * has_backup
     runner = FakeRunner()
     runner.expect("ssh", ..., stdout="kjgbl3cds7hdexzhjqdk8d46p\n")
     with pytest.raises(SwarmLost) as caught:
@@ -93,16 +108,41 @@ def test_a_worker_of_a_swarm_keeps_another_from_being_begun(make_cluster: MakeCl
     assert caught.value.what == (
         "manager-1 is in no Swarm, and worker-1 in one that it was to manage"
     )
+    assert ("beeyard recover" in str(caught.value.fix)) is has_backup
 
 
-@pytest.mark.parametrize(("stdout", "code"), [("\n", 0), ("", 127)])
-def test_a_worker_that_is_in_none_waits_for_nobody(
-    make_cluster: MakeCluster, stdout: str, code: int
-) -> None:
+def test_so_does_one_whose_engine_does_not_run(make_cluster: MakeCluster) -> None:
     runner = FakeRunner()
-    runner.expect("ssh", ..., stdout=stdout, code=code)
+    runner.expect("ssh", ..., stderr="Cannot connect", code=1)
+    runner.expect("ssh", ..., stdout="/var/lib/docker/swarm/docker-state.json\n")
+    with pytest.raises(SwarmLost, match="worker-1 in one"):
+        refuse_orphans(hosts_of(make_cluster(), runner, ONE, WORKER))
+
+
+def test_and_a_backup_where_there_are_no_workers(
+    make_cluster: MakeCluster, listed: list[Backup]
+) -> None:
+    listed.append(backup())
+    with pytest.raises(SwarmLost, match="there is a backup of one that it managed") as caught:
+        refuse_orphans(hosts_of(make_cluster(), FakeRunner(), ONE))
+    assert "beeyard recover" in str(caught.value.fix)
+
+
+def test_a_worker_that_is_in_none_waits_for_nobody(make_cluster: MakeCluster) -> None:
+    runner = FakeRunner()
+    runner.expect("ssh", ..., stdout="\n")
     refuse_orphans(hosts_of(make_cluster(), runner, ONE, WORKER))
 
 
-def test_nor_does_one_that_does_not_say(make_cluster: MakeCluster) -> None:
-    refuse_orphans(hosts_of(make_cluster(), Slow(), ONE, WORKER))
+def test_nor_does_one_that_has_no_engine_yet(make_cluster: MakeCluster) -> None:
+    runner = FakeRunner()
+    runner.expect("ssh", ..., stderr="sudo: docker: command not found", code=1)
+    runner.expect("ssh", ...)
+    refuse_orphans(hosts_of(make_cluster(), runner, ONE, WORKER))
+
+
+def test_one_that_does_not_say_may_be_in_one(make_cluster: MakeCluster) -> None:
+    broken = FakeRunner().expect("ssh", ..., stderr="Connection closed", code=255, times=2)
+    for runner in (Slow(), broken):
+        with pytest.raises(HostError, match="worker-1 does not say whether it is in a Swarm"):
+            refuse_orphans(hosts_of(make_cluster(), runner, ONE, WORKER))

@@ -4,17 +4,16 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import pytest
 
-from beeyard.backup import Listing
+from beeyard.backup import Backup, Listing
 from beeyard.cloud.api import Account
 from beeyard.cloud.nodes import Turnover, address_of
 from beeyard.cloud.terraform import Change, Plan
 from beeyard.errors import CloudError, Refused
-from beeyard.workflows import Cluster, Event, Phase, run_up
+from beeyard.workflows import Cluster, Event, Phase, lost, run_up
 from beeyard.workflows import up as up_workflow
 from beeyard.workflows.cloud import Cloud
 from beeyard.workflows.lost import SwarmLost
@@ -49,6 +48,9 @@ class StubCloud:
 
     def managers(self) -> tuple[str, ...]:
         return ("manager-1", "manager-2", "manager-3")
+
+    def workers(self) -> tuple[str, ...]:
+        return ()
 
     def stateful(self) -> tuple[str, ...]:
         return tuple(name for name in self.plans if name not in self.missing)
@@ -87,18 +89,34 @@ class OneManager(StubCloud):
     def managers(self) -> tuple[str, ...]:
         return ("manager-1",)
 
+    def workers(self) -> tuple[str, ...]:
+        return self.there
 
-@pytest.mark.parametrize("has_backup", [True, False])
-def test_a_manager_that_is_gone_is_not_made_again_where_it_can_be_brought_back(
-    make_cluster: MakeCluster, monkeypatch: pytest.MonkeyPatch, *, has_backup: bool
+    there: tuple[str, ...] = ()
+
+
+@pytest.mark.parametrize(
+    ("listed", "workers", "says"),
+    [
+        ((backup(),), (), "manager-1 is gone, and what the Swarm knew"),
+        ((), ("worker-1",), "manager-1 is gone, and there is no good backup"),
+        ((), (), None),
+    ],
+)
+def test_a_manager_that_is_gone_is_not_made_again_where_there_was_a_swarm(
+    make_cluster: MakeCluster,
+    monkeypatch: pytest.MonkeyPatch,
+    listed: tuple[Backup, ...],
+    workers: tuple[str, ...],
+    says: str | None,
 ) -> None:
-    """Without a backup there is nothing to bring back: then a Swarm may begin anew."""
-    listing = Listing((backup(),) if has_backup else (), ())
-    monkeypatch.setattr(up_workflow, "store_of", lambda _: SimpleNamespace(list=lambda _: listing))
+    """With neither a backup nor a worker there is nothing that it would be without."""
+    monkeypatch.setattr(lost, "backups", lambda _: Listing(listed, ()))
     one: Any = OneManager({"swarm_cluster": GONE})
+    one.there = workers
     cluster = replace(make_cluster(), spec=spec(managers={"count": 1}))
-    if has_backup:
-        with pytest.raises(SwarmLost, match="manager-1 is gone"):
+    if says:
+        with pytest.raises(SwarmLost, match=says):
             _keep(cluster, one, never)
     else:
         assert _keep(cluster, one, lambda _: None) == Turnover(absent=("manager-1",))

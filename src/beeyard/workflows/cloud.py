@@ -82,8 +82,14 @@ class Cloud:
 
     def managers(self) -> tuple[str, ...]:
         """The names of the managers that are there. Raises CloudError where there is no node."""
-        wanted = [name for wave in self.waves[:NODES] for name in wave]
-        return tuple(node.name for node in self.outputs(wanted).managers)
+        return tuple(node.name for node in self._nodes().managers)
+
+    def workers(self) -> tuple[str, ...]:
+        """The names of the workers that are there. Raises CloudError where there is no node."""
+        return tuple(node.name for node in self._nodes().workers)
+
+    def _nodes(self) -> Outputs:
+        return self.outputs([name for wave in self.waves[:NODES] for name in wave])
 
     def _outputs(self, projects: Sequence[str]) -> dict[str, dict[str, Any]]:
         if not self.has_bucket():

@@ -10,6 +10,7 @@ from beeyard.provision import close_connections
 from beeyard.workflows.alone import alone
 from beeyard.workflows.cloud import Cloud, open_cloud
 from beeyard.workflows.cluster import Cluster
+from beeyard.workflows.lost import note_taken_away
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ def down(cluster: Cluster, confirm: Callable[[str], None], *, purge: bool = Fals
     if stateful:
         with alone(cluster, cloud, "down"), cluster.progress.phase("destroy") as phase:
             cloud.destroy(phase, final_snapshot=not purge)
+            note_taken_away(cluster)
             phase.result = ", ".join(reversed(stateful))
     kept = _keep_or_purge(cluster, cloud, purge=purge)
     close_connections(cluster.sockets, cluster.runner)

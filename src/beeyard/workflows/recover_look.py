@@ -10,7 +10,7 @@ from beeyard.errors import HostError, Refused
 from beeyard.process import Command, CommandTimeout
 from beeyard.provision import Silent, unreachable
 from beeyard.workflows.hosts import Hosts
-from beeyard.workflows.lost import GONE
+from beeyard.workflows.lost import ENGINE_STATE, GONE
 from beeyard.workflows.raft import asked
 
 #: Lost: `gone`: its instance is; `impaired`: it does not answer, and EC2's checks say why; `blank`:
@@ -23,11 +23,6 @@ Found = Literal[
 #: Seconds in which a manager that is not lost lets us in.
 _ANSWERS = 15.0
 _IN_SWARM = ("docker", "info", "--format", "{{.Swarm.LocalNodeState}} {{.Swarm.Error}}")
-#: Names what an engine that is in a Swarm has, whether it runs or not; nothing where there is none.
-_STATE = (
-    *("find", "/var/lib", "-maxdepth", "3"),
-    *("-path", "/var/lib/docker/swarm/docker-state.json"),
-)
 
 WORDS: Mapping[Found, str] = {
     "gone": "its machine is gone",
@@ -89,7 +84,7 @@ def _engine(hosts: Hosts) -> Look:
     blank: whatever else it may have is not written over."""
     said = hosts.manager.run(Command(_IN_SWARM, timeout=60), check=False)
     if said.code:
-        there = hosts.manager.run(Command(_STATE, timeout=60), check=False)
+        there = hosts.manager.run(Command(ENGINE_STATE, timeout=60), check=False)
         if there.code:
             return Look("silent", there.tail(1))
         return Look("down", said.tail(1)) if there.stdout.strip() else Look("blank")

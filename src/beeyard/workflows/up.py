@@ -17,13 +17,12 @@ from beeyard.swarm import Patience, await_converged
 from beeyard.workflows.alone import alone
 from beeyard.workflows.applications import missing_secrets
 from beeyard.workflows.audit import keep_head
-from beeyard.workflows.backups import store_of
 from beeyard.workflows.cloud import Cloud, open_cloud, summary
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.deploy import Deployer, Request
 from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.images import Where
-from beeyard.workflows.lost import absent, is_absent, refuse_orphans
+from beeyard.workflows.lost import refuse_absent, refuse_orphans
 from beeyard.workflows.make import (
     AT_ONCE,
     await_names,
@@ -36,7 +35,7 @@ from beeyard.workflows.make import (
 )
 from beeyard.workflows.nodes import rebalanced
 from beeyard.workflows.operators import refuse_lockout
-from beeyard.workflows.raft import KIND, keep_raft
+from beeyard.workflows.raft import keep_raft
 from beeyard.workflows.turnover import (
     PROJECT,
     forget_ghosts,
@@ -164,10 +163,9 @@ def _grown(cluster: Cluster, cloud: Cloud, confirm: Confirm) -> Turnover:
 
 def _turnover(cluster: Cluster, cloud: Cloud, plan: Plan) -> Turnover:
     """What becomes of nodes that are there. Raises Refused for what would cost a manager, and
-    SwarmLost where the only one is gone, and can be brought back."""
+    SwarmLost where the only one is gone."""
     turn, managers = turnover(plan), cloud.managers()
-    if is_absent(turn, managers) and store_of(cluster).list((KIND,)).newest_good(KIND):
-        raise absent(managers[0])
+    refuse_absent(cluster, turn, managers, cloud.workers())
     refuse_managers(cluster, turn, managers)
     return turn
 
