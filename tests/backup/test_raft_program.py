@@ -132,3 +132,49 @@ def test_of_an_empty_folder_nothing_is_kept(module: Any, copy: Path, tmp_path: P
     module("raft_place").place(copy / "swarm", tmp_path / "swarm")
     assert (tmp_path / "swarm/raft").exists()
     assert not list(tmp_path.glob("*before*"))
+
+
+def test_one_that_was_restored_is_left_alone_while_its_swarm_is_there(
+    restoring: Any, copy: Path, root: Path
+) -> None:
+    engine = Engine(root, "inactive")
+    restoring.restore(engine, copy, ignore, "b1")
+    restoring.compared(["service web is missing"])
+    restoring.restore(engine, copy, ignore, "b1")
+    assert engine.made == 1
+    found = restoring.record()
+    assert (found["backup"], found["different"]) == ("b1", ["service web is missing"])
+
+
+def test_one_that_was_restored_and_lost_its_swarm_again_is_given_it_once_more(
+    restoring: Any, copy: Path, root: Path
+) -> None:
+    engine = Engine(root, "inactive")
+    restoring.restore(engine, copy, ignore, "b1")
+    restoring.compared([])
+    engine.state = "inactive"
+    restoring.restore(engine, copy, ignore, "b1")
+    assert engine.made == 2
+    assert restoring.record()["different"] is None
+
+
+def test_nor_is_its_swarm_written_over_while_that_is_in_trouble(
+    restoring: Any, copy: Path, root: Path
+) -> None:
+    engine = Engine(root, "inactive")
+    restoring.restore(engine, copy, ignore, "b1")
+    engine.state = "locked"
+    with pytest.raises(Exception, match="locked"):
+        restoring.restore(engine, copy, ignore, "b1")
+
+
+def test_one_that_was_cut_short_is_restored_from_the_start(
+    restoring: Any, copy: Path, root: Path
+) -> None:
+    restoring.restore(Engine(root, "inactive"), copy, ignore, "b1")
+    cut = {**restoring.record(), "formed": False}
+    restoring.RECORD.write_text(json.dumps(cut))
+    engine = Engine(root, "active")
+    restoring.restore(engine, copy, ignore, "b1")
+    assert engine.made == 1
+    assert restoring.record()["formed"] is True

@@ -1,5 +1,6 @@
 """What is recovered, what is refused, and what is said before."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -11,8 +12,15 @@ from beeyard.cloud.api import Aws
 from beeyard.errors import HostError, Refused
 from beeyard.testing import FakeRunner
 from beeyard.workflows import Cluster
-from beeyard.workflows.recover import _age, _asked_for
-from beeyard.workflows.recover_look import Found, Look, look, only_manager, refuse_living
+from beeyard.workflows.recover import _age, _asked_for, _compared
+from beeyard.workflows.recover_look import (
+    Found,
+    Look,
+    begun_with,
+    look,
+    only_manager,
+    refuse_living,
+)
 from cloud.example import outputs
 from provision.test_reach import CHANGED
 from workflows.backups_of import backup
@@ -21,7 +29,7 @@ from workflows.test_lost import ONE, hosts_of
 MakeCluster = Callable[..., Cluster]
 
 
-@pytest.mark.parametrize("found", ["gone", "impaired", "blank", "begun"])
+@pytest.mark.parametrize("found", ["gone", "impaired", "blank", "cut", "begun"])
 def test_what_is_lost_is_recovered(found: Found) -> None:
     refuse_living("manager-1", Look(found), force=False)
 
@@ -108,6 +116,53 @@ def test_one_that_does_not_answer_is_lost_only_where_ec2_says_so(
     assert why in _asked_for("manager-1", seen, backup())
 
 
+RECORD = {"id": "c0", "backup": "b1", "formed": True, "different": ["x"], "ended": False}
+
+
+@pytest.mark.parametrize(
+    ("changes", "seen"),
+    [
+        ({}, Look("begun", backup="b1", different=("x",))),
+        ({"different": None}, Look("begun", backup="b1")),
+        ({"formed": False, "different": None}, Look("cut", backup="b1")),
+        ({"ended": True}, Look("lives")),
+    ],
+)
+def test_how_far_an_earlier_run_came(
+    make_cluster: MakeCluster, monkeypatch: pytest.MonkeyPatch, changes: Any, seen: Look
+) -> None:
+    answers = ["", "active ", json.dumps(RECORD | changes)]
+    found = looked(make_cluster(), monkeypatch, [(said, "", 0) for said in answers])
+    assert found == seen
+
+
+def test_it_goes_on_with_the_backup_that_it_was_begun_with() -> None:
+    begun = Look("begun", backup="b1")
+    assert begun_with("manager-1", begun, None, force=False) == (begun, "b1")
+    assert begun_with("manager-1", begun, "b1", force=True) == (begun, "b1")
+    with pytest.raises(Refused, match="was given the state of another backup: b1"):
+        begun_with("manager-1", begun, "b2", force=False)
+    assert begun_with("manager-1", begun, "b2", force=True) == (Look("lives"), "b2")
+    assert begun_with("manager-1", Look("gone"), None, force=False) == (Look("gone"), None)
+
+
+def test_what_an_earlier_run_found_different_is_said_again(make_cluster: MakeCluster) -> None:
+    hosts = hosts_of(make_cluster(), FakeRunner(), ONE)
+    seen = Look("begun", backup="b1", different=("service web is missing",))
+    assert _compared(hosts, backup(), seen) == ("service web is missing",)
+
+
+def test_what_no_earlier_run_compared_is_compared(make_cluster: MakeCluster) -> None:
+    with FakeRunner() as runner:
+        runner.expect("ssh", ..., stdout="{}")
+        runner.expect("ssh", ..., stdout="{}")
+        hosts = hosts_of(make_cluster(), runner, ONE)
+        found = _compared(hosts, backup(), Look("begun", backup="b1"))
+    assert found == ("service web is missing",)
+    assert runner.calls[-1].argv[-1].endswith("compared")
+    assert json.loads(runner.calls[-1].input or b"") == list(found)
+
+
 @pytest.mark.parametrize(
     ("there", "found"),
     [
@@ -145,13 +200,17 @@ def outputs_of_three() -> Any:
         ("impaired", "and EC2's status checks fail. It is terminated and made anew, and given"),
         ("lives", "it manages the Swarm. It is terminated and made anew, and given"),
         ("blank", "its machine is in no Swarm. It is given the state"),
-        ("begun", "what follows was cut short. It goes on where it was cut short"),
+        (
+            "begun",
+            "was cut short (backup 20261126T030000Z-5f3a). It goes on where it was cut short",
+        ),
     ],
 )
 def test_whoever_says_yes_knows_to_what(found: Found, says: str) -> None:
     asked = _asked_for("manager-1", Look(found), backup())
     assert says in asked
-    assert ("20261126T030000Z-5f3a, 3 h 12 min old" in asked) is (found != "begun")
+    assert "20261126T030000Z-5f3a" in asked
+    assert ("3 h 12 min old" in asked) is (found != "begun")
 
 
 @pytest.mark.parametrize(

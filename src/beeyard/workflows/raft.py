@@ -35,10 +35,12 @@ def facts_of(hosts: Hosts) -> Mapping[str, Fact]:
     return {name: Fact(**fact) for name, fact in asked(hosts, "seen").items()}
 
 
-def asked(hosts: Hosts, what: str) -> dict[str, Any]:
-    """What the nodes' program says on the first manager. Raises HostError."""
+def asked(hosts: Hosts, what: str, told: object = None) -> dict[str, Any]:
+    """What the nodes' program says on the first manager, `told` this as JSON. Raises HostError."""
     argv = ["python3", "-I", f"{PROGRAM}/swarm.py", what]
-    said = hosts.manager.run(Command(argv, timeout=120), check=False)
+    said = hosts.manager.run(
+        Command(argv, input=json.dumps(told).encode(), timeout=120), check=False
+    )
     if said.code != 0:
         raise HostError(
             "the manager does not say what its Swarm is",

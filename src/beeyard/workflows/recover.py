@@ -24,7 +24,14 @@ from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.pins import keep
 from beeyard.workflows.raft import KIND, asked, facts_of
-from beeyard.workflows.recover_look import Found, Look, look, only_manager, refuse_living
+from beeyard.workflows.recover_look import (
+    Found,
+    Look,
+    begun_with,
+    look,
+    only_manager,
+    refuse_living,
+)
 from beeyard.workflows.schedule import hosts_to_play
 from beeyard.workflows.turnover import PROJECT
 from beeyard.workflows.up import UpResult, converge
@@ -67,8 +74,9 @@ def recover(
 ) -> Recovered:
     """Bring the Swarm back; ends only when all of the cluster runs and answers.
 
-    name   the backup; None: the newest that is good
-    force  also where the manager lives: it is terminated, and what it knew since then is lost
+    name   the backup; None: the newest that is good, or the one that it was begun with
+    force  also where the manager lives, or was given the state of another backup by an earlier
+           run: it is terminated, and what it knew since then is lost
 
     Raises Refused where nothing is lost, CloudError where there is no such backup or the key does
     not open it.
@@ -80,6 +88,7 @@ def recover(
         seen = look(hosts)
         phase.result = f"{manager}: {seen}"
     refuse_living(manager, seen, force=force)
+    before, (seen, name) = seen, begun_with(manager, seen, name, force=force)
     backups = open_backups(hosts)
     backup = backups.store.find(KIND, name)
     # Before anything is touched: the key opens it.
@@ -88,10 +97,11 @@ def recover(
     confirm(_asked_for(manager, seen, backup))
     began = cluster.clock.monotonic()
     with alone(cluster, cloud, "recover"):
-        hosts, found = _as_it_was(cluster, cloud, seen), seen.found
-        different: tuple[str, ...] = ()
-        if found != "begun":
-            if found != "blank":
+        hosts, found = _as_it_was(cluster, cloud, before), seen.found
+        if found == "begun":
+            different = _compared(hosts, backup, seen)
+        else:
+            if found not in ("blank", "cut"):
                 hosts = _make_anew(cluster, cloud, manager, found)
             _prepare(hosts)
             different = _restore(hosts, backups.store, backup, url, identity)
@@ -109,8 +119,8 @@ def recover(
 
 def _asked_for(manager: str, seen: Look, backup: Backup) -> str:
     """What will be done, for whoever has to say yes."""
-    if seen.found == "begun":
-        return f"{manager}: {seen}. It goes on where it was cut short"
+    if seen.found in ("cut", "begun"):
+        return f"{manager}: {seen} (backup {backup.id}). It goes on where it was cut short"
     taken = backup.manifest.taken_at
     terminated = "terminated and " * (seen.found != "gone")
     what = "given" if seen.found == "blank" else f"{terminated}made anew, and given"
@@ -189,10 +199,21 @@ def _restore(
     began = clock.monotonic()
     with hosts.cluster.progress.phase("state is put back") as phase:
         node = Node(hosts.manager, name, phase.say)
-        facts = node.use("restore", backup.manifest, {}, url, identity)
+        facts = node.use("restore", backup.manifest, {"backup": backup.id}, url, identity)
         found = differences(backup.manifest.facts, facts)
+        asked(hosts, "compared", found)
         phase.result = f"{len(found)} differ" if found else f"{len(facts)} things as they were"
     store.prove(backup, Proof(datetime.now(UTC), "restore", clock.monotonic() - began, found))
+    return found
+
+
+def _compared(hosts: Hosts, backup: Backup, seen: Look) -> tuple[str, ...]:
+    """What a Swarm that an earlier run put back had otherwise. If that run did not come to compare
+    them, nothing was done to it since."""
+    if seen.different is not None:
+        return seen.different
+    found = differences(backup.manifest.facts, facts_of(hosts))
+    asked(hosts, "compared", found)
     return found
 
 

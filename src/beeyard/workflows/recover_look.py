@@ -14,12 +14,13 @@ from beeyard.workflows.lost import ENGINE_STATE, GONE
 from beeyard.workflows.raft import asked
 
 #: Lost: `gone`: its instance is; `impaired`: it does not answer, and EC2's checks say why; `blank`:
-#: it is in no Swarm. `begun`: it was restored, and what follows was cut short.
+#: it is in no Swarm. `cut`: putting its state back was cut short; `begun`: what follows was.
 #: Not lost: `lives`: it manages; `silent`: it does not answer us, and may others; `locked` until it
 #: is given its key; `down`: its engine is; `troubled`: its Swarm does not work; `stopped`.
 Found = Literal[
-    "gone", "impaired", "silent", "blank", "begun", "lives", "stopped", "locked", "down", "troubled"
-]
+    "gone", "impaired", "blank", "cut", "begun",
+    "lives", "silent", "stopped", "locked", "down", "troubled",
+]  # fmt: skip
 #: Seconds in which a manager that is not lost lets us in.
 _ANSWERS = 15.0
 _IN_SWARM = ("docker", "info", "--format", "{{.Swarm.LocalNodeState}} {{.Swarm.Error}}")
@@ -29,6 +30,7 @@ WORDS: Mapping[Found, str] = {
     "impaired": "its machine does not answer, and EC2's status checks fail",
     "silent": "its machine runs by EC2, and does not answer us",
     "blank": "its machine is in no Swarm",
+    "cut": "it was being brought back, and that was cut short",
     "begun": "it was brought back, and what follows was cut short",
     "lives": "it manages the Swarm",
     "stopped": "its machine is stopped",
@@ -40,10 +42,16 @@ WORDS: Mapping[Found, str] = {
 
 @dataclass(frozen=True)
 class Look:
-    """How it is with a manager; `why` in words of others, as far as there are any."""
+    """How it is with a manager; `why` in words of others, as far as there are any.
+
+    backup     where it was restored, or cut short at that: the backup's name; empty: not known
+    different  what it had otherwise than that backup; None where they were not compared yet
+    """
 
     found: Found
     why: str = ""
+    backup: str = ""
+    different: tuple[str, ...] | None = None
 
     def __str__(self) -> str:
         return f"{WORDS[self.found]}{f' ({self.why})' * bool(self.why)}"
@@ -90,7 +98,7 @@ def _engine(hosts: Hosts) -> Look:
         return Look("down", said.tail(1)) if there.stdout.strip() else Look("blank")
     state, _, why = said.stdout.strip().partition(" ")
     if state == "active":
-        return Look("begun" if _is_begun(hosts) else "lives")
+        return _restored(hosts)
     if state == "inactive":
         return Look("blank")
     if state == "locked":
@@ -98,12 +106,20 @@ def _engine(hosts: Hosts) -> Look:
     return Look("troubled", f"{state}: {why}" if why else state)
 
 
-def _is_begun(hosts: Hosts) -> bool:
+def _restored(hosts: Hosts) -> Look:
+    """How far a manager that is in a Swarm was restored, if it was."""
     try:
         record = asked(hosts, "record")
     except HostError:
-        return False
-    return bool(record) and not record["ended"]
+        return Look("lives")
+    if not record or record["ended"]:
+        return Look("lives")
+    different = record.get("different")
+    return Look(
+        "begun" if record["formed"] else "cut",
+        backup=record.get("backup", ""),
+        different=None if different is None else tuple(different),
+    )
 
 
 def _silent(hosts: Hosts) -> str:
@@ -149,4 +165,22 @@ def refuse_living(manager: str, seen: Look, *, force: bool) -> None:
         why="two managers with the same state, each by itself, would split the Swarm",
         fix="run `beeyard up`; --force terminates it, and makes it anew from the backup: what was "
         "changed since is lost",
+    )
+
+
+def begun_with(
+    manager: str, seen: Look, name: str | None, *, force: bool
+) -> tuple[Look, str | None]:
+    """What is gone on with, and the backup's name: where it was cut short, the one that it was
+    begun with. With another one it is begun anew, if forced; else Refused is raised."""
+    if not seen.backup or name in (None, seen.backup):
+        return seen, seen.backup or name
+    if force:
+        return Look("lives"), name
+    raise Refused(
+        f"{manager} was given the state of another backup: {seen.backup}",
+        where=manager,
+        why=f"{seen}; now {name} was asked for",
+        fix="leave out --backup, and it goes on; --force terminates it, and makes it anew from "
+        f"{name}",
     )

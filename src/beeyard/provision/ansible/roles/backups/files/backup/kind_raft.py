@@ -80,14 +80,15 @@ def verify(stream: IO[bytes], _: Mapping[str, Any]) -> Facts:
         return facts(_aside(stream, folder))
 
 
-def restore(stream: IO[bytes], _: Mapping[str, Any]) -> Facts:
-    """Make this node the manager that the copy is of; what its Swarm is then."""
+def restore(stream: IO[bytes], settings: Mapping[str, Any]) -> Facts:
+    """Make this node the manager that the copy is of; what its Swarm is then. The setting `backup`
+    is the copy's name."""
     with _scratch() as folder:
         _unpack(stream, folder)
         # One that somebody began whose connection was cut may go on yet.
         with _LOCK.open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            put_back(Engine(), folder, say)
+            put_back(Engine(), folder, say, settings.get("backup", ""))
     return facts(seen(Engine()))
 
 

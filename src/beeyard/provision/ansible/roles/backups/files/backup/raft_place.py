@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,7 @@ def place(copy: Path, at: Path) -> None:
         raise Failed(f"the copy can't be put to {at}: {done.stderr.strip()}")
     (beside / _STARTED_BY).unlink(missing_ok=True)
     if at.exists() and any(at.iterdir()):
-        at.rename(
-            at.with_name(f"{at.name}.before-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}")
-        )
+        at.rename(at.with_name(f"{at.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"))
     beside.replace(at)
 
 

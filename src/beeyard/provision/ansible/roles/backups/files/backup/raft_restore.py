@@ -13,14 +13,15 @@ from raft_engine import Engine
 from raft_place import await_said, force_new, place
 from words import Failed
 
-#: What a manager that was restored says of it: which copy (`id`, `taken`), whether a Swarm was
-#: made of it (`formed`), and whether all that has to follow has been done as well (`ended`).
+#: What a manager that was restored says of it: which copy (`id`, `taken`) of which `backup`, whether
+#: a Swarm was made of it (`formed`), what that has otherwise than the backup (`different`: lines;
+#: null until compared), and whether all that has to follow has been done as well (`ended`).
 RECORD = Path("/var/lib/beeyard/restored.json")
 
 
-def restore(engine: Engine, folder: Path, say: Callable[[str], None]) -> None:
+def restore(engine: Engine, folder: Path, say: Callable[[str], None], backup: str = "") -> None:
     """Make this node the manager that the copy in `folder` was taken on; tells how long each part
-    took.
+    took. `backup`: the name of the copy where it came from.
 
     Where it was cut short, it is done again from its start; where it was not, nothing is done.
     Raises Failed where the engine here is in a Swarm already, whether that works or not, or where
@@ -31,12 +32,12 @@ def restore(engine: Engine, folder: Path, say: Callable[[str], None]) -> None:
     info = _started(engine)
     found = record()
     ours = found.get("id") == about["id"]
-    if ours and found["formed"]:
+    if ours and found["formed"] and info["Swarm"].get("ControlAvailable"):
         return
     state = info["Swarm"]["LocalNodeState"]
-    if state != "inactive" and not ours:
+    if state != "inactive" and (not ours or found["formed"]):
         raise Failed(f"this node is in a Swarm (its engine says: {state}): nothing is written over")
-    _note(about, formed=False)
+    _note(about, backup, formed=False)
     with _timed(say, "the copy put in its place"):
         _systemctl("stop", "docker.socket", "docker.service")
         place(folder / "swarm", Path(info["DockerRootDir"]) / "swarm")
@@ -46,7 +47,7 @@ def restore(engine: Engine, folder: Path, say: Callable[[str], None]) -> None:
         _started(engine)
     with _timed(say, "the Swarm made of it"):
         force_new(engine, about["address"])
-    _note(about, formed=True)
+    _note(about, backup, formed=True)
 
 
 def record() -> dict[str, Any]:
@@ -58,6 +59,13 @@ def record() -> dict[str, Any]:
     return found
 
 
+def compared(different: list[str]) -> dict[str, Any]:
+    """Note what the Swarm had otherwise than the backup, before anything else was done to it."""
+    found = {**record(), "different": different}
+    _write(found)
+    return found
+
+
 def ended() -> dict[str, Any]:
     """Note that all that has to follow a restore has been done."""
     found = {**record(), "ended": True}
@@ -65,8 +73,9 @@ def ended() -> dict[str, Any]:
     return found
 
 
-def _note(about: dict[str, Any], *, formed: bool) -> None:
-    _write({"id": about["id"], "taken": about["taken"], "formed": formed, "ended": False})
+def _note(about: dict[str, Any], backup: str, *, formed: bool) -> None:
+    made = {"id": about["id"], "taken": about["taken"], "backup": backup}
+    _write({**made, "formed": formed, "different": None, "ended": False})
 
 
 def _write(found: dict[str, Any]) -> None:

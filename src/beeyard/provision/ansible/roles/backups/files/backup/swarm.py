@@ -2,6 +2,8 @@
 
 python3 -I DIR/swarm.py seen      what the Swarm is: a digest of each thing
 python3 -I DIR/swarm.py record    which copy this manager was restored from, and how far
+python3 -I DIR/swarm.py compared  note what it had otherwise than the backup: lines, as JSON on
+                                  standard input
 python3 -I DIR/swarm.py ended     note that all that follows a restore was done
 """
 
@@ -14,7 +16,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 from raft_engine import Engine
-from raft_restore import ended, record
+from raft_restore import compared, ended, record
 from raft_seen import facts, seen
 from words import Failed, say
 
@@ -26,6 +28,8 @@ def main(arguments: list[str]) -> Any:
             return facts(seen(Engine()))
         case ["record"]:
             return record()
+        case ["compared"]:
+            return compared(json.load(sys.stdin))
         case ["ended"]:
             return ended()
     raise Failed(__doc__ or "")
