@@ -178,3 +178,26 @@ def test_one_that_was_cut_short_is_restored_from_the_start(
     restoring.restore(engine, copy, ignore, "b1")
     assert engine.made == 1
     assert restoring.record()["formed"] is True
+
+
+def test_files_beside_the_swarm_are_told_apart_by_name_mode_and_content(
+    module: Any, tmp_path: Path
+) -> None:
+    kept = module("raft_copy").kept
+    (tmp_path / "kept/secrets").mkdir(parents=True)
+    file = tmp_path / "kept/secrets/shop_key"
+    file.write_text("hush")
+    seen = [kept(tmp_path / "kept")]
+    (tmp_path / "kept/backups.json").write_text("{}")
+    (tmp_path / "kept/skipped.json").write_text("{}")
+    assert kept(tmp_path / "kept") == seen[0]
+    assert seen[0]["/etc/beeyard"]["count"] == 1
+    for change in (
+        lambda: file.write_text("hash"),
+        lambda: file.chmod(0o600),
+        lambda: file.rename(file.with_name("shop_word")),
+    ):
+        change()
+        seen.append(kept(tmp_path / "kept"))
+    assert len({one["/etc/beeyard"]["digest"] for one in seen}) == 4
+    assert kept(tmp_path / "none")["/etc/beeyard"]["count"] == 0

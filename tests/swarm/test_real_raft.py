@@ -145,6 +145,7 @@ def test_what_is_otherwise_is_named(node: Node, change: str, says: str) -> None:
     node.sh(change)
     now = node.python("import json, swarm; print(json.dumps(swarm.main(['seen'])))")
     node.sh("docker secret rm another || true")
+    assert now["/etc/beeyard"] == copied["/etc/beeyard"]
     differing = {name for name in {*copied, *now} if copied.get(name) != now.get(name)}
     assert [name.split(" (")[0] for name in differing] == [says]
 

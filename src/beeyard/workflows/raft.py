@@ -1,21 +1,24 @@
 """The Swarm's own state as a backup: taken after `up`, where it is not what the last one holds."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from beeyard.backup import Fact, Kind
+from beeyard.backup import Fact, Kind, Manifest
 from beeyard.backup.node import PROGRAM
 from beeyard.errors import HostError
 from beeyard.process import Command
-from beeyard.workflows.backups import open_backups
+from beeyard.workflows.backups import open_backups, readers
 from beeyard.workflows.hosts import Hosts
 
 KIND: Kind = "raft"
+#: The fact of the files that the first manager alone has.
+_ONLY_FIRST = "/etc/beeyard"
 
 
 def keep_raft(hosts: Hosts) -> None:
-    """Take a backup of the Swarm's state, if it is not the same as in the newest good one.
+    """Take a backup of the Swarm's state, if it is not the same as in the newest good one, or if
+    others are to read it.
 
     In the foreground: it takes a second or two where something was changed, and then `up` ends only
     when what it made could be brought back; where nothing was, only a look. Raises BeeyardError.
@@ -23,11 +26,28 @@ def keep_raft(hosts: Hosts) -> None:
     backups = open_backups(hosts)
     with hosts.cluster.progress.phase("what the Swarm is") as phase:
         last = backups.store.list((KIND,)).newest_good(KIND)
-        if last is not None and dict(last.manifest.facts) == facts_of(hosts):
+        if last is not None and is_as_in(hosts, last.manifest):
             phase.result = f"as in the backup {last.id}"
             return
         phase.result = "changed"
     backups.create((KIND,))
+
+
+def is_as_in(hosts: Hosts, made: Manifest) -> bool:
+    """Whether a backup taken now would hold the same, for the same readers. Raises BeeyardError."""
+    if _keys(made.readers) != _keys(readers(hosts.cluster)):
+        return False
+    then, now = dict(made.facts), dict(facts_of(hosts))
+    if len(hosts.inventory.managers) > 1:
+        # Taken from a manager that has none of it.
+        for facts in (then, now):
+            facts.pop(_ONLY_FIRST, None)
+    return then == now
+
+
+def _keys(lines: Iterable[str]) -> set[str]:
+    """Without what stands behind them."""
+    return {" ".join(line.split()[:2]) for line in lines}
 
 
 def facts_of(hosts: Hosts) -> Mapping[str, Fact]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from raft_aside import seen_aside
-from raft_copy import ABOUT, take
+from raft_copy import ABOUT, KEPT, kept, take
 from raft_engine import Engine
 from raft_restore import restore as put_back
 from raft_seen import Facts, Seen, differences, facts, seen
@@ -64,20 +64,22 @@ def write(out: Any, _: Mapping[str, Any]) -> Facts:
         )
         with archive.open("rb") as stream:
             shutil.copyfileobj(stream, out, _STREAM)
-    return facts(about["seen"])
+    return {**facts(about["seen"]), **about["kept"]}
 
 
 def read(stream: IO[bytes], _: Mapping[str, Any]) -> Facts:
     """What is said of the copy, if it comes out whole."""
     with _scratch() as folder:
         _unpack(stream, folder)
-        return facts(json.loads((folder / ABOUT).read_text())["seen"])
+        about = _about(folder)
+        return {**facts(about["seen"]), **_kept(about, folder / "beeyard")}
 
 
 def verify(stream: IO[bytes], _: Mapping[str, Any]) -> Facts:
     """What a Swarm made of the copy aside is."""
     with _scratch() as folder:
-        return facts(_aside(stream, folder))
+        found, copy = facts(_aside(stream, folder)), folder / "unpacked"
+        return {**found, **_kept(_about(copy), copy / "beeyard")}
 
 
 def restore(stream: IO[bytes], settings: Mapping[str, Any]) -> Facts:
@@ -89,15 +91,24 @@ def restore(stream: IO[bytes], settings: Mapping[str, Any]) -> Facts:
         with _LOCK.open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             put_back(Engine(), folder, say, settings.get("backup", ""))
-    return facts(seen(Engine()))
+        return {**facts(seen(Engine())), **_kept(_about(folder), KEPT)}
+
+
+def _about(copy: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((copy / ABOUT).read_text())
+    return found
+
+
+def _kept(about: Mapping[str, Any], folder: Path) -> Facts:
+    """What is in the folder, if the copy says what was; older ones don't."""
+    return kept(folder) if "kept" in about else {}
 
 
 def _aside(stream: IO[bytes], folder: Path) -> Seen:
     copy = folder / "unpacked"
     copy.mkdir()
     _unpack(stream, copy)
-    address = json.loads((copy / ABOUT).read_text())["address"]
-    return seen_aside(copy / "swarm", address, folder / "aside")
+    return seen_aside(copy / "swarm", _about(copy)["address"], folder / "aside")
 
 
 def _unpack(stream: IO[bytes], folder: Path) -> None:

@@ -1,5 +1,6 @@
 """A copy of what a manager knows: its Raft folder, and the secrets' files beside it."""
 
+import hashlib
 import json
 import shutil
 import socket
@@ -11,12 +12,14 @@ from typing import Any
 
 from raft_engine import Engine
 from raft_freeze import engine_pid, frozen
-from raft_seen import seen
+from raft_seen import Facts, seen
 from words import Failed
 
 ABOUT = "about.json"
 #: Kept on a first manager only: secrets' files, which the playbooks go on from.
 KEPT = Path("/etc/beeyard")
+#: Of it, what each `up` makes anew by what there is: of the copy no more than passengers.
+_PASSENGERS = ("backups.json", "skipped.json")
 _TIMES = 5
 
 
@@ -49,9 +52,25 @@ def take(engine: Engine, folder: Path) -> dict[str, Any]:
         "engine": info["ServerVersion"],
         "frozen": round(stood, 3),
         "seen": before,
+        "kept": kept(folder / "beeyard"),
     }
     (folder / ABOUT).write_text(json.dumps(about))
     return about
+
+
+def kept(folder: Path = KEPT) -> Facts:
+    """What lies in such a folder, as a fact of a backup: how many files, and a hash of all their
+    names, modes and contents."""
+    files = [
+        file
+        for file in sorted(folder.rglob("*"))
+        if file.is_file() and str(file.relative_to(folder)) not in _PASSENGERS
+    ]
+    digest = hashlib.sha256()
+    for file in files:
+        content = hashlib.sha256(file.read_bytes()).hexdigest()
+        digest.update(f"{file.relative_to(folder)}\0{file.stat().st_mode:o}\0{content}\0".encode())
+    return {str(KEPT): {"count": len(files), "digest": digest.hexdigest()}}
 
 
 def refuse(engine: Engine, info: dict[str, Any]) -> int:

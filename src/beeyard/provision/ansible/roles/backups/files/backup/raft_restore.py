@@ -13,7 +13,7 @@ from raft_engine import Engine
 from raft_place import await_said, force_new, place
 from words import Failed
 
-#: What a manager that was restored says of it: which copy (`id`, `taken`) of which `backup`, whether
+#: What a manager that was restored says of it: which copy (`id`, `taken`) of which `backup`, if
 #: a Swarm was made of it (`formed`), what that has otherwise than the backup (`different`: lines;
 #: null until compared), and whether all that has to follow has been done as well (`ended`).
 RECORD = Path("/var/lib/beeyard/restored.json")

@@ -1,6 +1,6 @@
 """What a manager says of its Swarm, to whoever brings one back; as JSON on standard output.
 
-python3 -I DIR/swarm.py seen      what the Swarm is: a digest of each thing
+python3 -I DIR/swarm.py seen      what the Swarm is: a digest of each thing, and of /etc/beeyard
 python3 -I DIR/swarm.py record    which copy this manager was restored from, and how far
 python3 -I DIR/swarm.py compared  note what it had otherwise than the backup: lines, as JSON on
                                   standard input
@@ -15,6 +15,7 @@ from typing import Any
 # Python is told to look nowhere for modules (-I); these lie beside this one.
 sys.path.insert(0, str(Path(__file__).parent))
 
+from raft_copy import kept
 from raft_engine import Engine
 from raft_restore import compared, ended, record
 from raft_seen import facts, seen
@@ -25,7 +26,7 @@ def main(arguments: list[str]) -> Any:
     """Do what is asked for; gives what is to be said of it."""
     match arguments:
         case ["seen"]:
-            return facts(seen(Engine()))
+            return {**facts(seen(Engine())), **kept()}
         case ["record"]:
             return record()
         case ["compared"]:
