@@ -5,6 +5,9 @@ What it asks of systemd is answered by programs of that name, in a folder of the
 
 import importlib
 import json
+import os
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -201,3 +204,66 @@ def test_files_beside_the_swarm_are_told_apart_by_name_mode_and_content(
         seen.append(kept(tmp_path / "kept"))
     assert len({one["/etc/beeyard"]["digest"] for one in seen}) == 4
     assert kept(tmp_path / "none")["/etc/beeyard"]["count"] == 0
+
+
+@pytest.fixture
+def process() -> Iterator[int]:
+    """One that can be stopped."""
+    with subprocess.Popen(["sleep", "60"]) as found:
+        yield found.pid
+        found.kill()
+
+
+def test_systemd_thaws_again_and_again_until_we_are_gone(
+    module: Any, systemd: Systemd, process: int
+) -> None:
+    """So also what is stopped only once it has thawed for the first time."""
+    with module("raft_freeze").frozen(process) as standing:
+        assert Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    assert 0 < standing.seconds < 1.8
+    begun, ended = systemd.asked
+    assert "--on-active=1.8 --timer-property=OnUnitActiveSec=1 " in begun
+    assert begun.endswith(f" {process} {os.getpid()} {ended.split()[-1]}")
+    assert ended.startswith("systemctl stop beeyard-thaw-")
+
+
+def test_what_thaws_ends_with_the_copier(module: Any, systemd: Systemd, process: int) -> None:
+    thaw = module("raft_freeze")._THAW
+    os.kill(process, signal.SIGSTOP)
+    for ours, stops in ((os.getpid(), []), (2**22 + 1, ["systemctl stop x.timer"])):
+        subprocess.run(
+            ["sh", "-c", thaw, "sh", str(process), str(ours), "x.timer"],
+            check=True,
+            capture_output=True,
+        )
+        assert systemd.asked == stops
+    assert Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "T"
+
+
+def test_a_timer_that_does_not_stop_hides_no_error(
+    module: Any, systemd: Systemd, process: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    systemd.answers("systemctl", 5)
+    freeze = module("raft_freeze")
+    with pytest.raises(ValueError, match="the real one"), freeze.frozen(process):
+        raise ValueError("the real one")
+    assert "sorry" in capsys.readouterr().err
+    with freeze.frozen(process):
+        pass
+
+
+def test_a_copy_that_does_not_end_is_given_up(module: Any) -> None:
+    with pytest.raises(Exception, match=r"`sleep 60` did not end within 0\.1 s"):
+        module("raft_copy")._cp(["sleep", "60"], 0.1)
+
+
+def test_what_a_run_left_that_was_killed_is_removed_and_not_what_is_at_work(
+    module: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = module("kind_raft")
+    monkeypatch.setattr(kind, "_PLACE", tmp_path)
+    (tmp_path / "raft-left").mkdir()
+    (tmp_path / "raft-left/raft.tar").write_text("hush")
+    with kind._scratch() as one, kind._scratch() as other:
+        assert {one, other} == set(tmp_path.glob("raft-*"))
+    assert not list(tmp_path.glob("raft-*"))

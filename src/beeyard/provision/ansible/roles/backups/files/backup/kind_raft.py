@@ -5,12 +5,13 @@ What is copied is proved before it goes anywhere: a Swarm is made of it aside, a
 
 import fcntl
 import json
+import os
 import shutil
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,8 +25,6 @@ from words import Failed, say
 #: On the disk that the engine's own folders are likely on: a copy may take some hundred megabytes.
 _PLACE = Path("/var/lib/beeyard")
 _STREAM = 1 << 20
-#: Seconds after which a run is no more at work: with its copy of some hundred megabytes at most.
-_OLD = 3600
 _LOCK = Path("/run/beeyard-restore.lock")
 _LAST: dict[str, str] = {}
 
@@ -137,8 +136,30 @@ def _run(*argv: str) -> None:
 def _scratch() -> Iterator[Path]:
     """A folder for root alone, gone at the end; and those that runs left which were killed."""
     _PLACE.mkdir(parents=True, exist_ok=True)
-    for left in _PLACE.glob("raft-*"):
-        if time.time() - left.stat().st_mtime > _OLD:
-            shutil.rmtree(left)
-    with tempfile.TemporaryDirectory(prefix="raft-", dir=_PLACE) as place:
+    with ExitStack() as stack:
+        with _locked(_PLACE, fcntl.LOCK_EX):
+            for left in _PLACE.glob("raft-*"):
+                _remove_if_left(left)
+            place = stack.enter_context(tempfile.TemporaryDirectory(prefix="raft-", dir=_PLACE))
+            # As long as we live: who is killed has none.
+            stack.enter_context(_locked(Path(place)))
         yield Path(place)
+
+
+def _remove_if_left(folder: Path) -> None:
+    try:
+        with _locked(folder):
+            shutil.rmtree(folder)
+    except BlockingIOError:
+        pass  # whoever made it is at work
+
+
+@contextmanager
+def _locked(folder: Path, how: int = fcntl.LOCK_EX | fcntl.LOCK_NB) -> Iterator[None]:
+    """Raises BlockingIOError where somebody else has it, unless `how` is to wait."""
+    found = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(found, how)
+        yield
+    finally:
+        os.close(found)

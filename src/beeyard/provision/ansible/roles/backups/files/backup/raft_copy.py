@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from raft_engine import Engine
-from raft_freeze import engine_pid, frozen
+from raft_freeze import LONGEST, engine_pid, frozen
 from raft_seen import Facts, seen
 from words import Failed
 
@@ -21,6 +21,8 @@ KEPT = Path("/etc/beeyard")
 #: Of it, what each `up` makes anew by what there is: of the copy no more than passengers.
 _PASSENGERS = ("backups.json", "skipped.json")
 _TIMES = 5
+#: Seconds that a first copy may take, while the engine goes on.
+_WARMS = 600.0
 
 
 def take(engine: Engine, folder: Path) -> dict[str, Any]:
@@ -97,10 +99,17 @@ def _copy(source: Path, into: Path) -> float:
     argv = ["cp", "--archive", "--sparse=always", str(source), str(into)]
     # Once beforehand, so that all of it is in memory when the engine waits for us. What is changed
     # or removed meanwhile does no harm.
-    subprocess.run(argv, capture_output=True, check=False)
+    _cp(argv, _WARMS)
     shutil.rmtree(into, ignore_errors=True)
     with frozen(engine_pid()) as standing:
-        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        done = _cp(argv, LONGEST)
     if done.returncode:
         raise Failed(f"{source} could not be copied: {done.stderr.strip()}")
     return standing.seconds
+
+
+def _cp(argv: list[str], timeout: float) -> "subprocess.CompletedProcess[str]":
+    try:
+        return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=timeout)
+    except subprocess.TimeoutExpired as error:
+        raise Failed(f"`{' '.join(argv)}` did not end within {timeout:g} s") from error

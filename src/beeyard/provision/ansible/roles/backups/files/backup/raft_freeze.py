@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from words import Failed
+from words import Failed, say
 
 #: Seconds that an engine may stand still: its workers take it to be gone after some beats of 5 s.
 LONGEST = 1.8
@@ -43,6 +43,8 @@ def frozen(pid: int) -> Iterator[Frozen]:
     long: then it went on while somebody thought that it did not.
     """
     standing = Frozen()
+    # systemd counts from later on: before that much time has passed, it has thawed nothing.
+    asked = time.monotonic()
     timer = _thawed_by_systemd(pid)
     try:
         began = time.monotonic()
@@ -52,21 +54,37 @@ def frozen(pid: int) -> Iterator[Frozen]:
             yield standing
         finally:
             os.kill(pid, signal.SIGCONT)
-            standing.seconds = time.monotonic() - began
+            ended = time.monotonic()
+            standing.seconds = ended - began
     finally:
-        _run("systemctl", "stop", timer)
-    if standing.seconds >= LONGEST:
+        _stop(timer)
+    if ended - asked >= LONGEST:
         raise Failed(f"the engine was not copied within {LONGEST} s, and goes on")
 
 
+#: Arguments: the process, ours, and the timer, which ends with us.
+_THAW = 'kill -CONT "$1"; kill -0 "$2" || systemctl stop "$3"'
+
+
 def _thawed_by_systemd(pid: int) -> str:
-    """See to it that the process goes on in LONGEST seconds; gives the timer's name."""
+    """See to it that the process goes on in LONGEST seconds, and again each second, should it be
+    stopped only then; gives the timer's name."""
     unit = f"beeyard-thaw-{os.getpid()}-{time.monotonic_ns()}"
+    timer = f"{unit}.timer"
     _run(
         *("systemd-run", "--quiet", "--collect", f"--unit={unit}", f"--on-active={LONGEST}"),
-        *("--timer-property=AccuracySec=10ms", "/bin/kill", "-CONT", str(pid)),
+        *("--timer-property=OnUnitActiveSec=1", "--timer-property=AccuracySec=10ms"),
+        *("/bin/sh", "-c", _THAW, "sh", str(pid), str(os.getpid()), timer),
     )
-    return f"{unit}.timer"
+    return timer
+
+
+def _stop(timer: str) -> None:
+    """One that does not stop thaws what runs, and ends with us: it is said, and hides no error."""
+    try:
+        _run("systemctl", "stop", timer)
+    except Failed as error:
+        say(str(error))
 
 
 def _await_stop(pid: int, began: float) -> None:
