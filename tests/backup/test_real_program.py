@@ -2,9 +2,11 @@
 
 import json
 import os
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +115,8 @@ def containers(engine: DockerClient, images: Images) -> Iterator[Machine]:
 @pytest.fixture
 def machine(containers: Machine) -> Machine:
     containers.sql(
-        "DROP DATABASE IF EXISTS shop; DROP USER IF EXISTS shop@'%'; CREATE DATABASE shop;"
+        "DROP DATABASE IF EXISTS shop; DROP USER IF EXISTS shop@'%', 'shop~'@'%';"
+        "CREATE DATABASE shop;"
         "CREATE USER shop@'%' IDENTIFIED BY 'pass\"word'; GRANT ALL ON shop.* TO shop@'%'",
         "mysql",
     )
@@ -245,6 +248,46 @@ def test_databases_come_back_as_they_were(desk: Desk) -> None:
     assert machine.sql("SHOW TRIGGERS; SHOW EVENTS").count("shop@%") == 2
 
 
+def turn(machine: Machine, user: str, other: str) -> None:
+    """As `rotate database-password` leaves it."""
+    machine.sql(
+        f"CREATE USER IF NOT EXISTS '{user}'@'%'; ALTER USER '{user}'@'%' IDENTIFIED BY '{user}'"
+        f" ACCOUNT UNLOCK; GRANT ALL ON shop.* TO '{user}'@'%';"
+        f"ALTER USER '{other}'@'%' ACCOUNT LOCK"
+    )
+    machine.run(f"printf '{user}' > /etc/beeyard/shop")
+
+
+def test_the_other_user_takes_and_restores_what_the_first_made(desk: Desk) -> None:
+    machine, settings = desk.machine, desk.machine.databases
+    machine.run(
+        f"mariadb -h127.0.0.1 -P{machine.port} -ushop -p'pass\"word' shop <<'EOF'\n"
+        "CREATE TABLE t (a INT PRIMARY KEY, b TEXT);\n"
+        "INSERT INTO t VALUES (1, 'CREATE DEFINER=`shop`@`%` PROCEDURE p');\n"
+        "CREATE VIEW v AS SELECT a FROM t;\n"
+        "CREATE TRIGGER tr BEFORE INSERT ON t FOR EACH ROW SET NEW.a = NEW.a + 1;\n"
+        "CREATE PROCEDURE p() SELECT 1;\n"
+        "CREATE EVENT ev ON SCHEDULE EVERY 1 DAY DO DELETE FROM t;\nEOF"
+    )
+    look = "SHOW TRIGGERS; SHOW EVENTS; SHOW CREATE VIEW v; SHOW PROCEDURE STATUS WHERE Db = 'shop'"
+    first = desk.take("database", settings)
+    assert machine.sql(look).count("shop@%") == 3
+    turn(machine, "shop~", "shop")
+    # MariaDB before 11.3 shows a routine to its definer alone.
+    with pytest.raises(HostError) as caught:
+        desk.take("database", settings)
+    assert "insufficient privileges to SHOW CREATE PROCEDURE" in str(caught.value.why)
+    assert desk.use("restore", first, settings) == ()
+    assert machine.sql(look).count("shop~@%") == 3
+    assert "`shop`@`%` PROCEDURE" in machine.sql("SELECT b FROM t")
+
+    second = desk.take("database", settings)
+    assert differences(first.manifest.facts, second.manifest.facts) == ()
+    turn(machine, "shop", "shop~")
+    assert desk.use("restore", second, settings) == ()
+    assert machine.sql(look).count("shop@%") == 3
+
+
 def test_a_connection_that_holds_a_table_does_not_hinder(desk: Desk) -> None:
     machine, settings = desk.machine, desk.machine.databases
     machine.sql("CREATE TABLE t (a INT PRIMARY KEY); INSERT INTO t VALUES (1)")
@@ -291,6 +334,7 @@ def test_a_database_that_can_t_be_read_is_no_backup(desk: Desk) -> None:
     with pytest.raises(HostError) as caught:
         desk.take("database", desk.machine.databases)
     assert "Access denied" in str(caught.value.why)
+    assert "lets in none of the users of shop" in str(caught.value.why)
     assert desk.store.list(("database",)).leftovers == ()
 
 
@@ -309,6 +353,78 @@ def test_a_damaged_object_is_found_out(desk: Desk, damage: str, use: Use) -> Non
     with pytest.raises(Damaged) as caught:
         desk.use(use, backup, FILES)
     assert "SHA-256" in str(caught.value.why)
+
+
+def test_a_database_that_is_gone_comes_back(desk: Desk) -> None:
+    machine, settings = desk.machine, desk.machine.databases
+    machine.sql("CREATE TABLE t (a INT PRIMARY KEY); INSERT INTO t VALUES (1)")
+    backup = desk.take("database", settings)
+    machine.sql("DROP DATABASE shop", "mysql")
+    with pytest.raises(HostError):
+        desk.take("database", settings)
+    gone = desk.take("database", settings | {"may_be_gone": True})
+    assert gone.manifest.facts == {}
+    assert desk.use("read", gone, settings) == ()
+    assert desk.use("restore", backup, settings) == ()
+    assert machine.sql("SELECT a FROM t").strip() == "1"
+
+
+def test_what_does_not_arrive_whole_says_nothing_of_the_backup(desk: Desk) -> None:
+    backup = desk.take("files", FILES)
+    content = desk.content(backup)
+
+    class Half(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content[: len(content) // 2])
+
+    identity = unwrap(backup.manifest.key, desk.keys / "ed25519", lambda _: Secret(""))
+    with HTTPServer(("127.0.0.1", 0), Half) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{server.server_port}/"
+            with pytest.raises(HostError, match="failed on manager-1") as caught:
+                desk.node.use("read", backup.manifest, FILES, url, identity)
+        finally:
+            server.shutdown()
+            thread.join()
+    assert f"S3 broke off after {len(content) // 2} bytes of {len(content)}" in str(
+        caught.value.why
+    )
+
+
+def test_a_server_that_refuses_says_nothing_of_the_backup(desk: Desk) -> None:
+    desk.machine.sql("CREATE TABLE t (a INT PRIMARY KEY)")
+    backup = desk.take("database", desk.machine.databases)
+    desk.machine.sql("REVOKE DROP ON shop.* FROM shop@'%'; GRANT SELECT ON shop.* TO shop@'%'")
+    with pytest.raises(HostError, match="failed on manager-1") as caught:
+        desk.use("restore", backup, desk.machine.databases)
+    assert "did not take all of the dump" in str(caught.value.why)
+
+
+def test_two_at_once_do_not_share_the_scratch_place(desk: Desk) -> None:
+    backup = desk.take("files", FILES)
+    assert desk.use("verify", backup, FILES) == ()
+    assert desk.machine.run("stat -c %a /run/beeyard-backup").strip() == "700"
+    argv = ["docker", "exec", "-i", desk.machine.node.container]
+    argv += ["flock", "/run/beeyard-backup/files.lock", "sh", "-c", "touch /tmp/held; cat"]
+    holder = LocalRunner().start(Command(argv, tied=True))
+    try:
+        held = Command(["test", "-e", "/tmp/held"])
+        wait_until(
+            lambda: desk.machine.node.run(held, check=False).code == 0,
+            clock=SystemClock(),
+            deadline=30,
+            interval=0.2,
+        )
+        with pytest.raises(HostError) as caught:
+            desk.use("verify", backup, FILES)
+    finally:
+        holder.stop()
+    assert "another backup is being verified" in str(caught.value.why)
 
 
 def test_the_schedules_run_puts_what_the_operator_can_prove(desk: Desk) -> None:

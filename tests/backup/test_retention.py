@@ -5,8 +5,9 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backup.example import NOW, taken
+from backup.example import NOW, manifest, taken
 from beeyard.backup import Backup, Proof
+from beeyard.backup.model import BEFORE
 from beeyard.backup.retention import outdated
 
 GOOD, BAD = Proof(NOW, "verify", 1.0), Proof(NOW, "verify", 1.0, ("it differs",))
@@ -37,6 +38,22 @@ def test_days_without_a_backup_do_not_count() -> None:
 def test_the_last_good_and_the_last_proved_one_stay() -> None:
     bad, whole, proved = days(1.1, 2.1, proof=BAD), days(50, 51), days(90, 91, proof=GOOD)
     assert left([*bad, *whole, *proved], daily=1) == [50, 90]
+
+
+def test_the_last_of_all_stays_though_it_is_bad() -> None:
+    assert left(days(3, 4, proof=BAD)) == [3]
+
+
+def test_one_of_the_future_displaces_none() -> None:
+    assert left(days(-3, -2, 2, 3), daily=1) == [-3, -2, 2]
+
+
+def test_what_was_there_before_a_restore_is_kept_besides() -> None:
+    at = NOW - timedelta(days=1.1)
+    before = Backup(manifest(id="before", taken_at=at, versions={BEFORE: "x"}))
+    backups = [before, *days(1.2, 2.2, 3.2)]
+    assert left(backups) == [1.1, 1.2, 2.2]
+    assert left(backups, daily=1) == [1.2]
 
 
 @given(

@@ -116,7 +116,7 @@ def yard(
 
     monkeypatch.setattr(workflow, "open_cloud", lambda _: None)
     monkeypatch.setattr(workflow, "alone", lambda _, __, doing: around(f"lock: {doing}"))
-    monkeypatch.setattr(workflow, "behind_pages", lambda _, names: around(f"page: {names}"))
+    monkeypatch.setattr(workflow, "behind_pages", lambda _, names, __: around(f"page: {names}"))
     store = Store(cluster.aws, "state", cluster.aws)
     return Yard(
         Backups(hosts, store, lambda: NOW), node, Reader(cluster.key, lambda _: Secret("")), done
@@ -177,6 +177,17 @@ def test_those_that_are_kept_no_more_go(yard: Yard) -> None:
     assert left.leftovers == ()
 
 
+def test_what_could_still_be_a_backup_does_not_go(yard: Yard) -> None:
+    s3, store = yard.backups.cluster.aws.client("s3"), yard.backups.store
+    for id_, changes in (("20260101T000000Z-0001", {}), ("20260101T000000Z-0002", {"format": 2})):
+        place = Place("files", id_)
+        s3.put_object(Bucket="state", Key=place.data, Body=b"data")
+        store.keep(manifest(kind="files", id=id_, **changes))
+    s3.put_object(Bucket="state", Key="backups/files/20260101T000000Z-0001/data.age", Body=b"x")
+    yard.backups.create(["files"])
+    assert [one.id[-4:] for one in store.list(("files",)).leftovers] == ["0002", "0001"]
+
+
 def test_a_try_is_put_down(yard: Yard) -> None:
     yard.backups.create(["database"])
     tried = yard.backups.verify("database", None, yard.reader)
@@ -221,6 +232,38 @@ def test_it_is_put_back_after_a_look_and_a_backup_of_what_is_there(yard: Yard) -
     ]
 
 
+def test_a_restore_that_failed_is_run_again_with_the_same_backup(yard: Yard) -> None:
+    (made,) = yard.backups.create(["database"])
+    yard.node.code["restore"] = 1
+    with pytest.raises(UnverifiedError) as caught:
+        yard.restore()
+    assert f"beeyard backup restore database {made.id}" in str(caught.value.fix)
+    before = next(name for name in names(yard) if name != made.id)
+    assert before in str(caught.value.fix)
+    assert yard.backups.store.find("database", before).before == made.id
+
+    yard.node.code.clear()
+    assert yard.restore().backup.id == made.id
+    assert yard.restore(before).backup.id == before
+
+
+def test_where_nothing_can_be_kept_it_can_be_left_out(yard: Yard) -> None:
+    (made,) = yard.backups.create(["database"])
+    yard.node.code["take"] = 1
+    yard.node.asked.clear()
+    with pytest.raises(HostError, match="nothing was changed") as caught:
+        yard.restore()
+    assert f"restore database {made.id} --without-before" in str(caught.value.fix)
+    assert yard.node.asked == ["read", "take"]
+    assert yard.node.jobs[-1]["settings"]["may_be_gone"] is True
+
+    said: list[str] = []
+    tried = yard.backups.restore("database", None, yard.reader, said.append, keep_before=False)
+    assert yard.node.asked == ["read", "take", "read", "restore"]
+    assert tried.before is None
+    assert said[0].endswith("what is there now is NOT backed up, and is lost")
+
+
 @pytest.mark.parametrize("how", ["facts", "code"])
 def test_one_that_is_not_whole_touches_nothing(yard: Yard, how: str) -> None:
     yard.backups.create(["database"])
@@ -241,6 +284,7 @@ def test_where_it_is_not_what_it_should_be_the_page_stays(yard: Yard) -> None:
         yard.restore()
     assert "beeyard maintenance my-shop off" in str(caught.value.fix)
     assert "page: ('my-shop',) off" not in yard.done
+    assert {one.state for one in yard.backups.store.list(("database",)).backups} == {"whole"}
 
 
 def test_who_says_no_has_changed_nothing(yard: Yard) -> None:

@@ -21,6 +21,7 @@ from beeyard.cli.words import Command, Group
 from beeyard.errors import Refused, UnverifiedError
 from beeyard.secret import Secret
 from beeyard.workflows import Cluster, hosts_of
+from beeyard.workflows.alone import alone_in
 from beeyard.workflows.audit import Change
 from beeyard.workflows.backup_overview import Age, Overview, begin_snapshot, overview
 from beeyard.workflows.backups import Reader, Tried, open_backups, store_of
@@ -70,7 +71,7 @@ def create(
     if len(wanted) < len(set(kinds or [])):
         raise typer.BadParameter(f"there are {', '.join(KINDS)}", context, param_hint="KIND")
     change = Change("backup.create", ",".join(wanted))
-    with open_cluster(options, noting=change) as cluster:
+    with open_cluster(options, noting=change) as cluster, alone_in(cluster, "backup create"):
         begun = begin_snapshot(cluster, datetime.now(UTC)) if snapshot else None
         made = open_backups(hosts_of(cluster)).create(wanted)
         change.details["made"] = ", ".join(f"{one.kind} {one.id}" for one in made)
@@ -131,6 +132,13 @@ def restore(
     kind: KindArgument,
     name: Name = None,
     key: Key = None,
+    without_before: Annotated[
+        bool,
+        typer.Option(
+            "--without-before",
+            help="Don't back up what is there now: it is lost. For when that fails.",
+        ),
+    ] = False,
     yes: Yes = False,
 ) -> None:
     """Put a backup back, in place of what is there; that is backed up first.
@@ -152,7 +160,8 @@ def restore(
                     confirm("Go on?")
 
         backups = open_backups(hosts_of(cluster))
-        tried = backups.restore(kind, name, reader_of(cluster, key), ask)
+        reader = reader_of(cluster, key)
+        tried = backups.restore(kind, name, reader, ask, keep_before=not without_before)
         change.details["id"] = tried.backup.id
     _report(options, tried, "put back")
 
@@ -230,6 +239,8 @@ def _row(one: Backup) -> list[str]:
         state = f"{state} {one.proof.at:%Y-%m-%d %H:%M}" + (
             f": {one.proof.problems[0]}" if one.proof.problems else ""
         )
+    if one.before is not None:
+        state = f"{state}, before the restore of {one.before}"
     when = f"{manifest.taken_at:%Y-%m-%d %H:%M:%S}"
     return [
         manifest.id,

@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from beeyard.backup import Backup, Kind, Manifest, Place, Proof, Store
 from beeyard.backup.compare import differences
 from beeyard.backup.keys import Ask, check_reader, unwrap
+from beeyard.backup.model import BEFORE
 from beeyard.backup.node import Damaged, Node, Use
 from beeyard.backup.retention import outdated
 from beeyard.cloud import state_bucket
@@ -61,20 +62,25 @@ class Backups:
 
     def create(self, kinds: Sequence[Kind] = ()) -> tuple[Backup, ...]:
         """Take a backup of each of these kinds (none: of all that the cluster has), then remove
-        those that are kept no more."""
+        those that are kept no more. Whoever calls it holds the cluster's lock, so that none is of
+        the middle of a restore."""
         wanted = _parts(self.cluster, kinds)
         made = tuple(self.take(part) for part in wanted)
         self.tidy([part.kind for part in wanted])
         return made
 
-    def take(self, part: Part) -> Backup:
-        """Take one backup. What is left of one that fails is removed."""
+    def take(self, part: Part, *, before: str | None = None) -> Backup:
+        """Take one backup. What is left of one that fails is removed.
+
+        before  the backup that is to replace what is there; what is gone is nothing to keep then
+        """
+        settings = self._settings(part) | ({"may_be_gone": True} if before else {})
         with self.cluster.progress.phase(f"backup of {part.what}") as phase:
             place = self.store.place(part.kind, self.now())
             upload = self.store.begin(place)
             try:
                 taken = self._node(part, phase).take(
-                    part.kind, self._settings(part), readers(self.cluster), upload.urls
+                    part.kind, settings, readers(self.cluster), upload.urls
                 )
                 self.store.complete(upload, taken.etags)
             except BaseException:
@@ -93,7 +99,7 @@ class Backups:
                     key=taken.key,
                     readers=readers(self.cluster),
                     facts=taken.facts,
-                    versions=taken.versions,
+                    versions={**taken.versions, **({BEFORE: before} if before else {})},
                 )
             )
             phase.result = f"{place.id}: {taken.size} bytes"
@@ -110,24 +116,29 @@ class Backups:
             phase.result = tried.problems[0] if tried.problems else "as it was"
         return tried
 
-    def restore(self, kind: Kind, id_: str | None, reader: Reader, confirm: Confirm) -> Tried:
-        """Put a backup back (None: the newest good one), after another look that it is whole, and
-        after a backup of what is there now."""
+    def restore(
+        self,
+        kind: Kind,
+        id_: str | None,
+        reader: Reader,
+        confirm: Confirm,
+        *,
+        keep_before: bool = True,
+    ) -> Tried:
+        """Put a backup back (None: the newest good one), after another look that it is whole, and,
+        if `keep_before`, after a backup of what is there now."""
         part = _parts(self.cluster, [kind])[0]
         if not part.restores:
             raise Refused(f"{part.what} can't be put back by this command", fix=part.instead)
         backup = self.store.find(kind, id_)
-        confirm(
-            f"{part.what} of {self.cluster.spec.name} are put back to {backup.id} "
-            f"(data of {backup.manifest.taken_at:%Y-%m-%d %H:%M:%S} UTC); what is there now is "
-            "backed up first, then replaced"
-        )
-        with alone(self.cluster, open_cloud(self.cluster), f"backup restore {kind}"):
+        confirm(_asked_for(self.cluster, part, backup, keep_before=keep_before))
+        doing = f"backup restore {kind}"
+        with alone(self.cluster, open_cloud(self.cluster), doing):
             with self.cluster.progress.phase(f"read {kind} {backup.id}") as phase:
                 self._refuse_broken(part, backup, reader, phase)
                 phase.result = "whole"
-            before = self.take(part)
-            with behind_pages(self.hosts, part.behind(self.cluster.spec)):
+            before = self._take_before(part, backup) if keep_before else None
+            with behind_pages(self.hosts, part.behind(self.cluster.spec), doing):
                 try:
                     with self.cluster.progress.phase(f"restore {kind}") as phase:
                         tried = self._try("restore", part, backup, reader, phase)
@@ -137,11 +148,24 @@ class Backups:
                     raise _not_restored(self.cluster, part, backup, [why], before) from error
                 if tried.problems:
                     raise _not_restored(self.cluster, part, backup, tried.problems, before)
-        return Tried(tried.backup, tried.seconds, tried.age, before=before.id)
+        return Tried(tried.backup, tried.seconds, tried.age, before=before.id if before else None)
+
+    def _take_before(self, part: Part, backup: Backup) -> Backup:
+        """What is there now, be it broken, may be all that there is of the newest data."""
+        try:
+            return self.take(part, before=backup.id)
+        except HostError as error:
+            raise HostError(
+                "what is there now could not be backed up; nothing was changed",
+                where=error.where,
+                why=error.why or error.what,
+                fix="mend the cause; or lose what is there: beeyard backup restore "
+                f"{part.kind} {backup.id} --without-before",
+            ) from error
 
     def tidy(self, kinds: Sequence[Kind]) -> int:
-        """Remove backups that are kept no more, and what is left of others from before yesterday;
-        gives how many."""
+        """Remove backups that are kept no more, and, from before yesterday, what never had a
+        manifest; gives how many."""
         keep = self.cluster.spec.backups.keep
         now = self.now()
         listing = self.store.list(kinds)
@@ -151,7 +175,8 @@ class Backups:
             for one in outdated(listing.of(kind), now, daily=keep.daily, weekly=keep.weekly)
         ]
         yesterday = (now - timedelta(days=1)).strftime("%Y%m%dT%H%M%SZ")
-        gone += [Place(one.kind, one.id) for one in listing.leftovers if one.id < yesterday]
+        old = [Place(one.kind, one.id) for one in listing.leftovers if one.id < yesterday]
+        gone += [place for place in old if not self.store.had_manifest(place)]
         for place in gone:
             self.store.remove(place)
         return len(gone)
@@ -174,9 +199,12 @@ class Backups:
         except Damaged as error:
             problems = (error.why or error.what,)
         seconds = self.cluster.clock.monotonic() - started
-        proof = Proof(self.now(), "restore" if what == "restore" else "verify", seconds, problems)
         age = (self.now() - backup.manifest.taken_at).total_seconds()
-        return Tried(self.store.prove(backup, proof), seconds, age, problems)
+        # A restore that differs says more of the place than of the backup: what was put down stays.
+        if what == "verify" or not problems:
+            how: Literal["verify", "restore"] = "restore" if what == "restore" else "verify"
+            backup = self.store.prove(backup, Proof(self.now(), how, seconds, problems))
+        return Tried(backup, seconds, age, problems)
 
     def _refuse_broken(self, part: Part, backup: Backup, reader: Reader, phase: Phase) -> None:
         """Nothing of what is there is touched for a backup that is not whole."""
@@ -199,15 +227,25 @@ class Backups:
         return Node(self.hosts.run_on(name, sudo=True), name, phase.say)
 
 
+def _asked_for(cluster: Cluster, part: Part, backup: Backup, *, keep_before: bool) -> str:
+    kept = "is backed up first, then replaced" if keep_before else "is NOT backed up, and is lost"
+    return (
+        f"{part.what} of {cluster.spec.name} are put back to {backup.id} "
+        f"(data of {backup.manifest.taken_at:%Y-%m-%d %H:%M:%S} UTC); what is there now {kept}"
+    )
+
+
 def _not_restored(
-    cluster: Cluster, part: Part, backup: Backup, problems: Sequence[str], before: Backup
+    cluster: Cluster, part: Part, backup: Backup, problems: Sequence[str], before: Backup | None
 ) -> UnverifiedError:
     behind = part.behind(cluster.spec)
-    pages = "".join(f"; then `beeyard maintenance {name} off`" for name in behind)
+    kept = f"; what was there before is the backup {before.id}" if before else ""
+    pages = "; maintenance pages stay until then, or: " if behind else ""
+    pages += ", ".join(f"beeyard maintenance {name} off" for name in behind)
     return UnverifiedError(
         f"{part.what} were put back to {backup.id}, and are not what that holds",
         why="\n".join(problems),
-        fix=f"run it again; what was there before is the backup {before.id}{pages}",
+        fix=f"run it again: beeyard backup restore {part.kind} {backup.id}{kept}{pages}",
     )
 
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from alone import alone
 from facts import Tally
 from words import Failed, say
 
@@ -42,7 +43,7 @@ def read(stream: IO[bytes], _: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def verify(stream: IO[bytes], settings: Mapping[str, Any]) -> dict[str, Any]:
-    with _scratch(settings["plain"]) as folder:
+    with alone("files"), _scratch(settings["plain"]) as folder:
         _unpack(stream, folder, [])
         return _pack(folder, _nothing)
 
@@ -119,10 +120,7 @@ def _remove_others(path: Path, names: set[str], kept: list[str]) -> int:
         for name in (*files, *folders):
             one = Path(folder) / name
             inner = one.relative_to(path)
-            spared = any(
-                inner.is_relative_to(each) or Path(each).is_relative_to(inner) for each in kept
-            )
-            if str(inner) in names or spared or inner.match(PROBES):
+            if str(inner) in names or _is_spared(inner, kept):
                 continue
             if one.is_dir() and not one.is_symlink():
                 one.rmdir()

@@ -7,7 +7,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import IO
 
-from words import Damaged, Failed
+from definers import users_of
+from words import Failed
 
 _DUMP = (
     *("mariadb-dump", "--single-transaction", "--quick", "--routines", "--triggers", "--events"),
@@ -61,9 +62,24 @@ def answers(user: User, sql: str) -> str | None:
     return None if client.returncode else said.decode().strip()
 
 
+def refused(user: User) -> str:
+    """Why the server does not let the user in; empty: it does."""
+    with _started(user, _CLIENT, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as client:
+        _, said = client.communicate(b"SELECT 1")
+    words = said.decode(errors="backslashreplace").strip()
+    return (words or f"the client ended with {client.returncode}") if client.returncode else ""
+
+
+def is_there(user: User, database: str) -> bool:
+    """Whether the server has a database of that name, which the user has rights in."""
+    return database in ask(user, "SHOW DATABASES").split("\n")
+
+
 def like_an_application(root: User, name: str) -> User:
-    """A new user as an application has it: who looks at a view decides how it is described."""
-    ask(root, f"CREATE USER '{name}'@'%'; GRANT ALL ON `{name}`.* TO '{name}'@'%'")
+    """New users as an application has them; gives the first. Who looks at a view decides how it is
+    described."""
+    for one in users_of(name):
+        ask(root, f"CREATE USER '{one}'@'%'; GRANT ALL ON `{name}`.* TO '{one}'@'%'")
     return User(name, socket=root.socket)
 
 
@@ -81,7 +97,8 @@ def end_others(user: User) -> int:
 
 
 def feed(user: User, lines: Iterable[bytes]) -> None:
-    """Let the server do what the lines say."""
+    """Let the server do what the lines say. Raises Failed where it does not: that the lines are
+    those of the backup is for whoever reads them to know."""
     with _started(user, (*_CLIENT, *_RESTORE), stdin=subprocess.PIPE) as client:
         assert client.stdin is not None
         # One that hears no more says why by its code, and in words above.
@@ -91,7 +108,7 @@ def feed(user: User, lines: Iterable[bytes]) -> None:
             client.stdin.close()
         code = client.wait()
     if code:
-        raise Damaged(f"the server did not take all of the dump of {user.name}; see above")
+        raise Failed(f"the server did not take all of the dump of {user.name}; see above")
 
 
 @contextmanager
