@@ -1,9 +1,21 @@
 """authorized_keys with a key more, and a key less; what is kept on the way."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import pytest
+
+from beeyard.cloud import Outputs
+from beeyard.private import private_folder
+from beeyard.workflows import Cluster
+from beeyard.workflows import rotate_ssh as workflow
 from beeyard.workflows.keys import public_key
-from beeyard.workflows.rotate_ssh import _end_swap, with_key, without_key
+from beeyard.workflows.rotate_ssh import _end_swap, rotate_ssh_key, with_key, without_key
+from cloud.example import MANAGER, WORKERS, outputs
 
 OLD, NEW = "ssh-ed25519 AAAA old", "ssh-ed25519 BBBB new"
 CONTROLLER = 'from="10.0.0.0/8" ssh-ed25519 CCCC beeyard-controller'
@@ -36,3 +48,74 @@ def test_the_swap_ends_where_it_was_cut_short(tmp_path: Path) -> None:
     _end_swap(current, made, None)
     assert public_key(current, own=False) == new
     assert not made.with_name("id.next.pub").exists()
+
+
+@dataclass
+class Nodes:
+    """What signs in to them, and who they are: without machines. `coming`: there once the lock is
+    held."""
+
+    text: str
+    there: Outputs = field(default_factory=lambda: outputs(nodes=(MANAGER,)))
+    coming: Outputs | None = None
+    seen: list[Outputs] = field(default_factory=list)
+
+    account = SimpleNamespace(id="1")
+
+    def outputs(self) -> Outputs:
+        return self.there
+
+    def open_hosts(self, _: Cluster, there: Outputs) -> Any:
+        self.seen.append(there)
+        named = [SimpleNamespace(name=one.name) for one in there.nodes]
+        return SimpleNamespace(inventory=SimpleNamespace(hosts=named))
+
+    def change(self, _: Cluster, __: Any, ___: str, change: Callable[[str], str]) -> None:
+        self.text = change(self.text)
+
+    @contextmanager
+    def alone(self, *_: object) -> Iterator[None]:
+        self.there = self.coming or self.there
+        yield
+
+
+@pytest.fixture
+def mine(make_cluster: Callable[..., Cluster], tmp_path: Path) -> Cluster:
+    """A cluster that a key of the operator's own signs in to."""
+    made = replace(make_cluster(), given_key=tmp_path / "mine")
+    private_folder(made.folder)
+    public_key(tmp_path / "mine", own=True)
+    return made
+
+
+@pytest.fixture
+def nodes(mine: Cluster, monkeypatch: pytest.MonkeyPatch) -> Nodes:
+    made = Nodes(f"{public_key(mine.key, own=False)}\n")
+    for name, put in {
+        "open_cloud": lambda _, launch=None: made,
+        "fetch": lambda *_: None,
+        "alone": made.alone,
+        "open_hosts": made.open_hosts,
+        "_change_nodes": made.change,
+        "_bring_in": lambda cluster, hosts, new, _: made.change(
+            cluster, hosts, "add", lambda text: with_key(text, new)
+        ),
+    }.items():
+        monkeypatch.setattr(workflow, name, put)
+    return made
+
+
+def change_over(cluster: Cluster, to: Path) -> str:
+    """Gives the new public key."""
+    new = public_key(to, own=True)
+    rotate_ssh_key(cluster, lambda _: None, to=to, file=cluster.base / "beeyard.yml")
+    return new
+
+
+def test_nodes_that_came_before_the_lock_was_had_get_the_key_too(
+    mine: Cluster, nodes: Nodes, tmp_path: Path
+) -> None:
+    nodes.coming = outputs(nodes=(MANAGER, WORKERS[0]))
+    new = change_over(mine, tmp_path / "next")
+    assert nodes.text == f"{new}\n"
+    assert nodes.seen == [nodes.coming, nodes.coming]

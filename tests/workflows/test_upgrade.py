@@ -1,10 +1,22 @@
 """In which order nodes are upgraded, and which are drained."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
+import pytest
+
+from beeyard.cloud import Outputs
 from beeyard.provision.packages import Package
-from beeyard.workflows.upgrade import UPGRADING, plan_upgrade
+from beeyard.workflows import Cluster
+from beeyard.workflows import upgrade as workflow
+from beeyard.workflows.upgrade import UPGRADING, Upgraded, plan_upgrade, upgrade_nodes
+from cloud.example import MANAGER, WORKERS, outputs
 from swarm.swarms import node
+
+MakeCluster = Callable[..., Cluster]
 
 ENGINE, OTHER = Package("docker.io", "1", "2"), Package("libc6", "1", "2")
 
@@ -48,3 +60,36 @@ def test_what_was_cut_short_goes_on() -> None:
     steps = plan_upgrade([left, broken], {}, ["worker-2"])
     assert [(one.node, one.left) for one in steps] == [("worker-1", True), ("worker-2", True)]
     assert "goes on where it was cut short" in str(steps[0])
+
+
+def hosts(there: Outputs) -> Any:
+    named = [SimpleNamespace(name=one.name) for one in there.nodes]
+    return SimpleNamespace(inventory=SimpleNamespace(hosts=named))
+
+
+def test_nodes_that_came_before_the_lock_was_had_are_upgraded_too(
+    make_cluster: MakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, looked = [outputs(nodes=(MANAGER,))], []
+
+    @contextmanager
+    def alone(*_: object) -> Iterator[None]:
+        there[0] = outputs(nodes=(MANAGER, WORKERS[0]))
+        yield
+
+    def look(_: Cluster, __: Any, names: list[str]) -> tuple[()]:
+        looked.extend(names)
+        return ()
+
+    account = SimpleNamespace(account=SimpleNamespace(id="1"))
+    for name, made in {
+        "alone": alone,
+        "open_cloud": lambda _: account,
+        "read_outputs": lambda _: there[0],
+        "hosts_to_play": lambda _, seen: hosts(seen),
+        "_look": look,
+        "_services": lambda *_, check: (),
+    }.items():
+        monkeypatch.setattr(workflow, name, made)
+    assert upgrade_nodes(make_cluster(), lambda _: None) == Upgraded()
+    assert looked == [MANAGER.name, WORKERS[0].name]

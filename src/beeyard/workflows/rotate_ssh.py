@@ -78,11 +78,13 @@ def rotate_ssh_key(
     with cluster.progress.phase("account") as phase:
         mine = own_key(cluster)
         cloud = open_cloud(cluster)
-        outputs = cloud.outputs()
-        fetch(cluster, outputs)
+        fetch(cluster, cloud.outputs())
         phase.result = f"{cloud.account.id} in {cluster.spec.region}"
     confirm("your SSH key: a new one is added on every node, and the old one removed")
     with alone(cluster, cloud, "rotate ssh-key"):
+        # Only now does nobody make other nodes.
+        outputs = cloud.outputs()
+        fetch(cluster, outputs)
         made = to or _beside(cluster.key, ".next")
         _end_swap(cluster.key, made, to)
         mine = own_key(cluster)

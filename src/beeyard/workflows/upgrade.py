@@ -109,12 +109,11 @@ def upgrade_nodes(
     with cluster.progress.phase("account") as phase:
         cloud = open_cloud(cluster)
         phase.result = f"{cloud.account.id} in {cluster.spec.region}"
-    hosts = hosts_to_play(cluster, read_outputs(cluster))
-    names = [host.name for host in hosts.inventory.hosts]
-    if only is not None and only not in names:
-        raise Refused(f"there is no node {only}", fix=f"name one of: {', '.join(names)}")
+    _named(cluster, only)
     with alone(cluster, cloud, f"node upgrade {only or ''}".strip()):
-        steps = _look(cluster, hosts, [only] if only else names)
+        # Only now does nobody make other nodes.
+        hosts, names = _named(cluster, only)
+        steps = _look(cluster, hosts, names)
         services = () if only else _services(cluster, hosts, check=True)
         if not steps and not services:
             return Upgraded()
@@ -126,6 +125,15 @@ def upgrade_nodes(
         _settled(cluster)
     packages = {step.node: [str(one) for one in step.packages] for step in steps}
     return Upgraded(tuple(step.node for step in steps), packages, services)
+
+
+def _named(cluster: Cluster, only: str | None) -> tuple[Hosts, list[str]]:
+    """The nodes, and the names of those to upgrade. Raises Refused where there is no such node."""
+    hosts = hosts_to_play(cluster, read_outputs(cluster))
+    names = [host.name for host in hosts.inventory.hosts]
+    if only is not None and only not in names:
+        raise Refused(f"there is no node {only}", fix=f"name one of: {', '.join(names)}")
+    return hosts, [only] if only else names
 
 
 def _warnings(steps: Sequence[Step]) -> list[str]:
