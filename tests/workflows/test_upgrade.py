@@ -9,10 +9,19 @@ from typing import Any
 import pytest
 
 from beeyard.cloud import Outputs
-from beeyard.provision.packages import Package
+from beeyard.errors import HostError
+from beeyard.provision.packages import DEADLINE, UNIT, Package
+from beeyard.testing import FakeRunner
 from beeyard.workflows import Cluster
 from beeyard.workflows import upgrade as workflow
-from beeyard.workflows.upgrade import UPGRADING, Upgraded, plan_upgrade, upgrade_nodes
+from beeyard.workflows.upgrade import (
+    UPGRADING,
+    Step,
+    Upgraded,
+    _upgrade,
+    plan_upgrade,
+    upgrade_nodes,
+)
 from cloud.example import MANAGER, WORKERS, outputs
 from swarm.swarms import node
 
@@ -93,3 +102,19 @@ def test_nodes_that_came_before_the_lock_was_had_are_upgraded_too(
         monkeypatch.setattr(workflow, name, made)
     assert upgrade_nodes(make_cluster(), lambda _: None) == Upgraded()
     assert looked == [MANAGER.name, WORKERS[0].name]
+
+
+def on(runner: FakeRunner) -> Any:
+    """Nodes that all are this one."""
+    return SimpleNamespace(run_on=lambda *_, **__: runner)
+
+
+def test_an_upgrade_that_does_not_end_is_said_in_words(make_cluster: MakeCluster) -> None:
+    """It may take as long as one that was begun now."""
+    cluster = make_cluster()
+    runner = FakeRunner().expect("systemctl", "is-active", "--quiet", UNIT, times=9999)
+    with pytest.raises(HostError) as caught:
+        _upgrade(cluster, on(runner), Step("worker-1", "worker", (), drains=False))
+    assert caught.value.what == "worker-1 does not come back after its upgrade"
+    assert "is not over after 60 minutes" in str(caught.value.why)
+    assert cluster.clock.monotonic() == DEADLINE

@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from beeyard.errors import BeeyardError, HostError, Refused
-from beeyard.process import Command
+from beeyard.process import Command, Runner
 from beeyard.provision import Options, await_ssh
+from beeyard.provision.packages import DEADLINE as UPGRADE_DEADLINE
 from beeyard.provision.packages import (
     ENGINE,
     Package,
@@ -180,7 +181,7 @@ def _upgrade(cluster: Cluster, hosts: Hosts, step: Step) -> None:
     with cluster.progress.phase(f"upgrade {step.node}") as phase:
         if is_at_work(runner):
             phase.say("an upgrade that was begun goes on to its end")
-            wait_until(lambda: not is_at_work(runner), clock=cluster.clock, deadline=_BACK * 4)
+            _await_end(cluster, runner, step.node)
         upgrade(runner, step.node)
         if runs_old_engine(runner):
             phase.say("its engine is started anew")
@@ -195,6 +196,21 @@ def _upgrade(cluster: Cluster, hosts: Hosts, step: Step) -> None:
         activate_node(cluster, step.node)
         _mark(hosts, step.node, upgrading=False)
     _settled(cluster)
+
+
+def _await_end(cluster: Cluster, runner: Runner, name: str) -> None:
+    """Wait as long for an upgrade that somebody began as for one of our own."""
+    try:
+        wait_until(
+            lambda: not is_at_work(runner),
+            clock=cluster.clock,
+            deadline=UPGRADE_DEADLINE,
+            interval=2.0,
+        )
+    except Timeout:
+        minutes = UPGRADE_DEADLINE / 60
+        why = f"an upgrade that was begun there is not over after {minutes:.0f} minutes"
+        raise _lost(name, why) from None
 
 
 def _drain(cluster: Cluster, hosts: Hosts, name: str) -> bool:
