@@ -1,7 +1,7 @@
 """In which order nodes are upgraded, and which are drained."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -118,3 +118,34 @@ def test_an_upgrade_that_does_not_end_is_said_in_words(make_cluster: MakeCluster
     assert caught.value.what == "worker-1 does not come back after its upgrade"
     assert "is not over after 60 minutes" in str(caught.value.why)
     assert cluster.clock.monotonic() == DEADLINE
+
+
+@pytest.mark.parametrize(("drains", "left"), [(False, ("manager-1",)), (True, ())])
+def test_a_reboot_is_made_or_said(
+    make_cluster: MakeCluster,
+    monkeypatch: pytest.MonkeyPatch,
+    drains: bool,
+    left: tuple[str, ...],
+) -> None:
+    rebooted: list[str] = []
+    asked = FakeRunner().expect("test", "-e", "/run/reboot-required")
+    for name, made in {
+        "alone": lambda *_: nullcontext(),
+        "open_cloud": lambda _: SimpleNamespace(account=SimpleNamespace(id="1")),
+        "read_outputs": lambda _: outputs(nodes=(MANAGER,)),
+        "hosts_to_play": lambda _, seen: SimpleNamespace(**vars(hosts(seen)), **vars(on(asked))),
+        "_look": lambda *_: (Step(MANAGER.name, "manager", (OTHER,), drains=drains),),
+        "_services": lambda *_, check: (),
+        "_drain": lambda *_: True,
+        "_reboot": lambda _, __, name: rebooted.append(name),
+        "_await_back": lambda *_: None,
+        "_mark": lambda *_, upgrading: None,
+        "_settled": lambda _: None,
+        "activate_node": lambda *_: "",
+        "is_at_work": lambda _: False,
+        "upgrade": lambda *_: None,
+        "runs_old_engine": lambda _: False,
+    }.items():
+        monkeypatch.setattr(workflow, name, made)
+    assert upgrade_nodes(make_cluster(), lambda _: None).reboots == left
+    assert rebooted == ([MANAGER.name] if drains else [])

@@ -66,11 +66,13 @@ class Step:
 @dataclass(frozen=True)
 class Upgraded:
     """What was done. `services`: tasks of the playbook that brought infrastructure services up to
-    this beeyard's version."""
+    this beeyard's version; `reboots`: nodes that a package wants rebooted, and that were not, since
+    what runs there was not moved by us."""
 
     nodes: tuple[str, ...] = ()
     packages: dict[str, list[str]] = field(default_factory=dict)
     services: tuple[str, ...] = ()
+    reboots: tuple[str, ...] = ()
 
 
 def plan_upgrade(
@@ -119,13 +121,12 @@ def upgrade_nodes(
         if not steps and not services:
             return Upgraded()
         confirm("\n".join([*map(str, steps), *_warnings(steps), *services]))
-        for step in steps:
-            _upgrade(cluster, hosts, step)
+        reboots = tuple(step.node for step in steps if _upgrade(cluster, hosts, step))
         if services:
             services = _services(cluster, hosts, check=False)
         _settled(cluster)
     packages = {step.node: [str(one) for one in step.packages] for step in steps}
-    return Upgraded(tuple(step.node for step in steps), packages, services)
+    return Upgraded(tuple(step.node for step in steps), packages, services, reboots)
 
 
 def _named(cluster: Cluster, only: str | None) -> tuple[Hosts, list[str]]:
@@ -175,7 +176,8 @@ def _look(cluster: Cluster, hosts: Hosts, names: Sequence[str]) -> tuple[Step, .
     return tuple(steps)
 
 
-def _upgrade(cluster: Cluster, hosts: Hosts, step: Step) -> None:
+def _upgrade(cluster: Cluster, hosts: Hosts, step: Step) -> bool:
+    """Upgrade a node. Gives whether a reboot that it wants is left to somebody."""
     runner = hosts.run_on(step.node, sudo=True)
     drained = step.drains and _drain(cluster, hosts, step.node)
     with cluster.progress.phase(f"upgrade {step.node}") as phase:
@@ -187,7 +189,8 @@ def _upgrade(cluster: Cluster, hosts: Hosts, step: Step) -> None:
             phase.say("its engine is started anew")
             restart_engine(runner, step.node)
         phase.result = f"{len(step.packages)} packages"
-    if drained and wants_reboot(runner):
+    reboot = wants_reboot(runner)
+    if reboot and drained:
         _reboot(cluster, hosts, step.node)
     with cluster.progress.phase(f"{step.node} comes back") as phase:
         _await_back(cluster, hosts, step.node)
@@ -196,6 +199,7 @@ def _upgrade(cluster: Cluster, hosts: Hosts, step: Step) -> None:
         activate_node(cluster, step.node)
         _mark(hosts, step.node, upgrading=False)
     _settled(cluster)
+    return reboot and not drained
 
 
 def _await_end(cluster: Cluster, runner: Runner, name: str) -> None:
