@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from beeyard.cloud import Outputs
+from beeyard.cloud.api import Account
+from beeyard.cloud.terraform import Change, Plan
 from beeyard.private import private_folder
-from beeyard.workflows import Cluster
+from beeyard.workflows import Cluster, operators
 from beeyard.workflows import rotate_ssh as workflow
 from beeyard.workflows.keys import public_key
 from beeyard.workflows.rotate_ssh import _end_swap, rotate_ssh_key, with_key, without_key
@@ -97,25 +99,65 @@ def nodes(mine: Cluster, monkeypatch: pytest.MonkeyPatch) -> Nodes:
         "alone": made.alone,
         "open_hosts": made.open_hosts,
         "_change_nodes": made.change,
-        "_bring_in": lambda cluster, hosts, new, _: made.change(
-            cluster, hosts, "add", lambda text: with_key(text, new)
-        ),
     }.items():
         monkeypatch.setattr(workflow, name, put)
     return made
 
 
-def change_over(cluster: Cluster, to: Path) -> str:
-    """Gives the new public key."""
+def change_over(cluster: Cluster, to: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Change over to another key, past the proof and EC2's key pair; gives the new public key."""
+
+    def bring_in(cluster: Cluster, hosts: Any, new: str, _: Path) -> None:
+        workflow._change_nodes(cluster, hosts, "add", lambda text: with_key(text, new))
+
+    monkeypatch.setattr(workflow, "_bring_in", bring_in)
     new = public_key(to, own=True)
     rotate_ssh_key(cluster, lambda _: None, to=to, file=cluster.base / "beeyard.yml")
     return new
 
 
 def test_nodes_that_came_before_the_lock_was_had_get_the_key_too(
-    mine: Cluster, nodes: Nodes, tmp_path: Path
+    mine: Cluster, nodes: Nodes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nodes.coming = outputs(nodes=(MANAGER, WORKERS[0]))
-    new = change_over(mine, tmp_path / "next")
+    new = change_over(mine, tmp_path / "next", monkeypatch)
     assert nodes.text == f"{new}\n"
     assert nodes.seen == [nodes.coming, nodes.coming]
+
+
+@dataclass
+class KeyPair:
+    """EC2's key pair, as Terraform has it."""
+
+    key: str
+
+    def open_cloud(self, _: Cluster, launch: str) -> Any:
+        plan = Plan(workflow.PROJECT, (Change(workflow._KEY_PAIR, "replace"),), pending=True)
+
+        def apply(_: Path, on_line: object) -> None:
+            self.key = launch
+
+        terraform = SimpleNamespace(init=lambda _: None, plan=lambda _: plan, apply=apply)
+        return SimpleNamespace(folders={workflow.PROJECT: Path()}, terraform=terraform)
+
+
+@pytest.mark.parametrize("launched_with", ["mine", "another's"])
+def test_the_key_pair_changes_with_the_key_that_it_holds_alone(
+    mine: Cluster,
+    nodes: Nodes,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    launched_with: str,
+) -> None:
+    """Without `operators`, whoever made the cluster goes on being let in by new nodes."""
+    own, another = public_key(mine.key, own=False), public_key(tmp_path / "another", own=True)
+    pair = KeyPair(own if launched_with == "mine" else another)
+    vars(mine)["account"] = Account("123456789012", "arn")
+    monkeypatch.setattr(operators, "recorded", lambda *_: pair.key)
+    monkeypatch.setattr(workflow, "_prove", lambda *_: None)
+    monkeypatch.setattr(workflow, "open_cloud", pair.open_cloud)
+    new = public_key(tmp_path / "next", own=True)
+    there: Any = nodes.open_hosts(mine, nodes.there)
+    workflow._bring_in(mine, there, new, tmp_path / "next")
+    assert nodes.text.splitlines() == [own, new]
+    assert pair.key == (new if launched_with == "mine" else another)
