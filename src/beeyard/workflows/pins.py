@@ -1,14 +1,19 @@
 """The nodes' pinned host keys: one truth in the state bucket, a copy on each operator's machine.
 
-A key is taken on trust once, by the `up` that made the node, and from then on by nobody: another
-machine learns it from the bucket. Where the two do not agree, neither is believed.
+A key is taken on trust once, by the `up` that meets the machine first, which says its fingerprint.
+From then on nobody takes one: another machine learns it from the bucket, which also lists, in an
+object of its own, the machines that were met. One that was, and whose key is in neither place, is
+not believed: pins that were lost are no first contact. Where bucket and copy do not agree, neither
+is believed.
+
+Who may write to the bucket could pin whatever he likes; so it is no proof against him.
 """
 
 import base64
 import hashlib
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 
-from beeyard.cloud import Outputs
+from beeyard.cloud import Node, Outputs
 from beeyard.cloud.shared_text import Seen, SharedText
 from beeyard.errors import CloudError, HostError, Refused
 from beeyard.inventory.pins import Disagreement, Pins, disagreements, of_those, parse, render
@@ -18,6 +23,8 @@ from beeyard.workflows.cloud import bucket_of, read_outputs
 from beeyard.workflows.cluster import Cluster
 
 KEY = "operators/known_hosts"
+#: IDs of the machines of which a key has been pinned, one a line.
+MET = "nodes/met"
 _TRIES = 10
 _MEANS = (
     "a machine keeps its host key as long as it lives: one of the two was changed, or somebody "
@@ -35,20 +42,45 @@ def fetch(cluster: Cluster, outputs: Outputs) -> None:
         _put_here(cluster, {**here, **merged})
 
 
-def keep(cluster: Cluster, outputs: Outputs) -> None:
-    """Put into the bucket what this machine has pinned, and forget machines that are gone.
+def unmet(cluster: Cluster, outputs: Outputs) -> Collection[str]:
+    """The machines whose key is to be taken on trust; to be asked once this one has learned the
+    bucket's (`fetch`).
+
+    Raises HostError where one has no pin, and had.
+    """
+    strangers = set(_identities(outputs)) - {identity for identity, _ in _here(cluster)}
+    met = set(_met(cluster).read().text.split()) if strangers else set()
+    lost = [node for node in outputs.nodes if node.instance_id in strangers & met]
+    if lost:
+        raise _lost(cluster, lost)
+    return strangers
+
+
+def keep(cluster: Cluster, outputs: Outputs) -> tuple[str, ...]:
+    """Put into the bucket what this machine has pinned, and forget machines that are gone. Gives
+    what the bucket did not hold, in words.
 
     Raises HostError where the two do not agree.
     """
+    added: list[str] = []
+    found: Pins = {}
 
-    def merged(seen: Seen) -> Pins:
+    def merged(seen: Seen) -> str:
+        nonlocal found
         found = _merged(cluster, outputs, seen)
         file = cluster.ssh.known_hosts
         if not file.is_file() or file.read_text() != render(found):
             _put_here(cluster, found)
-        return found
+        added[:] = _words(outputs, {pin: found[pin] for pin in found.keys() - parse(seen.text)})
+        return render(found)
+
+    def met(seen: Seen) -> str:
+        before = set(seen.text.split()) & set(_identities(outputs))
+        return _lines(before | {identity for identity, _ in found})
 
     _write(_shared(cluster), merged)
+    _write(_met(cluster), met)
+    return tuple(added)
 
 
 def forget_host_key(cluster: Cluster, node: str, confirm: Callable[[str], None]) -> bool:
@@ -74,16 +106,23 @@ def forget(cluster: Cluster, identity: str) -> bool:
         found = found or len(left) != len(pins)
         return left
 
-    _write(_shared(cluster), lambda seen: without(parse(seen.text)))
+    def as_new(seen: Seen) -> str:
+        nonlocal found
+        met = set(seen.text.split())
+        found = found or identity in met
+        return _lines(met - {identity})
+
+    _write(_shared(cluster), lambda seen: render(without(parse(seen.text))))
+    _write(_met(cluster), as_new)
     _put_here(cluster, without(_here(cluster)))
     return found
 
 
-def _write(shared: SharedText, wanted: Callable[[Seen], Pins]) -> None:
+def _write(shared: SharedText, wanted: Callable[[Seen], str]) -> None:
     """Bring the bucket to what `wanted` makes of what is there, whoever else is at it."""
     for _ in range(_TRIES):
         seen = shared.read()
-        text = render(wanted(seen))
+        text = wanted(seen)
         if text == seen.text or shared.write(text, seen):
             return
     raise CloudError(
@@ -119,6 +158,36 @@ def _put_here(cluster: Cluster, pins: Pins) -> None:
 
 def _shared(cluster: Cluster) -> SharedText:
     return SharedText(cluster.aws, bucket_of(cluster), KEY)
+
+
+def _met(cluster: Cluster) -> SharedText:
+    return SharedText(cluster.aws, bucket_of(cluster), MET)
+
+
+def _lines(identities: Iterable[str]) -> str:
+    return "".join(f"{identity}\n" for identity in sorted(identities))
+
+
+def _words(outputs: Outputs, pins: Pins) -> list[str]:
+    names = {node.instance_id: node.name for node in outputs.nodes}
+    return [
+        f"{names[identity]} ({identity}): {kind} {fingerprint(key)}"
+        for (identity, kind), key in sorted(pins.items())
+    ]
+
+
+def _lost(cluster: Cluster, nodes: Sequence[Node]) -> HostError:
+    names = ", ".join(node.name for node in nodes)
+    return HostError(
+        f"the host key of {names} is not known any more",
+        where=f"{cluster.ssh.known_hosts} and {_shared(cluster).address}",
+        why=f"it was pinned ({_met(cluster).address} lists it), and is in neither place now: "
+        "whatever answers would be believed",
+        fix="put the object back (an older version of it, or another operator's copy), then run "
+        "this again. Where nobody has it, compare with the console log of the machine's first boot "
+        f"(aws ec2 get-console-output): beeyard node forget-key {nodes[0].name}, then `beeyard up` "
+        "pins what it finds",
+    )
 
 
 def _identities(outputs: Outputs) -> Collection[str]:
