@@ -1,6 +1,7 @@
 """Pinned host keys: one truth in a real S3, a copy on each machine."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from beeyard.cloud import state_bucket
 from beeyard.cloud.shared_text import SharedText
 from beeyard.errors import HostError, Refused
+from beeyard.inventory.pins import parse
 from beeyard.private import private_folder
 from beeyard.workflows import Cluster
 from beeyard.workflows import pins as workflow
@@ -120,9 +122,18 @@ def test_one_is_forgotten_everywhere(
     pin(cluster, *lines)
     keep(cluster, THERE)
     monkeypatch.setattr(workflow, "read_outputs", lambda _: THERE)
+    doing: list[str] = []
+
+    @contextmanager
+    def alone_in(_: Cluster, what: str) -> Iterator[None]:
+        doing.append(what)
+        yield
+
+    monkeypatch.setattr(workflow, "alone_in", alone_in)
     assert forget_host_key(cluster, MANAGER.name, lambda _: None)
     assert here(cluster) == [f"{WORKER} ssh-ed25519 {B}"]
-    assert shared(cluster).read().text == f"{WORKER} ssh-ed25519 {B}\n"
+    assert parse(shared(cluster).read().text) == {(WORKER, "ssh-ed25519"): B}
+    assert doing == [f"node forget-key {MANAGER.name}"], "nobody else is at it meanwhile"
     assert not forget(another, GATE)
     with pytest.raises(Refused, match="there is no node nobody"):
         forget_host_key(cluster, "nobody", lambda _: None)
@@ -182,3 +193,37 @@ def test_machines_that_are_gone_were_never_met(cluster: Cluster) -> None:
     keep(cluster, outputs(nodes=(MANAGER,)))
     met = SharedText(cluster.aws, bucket_of(cluster), MET)
     assert met.read().text == f"{GATE}\n"
+
+
+def test_what_was_forgotten_does_not_come_back_from_a_copy(
+    cluster: Cluster, another: Cluster
+) -> None:
+    pin(cluster, f"{GATE} ssh-ed25519 {A}")
+    keep(cluster, THERE)
+    fetch(another, THERE)
+    forget(cluster, GATE)
+    fetch(another, THERE)
+    keep(another, THERE)
+    assert here(another) == []
+    assert parse(shared(cluster).read().text) == {}
+
+    # Nor does it stand against the key that is pinned then.
+    pin(another, f"{GATE} ssh-ed25519 {A}")
+    pin(cluster, f"{GATE} ssh-ed25519 {B}")
+    keep(cluster, THERE)
+    fetch(another, THERE)
+    assert here(another) == [f"{GATE} ssh-ed25519 {B}"]
+
+
+def test_one_that_shows_the_same_key_again_is_pinned_again(
+    cluster: Cluster, another: Cluster
+) -> None:
+    pin(cluster, f"{GATE} ssh-ed25519 {A}")
+    keep(cluster, THERE)
+    forget(cluster, GATE)
+    fetch(cluster, THERE)
+    pin(cluster, f"{GATE} ssh-ed25519 {A}")
+    keep(cluster, THERE)
+    fetch(another, THERE)
+    assert here(cluster) == here(another) == [f"{GATE} ssh-ed25519 {A}"]
+    assert shared(cluster).read().text == f"{GATE} ssh-ed25519 {A}\n"

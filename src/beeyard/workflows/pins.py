@@ -6,6 +6,8 @@ object of its own, the machines that were met. One that was, and whose key is in
 not believed: pins that were lost are no first contact. Where bucket and copy do not agree, neither
 is believed.
 
+What was forgotten on purpose stays in the bucket as a mark, or the next copy would bring it back.
+
 Who may write to the bucket could pin whatever he likes; so it is no proof against him.
 """
 
@@ -16,9 +18,20 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from beeyard.cloud import Node, Outputs
 from beeyard.cloud.shared_text import Seen, SharedText
 from beeyard.errors import CloudError, HostError, Refused
-from beeyard.inventory.pins import Disagreement, Pins, disagreements, of_those, parse, render
+from beeyard.inventory.pins import (
+    Disagreement,
+    Pins,
+    disagreements,
+    flat,
+    forgotten,
+    of_those,
+    parse,
+    render,
+    without,
+)
 from beeyard.private import write_private
 from beeyard.provision import close_connections
+from beeyard.workflows.alone import alone_in
 from beeyard.workflows.cloud import bucket_of, read_outputs
 from beeyard.workflows.cluster import Cluster
 
@@ -33,11 +46,15 @@ _MEANS = (
 
 
 def fetch(cluster: Cluster, outputs: Outputs) -> None:
-    """Learn from the bucket the host keys that this machine does not know. Raises HostError where
-    the two do not agree."""
-    merged = _merged(cluster, outputs, _shared(cluster).read())
-    here = _here(cluster)
-    # Only added to: an `up` may be at work, and know machines of which `outputs` does not.
+    """Learn from the bucket the host keys that this machine does not know, and which are forgotten.
+    Raises HostError where the two do not agree."""
+    seen, here = _shared(cluster).read(), _here(cluster)
+    gone = flat(here) & forgotten(seen.text)
+    if gone:
+        here = without(here, gone)
+        _put_here(cluster, here)
+    merged = _merged(cluster, outputs, seen)
+    # Else only added to: an `up` may be at work, and know machines of which `outputs` does not.
     if not merged.items() <= here.items():
         _put_here(cluster, {**here, **merged})
 
@@ -60,6 +77,9 @@ def keep(cluster: Cluster, outputs: Outputs) -> tuple[str, ...]:
     """Put into the bucket what this machine has pinned, and forget machines that are gone. Gives
     what the bucket did not hold, in words.
 
+    To be called after `fetch`: what this machine has then, though it was forgotten, has been met
+    anew.
+
     Raises HostError where the two do not agree.
     """
     added: list[str] = []
@@ -72,7 +92,9 @@ def keep(cluster: Cluster, outputs: Outputs) -> tuple[str, ...]:
         if not file.is_file() or file.read_text() != render(found):
             _put_here(cluster, found)
         added[:] = _words(outputs, {pin: found[pin] for pin in found.keys() - parse(seen.text)})
-        return render(found)
+        there = _identities(outputs)
+        marks = {mark for mark in forgotten(seen.text) if mark[0] in there}
+        return render(found, marks - flat(found))
 
     def met(seen: Seen) -> str:
         before = set(seen.text.split()) & set(_identities(outputs))
@@ -88,23 +110,33 @@ def forget_host_key(cluster: Cluster, node: str, confirm: Callable[[str], None])
 
     Raises Refused where there is no such node.
     """
+    _instance(cluster, node)
+    confirm(f"the next `up` believes whatever answers as {node}")
+    with alone_in(cluster, f"node forget-key {node}"):
+        close_connections(cluster.sockets, cluster.runner)
+        # Anew: it may be another machine by now.
+        return forget(cluster, _instance(cluster, node))
+
+
+def _instance(cluster: Cluster, node: str) -> str:
     known = {one.name: one.instance_id for one in read_outputs(cluster).nodes}
     if node not in known:
         raise Refused(f"there is no node {node}", fix=f"name one of: {', '.join(known)}")
-    confirm(f"the next `up` believes whatever answers as {node}")
-    close_connections(cluster.sockets, cluster.runner)
-    return forget(cluster, known[node])
+    return known[node]
 
 
 def forget(cluster: Cluster, identity: str) -> bool:
-    """Forget what is pinned of a machine, here and in the bucket. Gives whether anything was."""
+    """Forget what is pinned of a machine, here and in the bucket, and have it forgotten wherever
+    else there is a copy. Gives whether anything was."""
     found = False
+    here = _here(cluster)
 
-    def without(pins: Pins) -> Pins:
+    def marked(seen: Seen) -> str:
         nonlocal found
-        left = {pin: key for pin, key in pins.items() if pin[0] != identity}
-        found = found or len(left) != len(pins)
-        return left
+        there = parse(seen.text)
+        gone = {pin for pin in flat(there) | flat(here) if pin[0] == identity}
+        found = found or bool(gone)
+        return render(without(there, gone), forgotten(seen.text) | gone)
 
     def as_new(seen: Seen) -> str:
         nonlocal found
@@ -112,9 +144,9 @@ def forget(cluster: Cluster, identity: str) -> bool:
         found = found or identity in met
         return _lines(met - {identity})
 
-    _write(_shared(cluster), lambda seen: render(without(parse(seen.text))))
+    _write(_shared(cluster), marked)
     _write(_met(cluster), as_new)
-    _put_here(cluster, without(_here(cluster)))
+    _put_here(cluster, {pin: key for pin, key in here.items() if pin[0] != identity})
     return found
 
 
