@@ -53,7 +53,7 @@ def upgrade(yard: Yard, *arguments: str) -> dict[str, Any]:
 def test_nothing_to_upgrade_drains_nothing(running: Running, users: Prober) -> None:
     offered(running.yard, "tar", "+drill1")
     done = upgrade(running.yard)
-    assert done == {"nodes": [], "packages": {}, "services": []}
+    assert done == {"nodes": [], "packages": {}, "services": [], "reboots": []}
     assert "there is nothing to upgrade" in running.yard.run("node", "upgrade", "--yes")
     assert users.traffic().failed == 0
 

@@ -52,6 +52,16 @@ def test_managers_first_since_they_are_the_way_in() -> None:
     assert runner.calls[0].argv[4] == "manager-1"
 
 
+def test_only_those_without_a_pin_are_met_for_the_first_time() -> None:
+    """With a pin of one kind, OpenSSH would take a key of another kind for a new one."""
+    met = command("worker-1")
+    met = (*met[:3], "-o", "StrictHostKeyChecking=accept-new", *met[3:])
+    with FakeRunner() as runner:
+        runner.expect(*command("manager-1")).expect(*met)
+        first = {WORKERS[0].instance_id}
+        await_ssh(inventory(1), runner, CONFIG, FakeClock(), lambda _: None, first=first)
+
+
 def test_those_that_do_not_answer_by_name() -> None:
     said: list[str] = []
     with FakeRunner() as runner:

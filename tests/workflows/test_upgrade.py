@@ -1,10 +1,31 @@
 """In which order nodes are upgraded, and which are drained."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
-from beeyard.provision.packages import Package
-from beeyard.workflows.upgrade import UPGRADING, plan_upgrade
+import pytest
+
+from beeyard.cloud import Outputs
+from beeyard.errors import HostError
+from beeyard.provision.packages import DEADLINE, UNIT, Package
+from beeyard.testing import FakeRunner
+from beeyard.workflows import Cluster
+from beeyard.workflows import upgrade as workflow
+from beeyard.workflows.upgrade import (
+    UPGRADING,
+    Step,
+    Upgraded,
+    _upgrade,
+    plan_upgrade,
+    upgrade_nodes,
+)
+from cloud.example import MANAGER, WORKERS, outputs
 from swarm.swarms import node
+
+MakeCluster = Callable[..., Cluster]
 
 ENGINE, OTHER = Package("docker.io", "1", "2"), Package("libc6", "1", "2")
 
@@ -48,3 +69,83 @@ def test_what_was_cut_short_goes_on() -> None:
     steps = plan_upgrade([left, broken], {}, ["worker-2"])
     assert [(one.node, one.left) for one in steps] == [("worker-1", True), ("worker-2", True)]
     assert "goes on where it was cut short" in str(steps[0])
+
+
+def hosts(there: Outputs) -> Any:
+    named = [SimpleNamespace(name=one.name) for one in there.nodes]
+    return SimpleNamespace(inventory=SimpleNamespace(hosts=named))
+
+
+def test_nodes_that_came_before_the_lock_was_had_are_upgraded_too(
+    make_cluster: MakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, looked = [outputs(nodes=(MANAGER,))], []
+
+    @contextmanager
+    def alone(*_: object) -> Iterator[None]:
+        there[0] = outputs(nodes=(MANAGER, WORKERS[0]))
+        yield
+
+    def look(_: Cluster, __: Any, names: list[str]) -> tuple[()]:
+        looked.extend(names)
+        return ()
+
+    account = SimpleNamespace(account=SimpleNamespace(id="1"))
+    for name, made in {
+        "alone": alone,
+        "open_cloud": lambda _: account,
+        "read_outputs": lambda _: there[0],
+        "hosts_to_play": lambda _, seen: hosts(seen),
+        "_look": look,
+        "_services": lambda *_, check: (),
+    }.items():
+        monkeypatch.setattr(workflow, name, made)
+    assert upgrade_nodes(make_cluster(), lambda _: None) == Upgraded()
+    assert looked == [MANAGER.name, WORKERS[0].name]
+
+
+def on(runner: FakeRunner) -> Any:
+    """Nodes that all are this one."""
+    return SimpleNamespace(run_on=lambda *_, **__: runner)
+
+
+def test_an_upgrade_that_does_not_end_is_said_in_words(make_cluster: MakeCluster) -> None:
+    """It may take as long as one that was begun now."""
+    cluster = make_cluster()
+    runner = FakeRunner().expect("systemctl", "is-active", "--quiet", UNIT, times=9999)
+    with pytest.raises(HostError) as caught:
+        _upgrade(cluster, on(runner), Step("worker-1", "worker", (), drains=False))
+    assert caught.value.what == "worker-1 does not come back after its upgrade"
+    assert "is not over after 60 minutes" in str(caught.value.why)
+    assert cluster.clock.monotonic() == DEADLINE
+
+
+@pytest.mark.parametrize(("drains", "left"), [(False, ("manager-1",)), (True, ())])
+def test_a_reboot_is_made_or_said(
+    make_cluster: MakeCluster,
+    monkeypatch: pytest.MonkeyPatch,
+    drains: bool,
+    left: tuple[str, ...],
+) -> None:
+    rebooted: list[str] = []
+    asked = FakeRunner().expect("test", "-e", "/run/reboot-required")
+    for name, made in {
+        "alone": lambda *_: nullcontext(),
+        "open_cloud": lambda _: SimpleNamespace(account=SimpleNamespace(id="1")),
+        "read_outputs": lambda _: outputs(nodes=(MANAGER,)),
+        "hosts_to_play": lambda _, seen: SimpleNamespace(**vars(hosts(seen)), **vars(on(asked))),
+        "_look": lambda *_: (Step(MANAGER.name, "manager", (OTHER,), drains=drains),),
+        "_services": lambda *_, check: (),
+        "_drain": lambda *_: True,
+        "_reboot": lambda _, __, name: rebooted.append(name),
+        "_await_back": lambda *_: None,
+        "_mark": lambda *_, upgrading: None,
+        "_settled": lambda _: None,
+        "activate_node": lambda *_: "",
+        "is_at_work": lambda _: False,
+        "upgrade": lambda *_: None,
+        "runs_old_engine": lambda _: False,
+    }.items():
+        monkeypatch.setattr(workflow, name, made)
+    assert upgrade_nodes(make_cluster(), lambda _: None).reboots == left
+    assert rebooted == ([MANAGER.name] if drains else [])

@@ -150,7 +150,8 @@ def upgrade(
     """Upgrade packages, engine and Traefik, node by node: drained first, workers before managers.
 
     It stops at the first node that does not come back. Run again, it goes on from there.
-    The only manager is upgraded where it stands.
+    The only manager is upgraded where it stands; if it wants a reboot, that is said, and left to
+    you, as for nodes that were drained before.
 
     [bold]Examples[/bold]
     beeyard node upgrade worker-1    that one first, to see
@@ -166,6 +167,11 @@ def upgrade(
         out().print(escape(f"{name}: {', '.join(done.packages[name]) or 'went on, and is done'}"))
     for task in done.services:
         out().print(escape(task))
+    for name in done.reboots:
+        out().print(
+            f"{escape(name)} wants a reboot, for a package that it has now, and was not rebooted: "
+            f"it was not drained by this. When it may: beeyard ssh {escape(name)} sudo reboot"
+        )
     if not done.nodes and not done.services:
         out().print("there is nothing to upgrade")
 

@@ -16,10 +16,11 @@ from beeyard.cli.options import Options
 from beeyard.cli.view import out
 from beeyard.cli.wiring import file_of, open_cluster
 from beeyard.cli.words import Command, Group
-from beeyard.workflows import hosts_of
+from beeyard.workflows import Cluster, hosts_of
 from beeyard.workflows.alone import alone
 from beeyard.workflows.audit import Change
 from beeyard.workflows.cloud import open_cloud, read_outputs
+from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.operators import refuse_lockout
 from beeyard.workflows.rotate_application import (
     Rotated,
@@ -31,6 +32,7 @@ from beeyard.workflows.rotate_passwords import refuse
 from beeyard.workflows.rotate_passwords import rotate as rotate_passwords
 from beeyard.workflows.rotate_ssh import rotate_ssh_key
 from beeyard.workflows.rotate_swarm import rotate_ca, rotate_join_tokens
+from beeyard.workflows.rotating import rotating
 from beeyard.workflows.schedule import hosts_to_play
 
 app = typer.Typer(
@@ -95,7 +97,7 @@ def database_password(context: typer.Context, application: Application, yes: Yes
         asker(options, cluster, yes=yes)(
             f"{application} is deployed anew with another password; the old one ends"
         )
-        with alone(cluster, open_cloud(cluster), noting.on):
+        with rotating(cluster, f"rotate {noting.on}", lambda _: deployer.hosts):
             done = rotate_database_password(deployer)
     _tell(options, [asdict(one) for one in done], "\n".join(map(_words, done)))
 
@@ -125,7 +127,7 @@ def secret(
     with opened(options, application, noting) as deployer:
         cluster = deployer.hosts.cluster
         asker(options, cluster, yes=yes)(f"{application} is deployed anew with another {name}")
-        with alone(cluster, open_cloud(cluster), noting.on):
+        with rotating(cluster, f"rotate {noting.on}", lambda _: deployer.hosts):
             done = rotate_secret(deployer, name)
     _tell(options, asdict(done), _words(done))
 
@@ -157,10 +159,10 @@ def join_tokens(context: typer.Context, yes: Yes = False) -> None:
     """
     options: Options = context.obj
     with open_cluster(options, noting=Change("rotate", "join-tokens")) as cluster:
-        hosts = hosts_of(cluster)
+        hosts_of(cluster)  # Nothing is asked about, or locked, where there is no cluster.
         asker(options, cluster, yes=yes)("the Swarm's join tokens end")
         with (
-            alone(cluster, open_cloud(cluster), "rotate join-tokens"),
+            rotating(cluster, "rotate join-tokens", hosts_of) as hosts,
             hosts.swarm() as manager,
             cluster.progress.phase("join tokens") as phase,
         ):
@@ -178,10 +180,10 @@ def ca(context: typer.Context, yes: Yes = False) -> None:
     """
     options: Options = context.obj
     with open_cluster(options, noting=Change("rotate", "ca")) as cluster:
-        hosts = hosts_of(cluster)
+        hosts_of(cluster)
         asker(options, cluster, yes=yes)("the Swarm's root certificate ends")
         with (
-            alone(cluster, open_cloud(cluster), "rotate ca"),
+            rotating(cluster, "rotate ca", hosts_of) as hosts,
             hosts.swarm() as manager,
             cluster.progress.phase("certificates of the Swarm") as phase,
         ):
@@ -233,11 +235,15 @@ def _password(context: typer.Context, name: str, *, yes: bool) -> None:
     with open_cluster(options, noting=Change("rotate", name)) as cluster:
         refuse(cluster.spec, name)
         refuse_lockout(cluster)
-        hosts = hosts_to_play(cluster, read_outputs(cluster))
+        _to_play(cluster)
         asker(options, cluster, yes=yes)(f"{name}: the old ends, and what uses it is deployed anew")
-        with alone(cluster, open_cloud(cluster), f"rotate {name}"):
+        with rotating(cluster, f"rotate {name}", _to_play) as hosts:
             rotate_passwords(cluster, hosts, name)
     _tell(options, {"rotated": name}, f"{name}: made anew, and in use")
+
+
+def _to_play(cluster: Cluster) -> Hosts:
+    return hosts_to_play(cluster, read_outputs(cluster))
 
 
 def _words(done: Rotated) -> str:

@@ -1,6 +1,6 @@
 """Wait until every node lets us in; pin its host key, where that is the first contact."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -33,20 +33,23 @@ def await_ssh(
     say: Callable[[str], None],
     deadline: float = DEADLINE,
     *,
-    first: bool = False,
+    first: Collection[str] | bool = False,
 ) -> None:
     """Return once each node runs a command for us; managers first, since they are the way in.
 
-    first  nodes of which no host key is pinned are met for the first time: theirs is pinned
+    first  the identities of nodes that are met for the first time: their host keys are pinned.
+           True: of all. OpenSSH asks for the kind of key: one that is pinned is not among them, or
+           a key of another kind would be taken for its first
 
     Raises HostError naming the nodes that did not, with what SSH last said.
     """
 
     def reach(host: Host) -> None:
-        _await(SshRunner(runner, ssh_config, host.name, options=met), host, clock, deadline)
+        met = first if isinstance(first, bool) else host.identity in first
+        options = ("StrictHostKeyChecking=accept-new",) if met else ()
+        _await(SshRunner(runner, ssh_config, host.name, options=options), host, clock, deadline)
         say(f"{host.name} answers")
 
-    met = ("StrictHostKeyChecking=accept-new",) if first else ()
     for _ in _each(inventory, reach):
         pass
 
@@ -128,6 +131,6 @@ def _unknown(host: Host) -> HostError:
         f"the host key of {host.name} is not known",
         where=f"{host.name} ({host.identity}, {host.address})",
         why="it is pinned neither on this machine nor in the state bucket, and only `up` takes one "
-        "on trust",
+        "on trust, of a machine that was never met",
         fix="run `beeyard up` where the node was made, or here",
     )

@@ -23,7 +23,7 @@ from beeyard.workflows.controller import have_image
 from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.images import Images, Where
 from beeyard.workflows.lost import refuse_orphans
-from beeyard.workflows.pins import keep
+from beeyard.workflows.pins import keep, unmet
 from beeyard.workflows.schedule import hosts_to_play
 
 #: Seconds in which a node that was there before, and still is, lets us in.
@@ -71,10 +71,11 @@ def _project(cluster: Cluster, cloud: Cloud, name: str) -> dict[str, Plan]:
 
 def reach(cluster: Cluster, outputs: Outputs, deadline: float = SSH_DEADLINE) -> Hosts:
     """Wait until every node lets us in, `deadline` seconds at most, and see that its disk has room.
-    The host keys of those that are met for the first time are pinned, for all operators. Raises
-    HostError."""
+    The host keys of those that are met for the first time are pinned, for all operators, and said.
+    Raises HostError, also where one was pinned, and is lost."""
     hosts = hosts_to_play(cluster, outputs)
     with cluster.progress.phase("nodes") as phase:
+        strangers = unmet(cluster, outputs)
         await_ssh(
             hosts.inventory,
             cluster.runner,
@@ -82,9 +83,10 @@ def reach(cluster: Cluster, outputs: Outputs, deadline: float = SSH_DEADLINE) ->
             cluster.clock,
             phase.say,
             deadline,
-            first=True,
+            first=strangers,
         )
-        keep(cluster, outputs)
+        for added in keep(cluster, outputs):
+            phase.say(f"pinned on trust: {added}")
         require_room(hosts.inventory, cluster.runner, hosts.files.ssh_config)
         phase.result = f"{len(outputs.nodes)} answer"
     # Anew: the controller is told of the keys that were pinned just now.

@@ -18,6 +18,7 @@ from beeyard.secret import Secret
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.deploy import Deployer
 from beeyard.workflows.hosts import Hosts
+from beeyard.workflows.rotating import back_up
 
 #: The label of a secret that says as which user of the database it signs in.
 USER = "beeyard.database_user"
@@ -107,6 +108,9 @@ def _rotate(
         _play(deployer, name, user=new_user, ended=False, admin=admin)
         version = _latest(deployer, name)
         outcome = deployer.again({before: version}, f"rotation of {name}")
+    if old_user:
+        # What `recover` would bring back signs in as the other user from here on.
+        back_up(deployer.hosts, f"{name}: the other user of the database")
     held = versions(client, deployer.name, (name,))
     replaced = [one.version for one in held if one.name == name and one.version != version]
     for one in replaced:

@@ -13,17 +13,18 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from beeyard.cloud import Outputs
 from beeyard.config.ssh_keys import key_of
 from beeyard.errors import HostError, Refused
 from beeyard.private import write_private
 from beeyard.process import Command, CommandFailed, SshRunner
 from beeyard.provision import close_connections, write
 from beeyard.workflows.alone import alone
-from beeyard.workflows.cloud import open_cloud
+from beeyard.workflows.cloud import bucket_of, open_cloud
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.hosts import Hosts, open_hosts
 from beeyard.workflows.keys import public_key
-from beeyard.workflows.operators import own_key
+from beeyard.workflows.operators import launch_key, own_key
 from beeyard.workflows.pins import fetch
 
 PROJECT = "swarm_cluster"
@@ -78,13 +79,16 @@ def rotate_ssh_key(
     with cluster.progress.phase("account") as phase:
         mine = own_key(cluster)
         cloud = open_cloud(cluster)
-        outputs = cloud.outputs()
-        fetch(cluster, outputs)
+        fetch(cluster, cloud.outputs())
         phase.result = f"{cloud.account.id} in {cluster.spec.region}"
     confirm("your SSH key: a new one is added on every node, and the old one removed")
     with alone(cluster, cloud, "rotate ssh-key"):
+        # Only now does nobody make other nodes.
+        outputs = cloud.outputs()
+        fetch(cluster, outputs)
         made = to or _beside(cluster.key, ".next")
         _end_swap(cluster.key, made, to)
+        _end_last(cluster, outputs, to)
         mine = own_key(cluster)
         old = _noted(cluster) or mine
         new = mine if key_of(old) != key_of(mine) else public_key(made, own=to is None)
@@ -104,15 +108,23 @@ def rotate_ssh_key(
     return RotatedKey(new, str(with_new.key), names)
 
 
+def _end_last(cluster: Cluster, outputs: Outputs, to: Path | None) -> None:
+    """Where another key is wanted than the one that was changed over to last, and that was cut
+    short at its end: take away the key that it replaced."""
+    noted, mine = _noted(cluster), key_of(own_key(cluster))
+    if to is None or noted is None or mine in (key_of(noted), key_of(public_key(to, own=False))):
+        return
+    hosts = open_hosts(cluster, outputs)
+    _change_nodes(cluster, hosts, "remove", lambda text: without_key(text, noted))
+    _note(cluster).unlink()
+
+
 def _bring_in(cluster: Cluster, hosts: Hosts, new: str, private: Path) -> None:
     """Have every node, and every node to come, let the new key in."""
     _change_nodes(cluster, hosts, "add", lambda text: with_key(text, new))
     _prove(cluster, hosts, private)
-    operators = cluster.spec.ssh.operators
-    # With operators in the file, new nodes get all of their keys.
-    mine = key_of(own_key(cluster))
-    first = key_of(next(iter(operators.values()))) if operators else mine
-    if first != mine:
+    # It may be another operator's: those of the file all get in by the script of the first boot.
+    if key_of(launch_key(cluster, bucket_of(cluster))) != key_of(own_key(cluster)):
         return
     with cluster.progress.phase("key pair of new nodes") as phase:
         cloud = open_cloud(cluster, launch=new)

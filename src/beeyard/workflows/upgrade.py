@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from beeyard.errors import BeeyardError, HostError, Refused
-from beeyard.process import Command
+from beeyard.process import Command, Runner
 from beeyard.provision import Options, await_ssh
+from beeyard.provision.packages import DEADLINE as UPGRADE_DEADLINE
 from beeyard.provision.packages import (
     ENGINE,
     Package,
@@ -65,11 +66,13 @@ class Step:
 @dataclass(frozen=True)
 class Upgraded:
     """What was done. `services`: tasks of the playbook that brought infrastructure services up to
-    this beeyard's version."""
+    this beeyard's version; `reboots`: nodes that a package wants rebooted, and that were not, since
+    what runs there was not moved by us."""
 
     nodes: tuple[str, ...] = ()
     packages: dict[str, list[str]] = field(default_factory=dict)
     services: tuple[str, ...] = ()
+    reboots: tuple[str, ...] = ()
 
 
 def plan_upgrade(
@@ -109,23 +112,30 @@ def upgrade_nodes(
     with cluster.progress.phase("account") as phase:
         cloud = open_cloud(cluster)
         phase.result = f"{cloud.account.id} in {cluster.spec.region}"
-    hosts = hosts_to_play(cluster, read_outputs(cluster))
-    names = [host.name for host in hosts.inventory.hosts]
-    if only is not None and only not in names:
-        raise Refused(f"there is no node {only}", fix=f"name one of: {', '.join(names)}")
+    _named(cluster, only)
     with alone(cluster, cloud, f"node upgrade {only or ''}".strip()):
-        steps = _look(cluster, hosts, [only] if only else names)
+        # Only now does nobody make other nodes.
+        hosts, names = _named(cluster, only)
+        steps = _look(cluster, hosts, names)
         services = () if only else _services(cluster, hosts, check=True)
         if not steps and not services:
             return Upgraded()
         confirm("\n".join([*map(str, steps), *_warnings(steps), *services]))
-        for step in steps:
-            _upgrade(cluster, hosts, step)
+        reboots = tuple(step.node for step in steps if _upgrade(cluster, hosts, step))
         if services:
             services = _services(cluster, hosts, check=False)
         _settled(cluster)
     packages = {step.node: [str(one) for one in step.packages] for step in steps}
-    return Upgraded(tuple(step.node for step in steps), packages, services)
+    return Upgraded(tuple(step.node for step in steps), packages, services, reboots)
+
+
+def _named(cluster: Cluster, only: str | None) -> tuple[Hosts, list[str]]:
+    """The nodes, and the names of those to upgrade. Raises Refused where there is no such node."""
+    hosts = hosts_to_play(cluster, read_outputs(cluster))
+    names = [host.name for host in hosts.inventory.hosts]
+    if only is not None and only not in names:
+        raise Refused(f"there is no node {only}", fix=f"name one of: {', '.join(names)}")
+    return hosts, [only] if only else names
 
 
 def _warnings(steps: Sequence[Step]) -> list[str]:
@@ -166,19 +176,21 @@ def _look(cluster: Cluster, hosts: Hosts, names: Sequence[str]) -> tuple[Step, .
     return tuple(steps)
 
 
-def _upgrade(cluster: Cluster, hosts: Hosts, step: Step) -> None:
+def _upgrade(cluster: Cluster, hosts: Hosts, step: Step) -> bool:
+    """Upgrade a node. Gives whether a reboot that it wants is left to somebody."""
     runner = hosts.run_on(step.node, sudo=True)
     drained = step.drains and _drain(cluster, hosts, step.node)
     with cluster.progress.phase(f"upgrade {step.node}") as phase:
         if is_at_work(runner):
             phase.say("an upgrade that was begun goes on to its end")
-            wait_until(lambda: not is_at_work(runner), clock=cluster.clock, deadline=_BACK * 4)
+            _await_end(cluster, runner, step.node)
         upgrade(runner, step.node)
         if runs_old_engine(runner):
             phase.say("its engine is started anew")
             restart_engine(runner, step.node)
         phase.result = f"{len(step.packages)} packages"
-    if drained and wants_reboot(runner):
+    reboot = wants_reboot(runner)
+    if reboot and drained:
         _reboot(cluster, hosts, step.node)
     with cluster.progress.phase(f"{step.node} comes back") as phase:
         _await_back(cluster, hosts, step.node)
@@ -187,6 +199,22 @@ def _upgrade(cluster: Cluster, hosts: Hosts, step: Step) -> None:
         activate_node(cluster, step.node)
         _mark(hosts, step.node, upgrading=False)
     _settled(cluster)
+    return reboot and not drained
+
+
+def _await_end(cluster: Cluster, runner: Runner, name: str) -> None:
+    """Wait as long for an upgrade that somebody began as for one of our own."""
+    try:
+        wait_until(
+            lambda: not is_at_work(runner),
+            clock=cluster.clock,
+            deadline=UPGRADE_DEADLINE,
+            interval=2.0,
+        )
+    except Timeout:
+        minutes = UPGRADE_DEADLINE / 60
+        why = f"an upgrade that was begun there is not over after {minutes:.0f} minutes"
+        raise _lost(name, why) from None
 
 
 def _drain(cluster: Cluster, hosts: Hosts, name: str) -> bool:
