@@ -226,3 +226,10 @@ def refusing(code: str, message: str) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "eu-west-1", "eu-central-1"])
+def test_urls_are_signed_as_every_bucket_accepts(aws: Aws, region: str) -> None:
+    signer = Aws(aws.target, region).client("s3")
+    url = signer.generate_presigned_url("get_object", Params={"Bucket": "b", "Key": "k"})
+    assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in url

@@ -75,6 +75,9 @@ class Aws:
                 service,
                 endpoint_url=self.target.endpoint,
                 config=Config(
+                    # Of S3, boto3 would sign URLs for older regions as buckets made since 2020
+                    # do not accept. Source: Amazon S3 user guide, "AWS Signature Version 2".
+                    signature_version="s3v4" if service == "s3" else None,
                     connect_timeout=5,
                     read_timeout=30,
                     retries={"max_attempts": 4, "mode": "standard"},

@@ -22,6 +22,7 @@ from beeyard.workflows.backups import Reader, open_backups
 from beeyard.workflows.cloud import Cloud, open_cloud
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.hosts import Hosts
+from beeyard.workflows.operators import refuse_lockout
 from beeyard.workflows.pins import keep
 from beeyard.workflows.raft import KIND, asked, facts_of
 from beeyard.workflows.recover_look import (
@@ -81,6 +82,7 @@ def recover(
     Raises Refused where nothing is lost, CloudError where there is no such backup or the key does
     not open it.
     """
+    refuse_lockout(cluster)
     with cluster.progress.phase("what is lost") as phase:
         cloud = open_cloud(cluster)
         hosts = hosts_to_play(cluster, cloud.outputs())
