@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from beeyard.cloud import state_bucket
 from beeyard.cloud.overrides import state_key
 from beeyard.errors import Refused, render
 from beeyard.workflows import Cluster, Kept, run_down
+from beeyard.workflows.cloud import Cloud
 from cloud.example import at
 from cloud.moto import Moto, make_database
 
@@ -143,3 +145,14 @@ def test_a_protected_database_is_not_even_asked_for(left: Callable[..., Cluster]
         "  do:    set it to false, run `beeyard up`, then run this again"
     )
     assert (asked, there(cluster)) == ([], LEFT)
+
+
+def test_that_the_swarm_was_taken_away_is_noted(
+    left: Callable[..., Cluster], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where its backups stay, they are no proof that it was lost."""
+    monkeypatch.setattr(Cloud, "destroy", lambda *_, **__: None)
+    cluster = left("swarm_cluster")
+    run_down(cluster, Asked())
+    noted = cluster.aws.client("s3").get_object(Bucket=BUCKET, Key="swarm/taken-away")
+    assert datetime.fromisoformat(noted["Body"].read().decode()) <= datetime.now(UTC)

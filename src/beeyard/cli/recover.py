@@ -37,7 +37,10 @@ def recover(
     key: Key = None,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Also where the manager lives: it is terminated first."),
+        typer.Option(
+            "--force",
+            help="Also where the manager is not lost, or does not answer: it is terminated first.",
+        ),
     ] = False,
 ) -> None:
     """Bring the Swarm back after its only manager was lost, from a backup of its state.

@@ -25,7 +25,7 @@ RECOVER = "bring the Swarm back from its last backup: beeyard recover"
 ANEW = "to begin with nothing: beeyard down, then beeyard up"
 #: Names what an engine that is in a Swarm has, whether it runs or not; nothing where there is none.
 ENGINE_STATE = (
-    *("find", "/var/lib", "-maxdepth", "3"),
+    *("find", "/var/lib", "-maxdepth", "3", "-ignore_readdir_race"),
     *("-path", "/var/lib/docker/swarm/docker-state.json"),
 )
 _ENDED = "swarm/taken-away"
