@@ -2,6 +2,7 @@
 
 import re
 
+from definers import as_first
 from facts import Tally
 
 _TABLE = re.compile(rb"CREATE TABLE `((?:[^`]|``)+)` \(")
@@ -32,7 +33,7 @@ class Digest:
         elif not line.startswith(_NOTHING):
             if table := _TABLE.match(line):
                 self._tally.know(self._name(_text(table[1])))
-            self._tally.add(self._name("(definitions)"), line)
+            self._tally.add(self._name("(definitions)"), as_first(line, self._database))
 
     def _name(self, table: str) -> str:
         return f"{self._database}.{table}"

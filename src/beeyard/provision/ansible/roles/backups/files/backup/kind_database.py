@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import mariadb
+from definers import by_who_restores, users_of
 from dump import Digest
 from facts import Tally
 from scratch import scratch
@@ -50,7 +51,7 @@ def verify(stream: IO[bytes], settings: Mapping[str, Any]) -> dict[str, Any]:
         for name, lines in _databases(stream, settings):
             say(f"{name}: restoring into a scratch server")
             user = mariadb.like_an_application(root, name)
-            mariadb.feed(user, lines)
+            mariadb.feed(user, by_who_restores(lines, name))
             _dump(user, name, tally, _nothing)
     return tally.facts()
 
@@ -63,7 +64,7 @@ def restore(stream: IO[bytes], settings: Mapping[str, Any]) -> dict[str, Any]:
         ended = mariadb.end_others(users[name])
         if ended:
             say(f"{name}: {ended} connections were ended")
-        mariadb.feed(users[name], lines)
+        mariadb.feed(users[name], by_who_restores(lines, name))
         _dump(users[name], name, tally, _nothing)
     return tally.facts()
 
@@ -115,7 +116,8 @@ def _mark(word: bytes, name: str) -> bytes:
 
 
 def _user(settings: Mapping[str, Any], one: Mapping[str, Any]) -> mariadb.User:
-    """The application's own user, which has all rights in its database, and none elsewhere."""
+    """The application's own user, which has all rights in its database, and none elsewhere: the
+    one of the two whose turn it is."""
     try:
         password = Path(one["password"]).read_text(encoding="utf-8").strip()
     except OSError as error:
@@ -123,6 +125,14 @@ def _user(settings: Mapping[str, Any], one: Mapping[str, Any]) -> mariadb.User:
             f"the password of {one['name']} is not on this node ({error.strerror}): "
             "it is in /etc/beeyard/secrets of the first manager"
         ) from error
-    return mariadb.User(
-        name=str(one["name"]), password=password, host=settings["address"], port=settings["port"]
+    why = []
+    for name in users_of(str(one["name"])):
+        user = mariadb.User(name, password, settings["address"], settings["port"])
+        if not (words := mariadb.refused(user)):
+            return user
+        why.append(f"{name}: {words}")
+    raise Failed(
+        f"the database server lets in none of the users of {one['name']} with the password in "
+        f"{one['password']} ({'; '.join(why)}): where a rotation was cut short, run `beeyard "
+        "rotate database-password` again"
     )

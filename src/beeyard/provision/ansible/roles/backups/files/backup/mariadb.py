@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import IO
 
+from definers import users_of
 from words import Damaged, Failed
 
 _DUMP = (
@@ -61,9 +62,19 @@ def answers(user: User, sql: str) -> str | None:
     return None if client.returncode else said.decode().strip()
 
 
+def refused(user: User) -> str:
+    """Why the server does not let the user in; empty: it does."""
+    with _started(user, _CLIENT, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as client:
+        _, said = client.communicate(b"SELECT 1")
+    words = said.decode(errors="backslashreplace").strip()
+    return (words or f"the client ended with {client.returncode}") if client.returncode else ""
+
+
 def like_an_application(root: User, name: str) -> User:
-    """A new user as an application has it: who looks at a view decides how it is described."""
-    ask(root, f"CREATE USER '{name}'@'%'; GRANT ALL ON `{name}`.* TO '{name}'@'%'")
+    """New users as an application has them; gives the first. Who looks at a view decides how it is
+    described."""
+    for one in users_of(name):
+        ask(root, f"CREATE USER '{one}'@'%'; GRANT ALL ON `{name}`.* TO '{one}'@'%'")
     return User(name, socket=root.socket)
 
 
