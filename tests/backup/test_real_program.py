@@ -2,9 +2,11 @@
 
 import json
 import os
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -351,6 +353,64 @@ def test_a_damaged_object_is_found_out(desk: Desk, damage: str, use: Use) -> Non
     with pytest.raises(Damaged) as caught:
         desk.use(use, backup, FILES)
     assert "SHA-256" in str(caught.value.why)
+
+
+def test_what_does_not_arrive_whole_says_nothing_of_the_backup(desk: Desk) -> None:
+    backup = desk.take("files", FILES)
+    content = desk.content(backup)
+
+    class Half(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content[: len(content) // 2])
+
+    identity = unwrap(backup.manifest.key, desk.keys / "ed25519", lambda _: Secret(""))
+    with HTTPServer(("127.0.0.1", 0), Half) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{server.server_port}/"
+            with pytest.raises(HostError, match="failed on manager-1") as caught:
+                desk.node.use("read", backup.manifest, FILES, url, identity)
+        finally:
+            server.shutdown()
+            thread.join()
+    assert f"S3 broke off after {len(content) // 2} bytes of {len(content)}" in str(
+        caught.value.why
+    )
+
+
+def test_a_server_that_refuses_says_nothing_of_the_backup(desk: Desk) -> None:
+    desk.machine.sql("CREATE TABLE t (a INT PRIMARY KEY)")
+    backup = desk.take("database", desk.machine.databases)
+    desk.machine.sql("REVOKE DROP ON shop.* FROM shop@'%'; GRANT SELECT ON shop.* TO shop@'%'")
+    with pytest.raises(HostError, match="failed on manager-1") as caught:
+        desk.use("restore", backup, desk.machine.databases)
+    assert "did not take all of the dump" in str(caught.value.why)
+
+
+def test_two_at_once_do_not_share_the_scratch_place(desk: Desk) -> None:
+    backup = desk.take("files", FILES)
+    assert desk.use("verify", backup, FILES) == ()
+    assert desk.machine.run("stat -c %a /run/beeyard-backup").strip() == "700"
+    argv = ["docker", "exec", "-i", desk.machine.node.container]
+    argv += ["flock", "/run/beeyard-backup/files.lock", "sh", "-c", "touch /tmp/held; cat"]
+    holder = LocalRunner().start(Command(argv, tied=True))
+    try:
+        held = Command(["test", "-e", "/tmp/held"])
+        wait_until(
+            lambda: desk.machine.node.run(held, check=False).code == 0,
+            clock=SystemClock(),
+            deadline=30,
+            interval=0.2,
+        )
+        with pytest.raises(HostError) as caught:
+            desk.use("verify", backup, FILES)
+    finally:
+        holder.stop()
+    assert "another backup is being verified" in str(caught.value.why)
 
 
 def test_the_schedules_run_puts_what_the_operator_can_prove(desk: Desk) -> None:

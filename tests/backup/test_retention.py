@@ -39,6 +39,10 @@ def test_the_last_good_and_the_last_proved_one_stay() -> None:
     assert left([*bad, *whole, *proved], daily=1) == [50, 90]
 
 
+def test_the_last_of_all_stays_though_it_is_bad() -> None:
+    assert left(days(3, 4, proof=BAD)) == [3]
+
+
 @given(
     st.lists(st.tuples(st.floats(0, 400), st.sampled_from([None, GOOD, BAD])), max_size=30),
     st.integers(1, 10),

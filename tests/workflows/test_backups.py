@@ -241,6 +241,7 @@ def test_where_it_is_not_what_it_should_be_the_page_stays(yard: Yard) -> None:
         yard.restore()
     assert "beeyard maintenance my-shop off" in str(caught.value.fix)
     assert "page: ('my-shop',) off" not in yard.done
+    assert {one.state for one in yard.backups.store.list(("database",)).backups} == {"whole"}
 
 
 def test_who_says_no_has_changed_nothing(yard: Yard) -> None:

@@ -117,10 +117,14 @@ class Backup:
 
     @property
     def state(self) -> Literal["whole", "proved", "bad"]:
-        """`whole`: all of it is there, and nobody has tried it yet."""
-        if self.proof is None:
-            return "proved" if PROVED in self.manifest.versions else "whole"
-        return "bad" if self.proof.problems else "proved"
+        """`whole`: all of it is there, and nobody has tried it yet. What a restore finds otherwise
+        may be the place's fault, where others write meanwhile; a scratch place has none."""
+        proof = self.proof
+        if proof is not None and not proof.problems:
+            return "proved"
+        if proof is not None and proof.how == "verify":
+            return "bad"
+        return "proved" if PROVED in self.manifest.versions else "whole"
 
 
 @dataclass(frozen=True)

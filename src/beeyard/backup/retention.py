@@ -13,7 +13,8 @@ def outdated(
 
     Kept are: all of the last 24 hours; the newest good one of each of the last `daily` days, and of
     the last `weekly` weeks, that have one; and, whatever their age, the newest good one and the
-    newest that was proved. One that is bad is kept for those 24 hours.
+    newest that was proved. One that is bad is kept for those 24 hours,
+    or while there is no other.
     """
     good = [one for one in backups if one.state != "bad"]
     proved = [one for one in good if one.state == "proved"]
@@ -21,7 +22,7 @@ def outdated(
         *(one.id for one in backups if now - one.manifest.taken_at < timedelta(days=1)),
         *(one.id for one in _newest(good, daily, lambda at: at.strftime("%Y-%j"))),
         *(one.id for one in _newest(good, weekly, lambda at: at.strftime("%G-%V"))),
-        *(one.id for one in (*good[:1], *proved[:1])),
+        *(one.id for one in (*(good or backups)[:1], *proved[:1])),
     }
     return tuple(one for one in backups if one.id not in kept)
 

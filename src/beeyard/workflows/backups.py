@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from beeyard.backup import Backup, Kind, Manifest, Place, Proof, Store
 from beeyard.backup.compare import differences
@@ -174,9 +174,12 @@ class Backups:
         except Damaged as error:
             problems = (error.why or error.what,)
         seconds = self.cluster.clock.monotonic() - started
-        proof = Proof(self.now(), "restore" if what == "restore" else "verify", seconds, problems)
         age = (self.now() - backup.manifest.taken_at).total_seconds()
-        return Tried(self.store.prove(backup, proof), seconds, age, problems)
+        # A restore that differs says more of the place than of the backup: what was put down stays.
+        if what == "verify" or not problems:
+            how: Literal["verify", "restore"] = "restore" if what == "restore" else "verify"
+            backup = self.store.prove(backup, Proof(self.now(), how, seconds, problems))
+        return Tried(backup, seconds, age, problems)
 
     def _refuse_broken(self, part: Part, backup: Backup, reader: Reader, phase: Phase) -> None:
         """Nothing of what is there is touched for a backup that is not whole."""

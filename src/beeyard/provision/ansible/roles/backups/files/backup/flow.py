@@ -75,9 +75,11 @@ def opened(url: str, identity: str, sha256: str) -> Iterator[IO[bytes]]:
         codes = [age.wait(), zstd.wait()]
     if digest != sha256:
         raise Damaged(
-            "the object in S3 is not what was put there, or did not arrive whole: its SHA-256 is "
-            f"{digest}, the manifest says {sha256}"
+            f"the object in S3 is not what was put there: its SHA-256 is {digest}, the manifest "
+            f"says {sha256}"
         )
+    if any(code < 0 for code in codes):
+        raise Failed(f"age or zstd was killed (age ended with {codes[0]}, zstd {codes[1]})")
     if any(codes):
         raise Damaged(f"it could not be decrypted (age ended with {codes[0]}, zstd {codes[1]})")
     if isinstance(wrong, (tarfile.TarError, EOFError, ValueError)):
@@ -169,11 +171,13 @@ def _sealing(public: str, parts: uploads.Parts) -> Iterator[_Sealing]:
 
 
 class _Pump:
-    """Hands what comes from S3 to age, and knows its digest."""
+    """Hands what comes from S3 to age, and knows its digest. `join` raises Failed where less came
+    than S3 had said: what is there may be whole."""
 
     def __init__(self, source: Any, target: IO[bytes]) -> None:
         self._source, self._target = source, target
         self._hash = hashlib.sha256()
+        self._came = 0
         self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
@@ -182,6 +186,10 @@ class _Pump:
         self._thread.join()
         if self._failure is not None:
             raise Failed(f"S3 broke off: {self._failure}")
+        # Python's client takes the end of a connection for that of the answer.
+        said = self._source.headers["Content-Length"]
+        if said is not None and self._came != int(said):
+            raise Failed(f"S3 broke off after {self._came} bytes of {said}: try again")
         return self._hash.hexdigest()
 
     def _run(self) -> None:
@@ -189,6 +197,7 @@ class _Pump:
         try:
             while chunk := self._source.read(_CHUNK):
                 self._hash.update(chunk)
+                self._came += len(chunk)
                 if open_:
                     open_ = self._hand_on(chunk)
         except Exception as error:

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from alone import alone
 from facts import Tally
 from words import Failed, say
 
@@ -42,7 +43,7 @@ def read(stream: IO[bytes], _: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def verify(stream: IO[bytes], settings: Mapping[str, Any]) -> dict[str, Any]:
-    with _scratch(settings["plain"]) as folder:
+    with alone("files"), _scratch(settings["plain"]) as folder:
         _unpack(stream, folder, [])
         return _pack(folder, _nothing)
 

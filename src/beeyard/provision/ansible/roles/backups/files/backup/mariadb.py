@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from definers import users_of
-from words import Damaged, Failed
+from words import Failed
 
 _DUMP = (
     *("mariadb-dump", "--single-transaction", "--quick", "--routines", "--triggers", "--events"),
@@ -92,7 +92,8 @@ def end_others(user: User) -> int:
 
 
 def feed(user: User, lines: Iterable[bytes]) -> None:
-    """Let the server do what the lines say."""
+    """Let the server do what the lines say. Raises Failed where it does not: that the lines are
+    those of the backup is for whoever reads them to know."""
     with _started(user, (*_CLIENT, *_RESTORE), stdin=subprocess.PIPE) as client:
         assert client.stdin is not None
         # One that hears no more says why by its code, and in words above.
@@ -102,7 +103,7 @@ def feed(user: User, lines: Iterable[bytes]) -> None:
             client.stdin.close()
         code = client.wait()
     if code:
-        raise Damaged(f"the server did not take all of the dump of {user.name}; see above")
+        raise Failed(f"the server did not take all of the dump of {user.name}; see above")
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """A database server of nobody else: a container without a network, spoken to by its socket."""
 
-import fcntl
 import json
 import secrets
 import shutil
@@ -11,27 +10,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import mariadb
+from alone import RUN, alone
 from words import Failed, say
 
 _LABEL = "beeyard.backup=scratch"
-_RUN = Path("/run/beeyard-backup")
 _DEADLINE = 180.0
 
 
 @contextmanager
 def scratch(image: str) -> Iterator[mariadb.User]:
     """Its root. It is removed at the end, with all that is in it."""
-    _RUN.mkdir(mode=0o755, exist_ok=True)
-    with (_RUN / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise Failed(
-                "another backup is being verified on this node: wait for its end"
-            ) from error
+    with alone("database"):
         _remove()
         name = f"beeyard-backup-{secrets.token_hex(4)}"
-        folder = _RUN / name
+        folder = RUN / name
         # The server's user, whoever that is in the image, makes its socket here.
         folder.mkdir()
         folder.chmod(0o777)
@@ -87,5 +79,5 @@ def _remove() -> None:
     if found:
         argv = ["docker", "rm", "--force", "--volumes", *found]
         subprocess.run(argv, capture_output=True, check=True)
-    for folder in _RUN.glob("beeyard-backup-*"):
+    for folder in RUN.glob("beeyard-backup-*"):
         shutil.rmtree(folder)
