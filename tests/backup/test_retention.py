@@ -5,8 +5,9 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backup.example import NOW, taken
+from backup.example import NOW, manifest, taken
 from beeyard.backup import Backup, Proof
+from beeyard.backup.model import BEFORE
 from beeyard.backup.retention import outdated
 
 GOOD, BAD = Proof(NOW, "verify", 1.0), Proof(NOW, "verify", 1.0, ("it differs",))
@@ -41,6 +42,14 @@ def test_the_last_good_and_the_last_proved_one_stay() -> None:
 
 def test_the_last_of_all_stays_though_it_is_bad() -> None:
     assert left(days(3, 4, proof=BAD)) == [3]
+
+
+def test_what_was_there_before_a_restore_is_kept_besides() -> None:
+    at = NOW - timedelta(days=1.1)
+    before = Backup(manifest(id="before", taken_at=at, versions={BEFORE: "x"}))
+    backups = [before, *days(1.2, 2.2, 3.2)]
+    assert left(backups) == [1.1, 1.2, 2.2]
+    assert left(backups, daily=1) == [1.2]
 
 
 @given(

@@ -221,6 +221,21 @@ def test_it_is_put_back_after_a_look_and_a_backup_of_what_is_there(yard: Yard) -
     ]
 
 
+def test_a_restore_that_failed_is_run_again_with_the_same_backup(yard: Yard) -> None:
+    (made,) = yard.backups.create(["database"])
+    yard.node.code["restore"] = 1
+    with pytest.raises(UnverifiedError) as caught:
+        yard.restore()
+    assert f"beeyard backup restore database {made.id}" in str(caught.value.fix)
+    before = next(name for name in names(yard) if name != made.id)
+    assert before in str(caught.value.fix)
+    assert yard.backups.store.find("database", before).before == made.id
+
+    yard.node.code.clear()
+    assert yard.restore().backup.id == made.id
+    assert yard.restore(before).backup.id == before
+
+
 @pytest.mark.parametrize("how", ["facts", "code"])
 def test_one_that_is_not_whole_touches_nothing(yard: Yard, how: str) -> None:
     yard.backups.create(["database"])

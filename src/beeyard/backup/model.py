@@ -14,6 +14,9 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 FORMAT = 1
 #: In `versions` of what was restored somewhere, and compared, before it was put into S3.
 PROVED = "proved in (s)"
+#: In `versions` of what was there before a restore: the id of what was put back. A field of its own
+#: would make it unreadable to an older beeyard.
+BEFORE = "taken before the restore of"
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,11 @@ class Backup:
         return self.manifest.id
 
     @property
+    def before(self) -> str | None:
+        """The backup that was to replace what is in this one: nothing to go back to unasked."""
+        return self.manifest.versions.get(BEFORE)
+
+    @property
     def state(self) -> Literal["whole", "proved", "bad"]:
         """`whole`: all of it is there, and nobody has tried it yet. What a restore finds otherwise
         may be the place's fault, where others write meanwhile; a scratch place has none."""
@@ -148,8 +156,10 @@ class Listing:
         return tuple(one for one in self.backups if one.kind == kind)
 
     def newest_good(self, kind: Kind) -> Backup | None:
-        """The newest of a kind that no try has shown to be bad."""
-        return next((one for one in self.of(kind) if one.state != "bad"), None)
+        """The newest of a kind that no try has shown to be bad, and that is not of what a restore
+        was to replace."""
+        wanted = (one for one in self.of(kind) if one.state != "bad" and one.before is None)
+        return next(wanted, None)
 
 
 def _typed(said: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,12 +14,18 @@ def outdated(
     Kept are: all of the last 24 hours; the newest good one of each of the last `daily` days, and of
     the last `weekly` weeks, that have one; and, whatever their age, the newest good one and the
     newest that was proved. One that is bad is kept for those 24 hours,
-    or while there is no other.
+    or while there is no other. What was there before a restore is kept for `daily` days, and is
+    none of those.
     """
-    good = [one for one in backups if one.state != "bad"]
+    good = [one for one in backups if one.state != "bad" and one.before is None]
     proved = [one for one in good if one.state == "proved"]
     kept = {
         *(one.id for one in backups if now - one.manifest.taken_at < timedelta(days=1)),
+        *(
+            one.id
+            for one in backups
+            if one.before is not None and now - one.manifest.taken_at < timedelta(days=daily)
+        ),
         *(one.id for one in _newest(good, daily, lambda at: at.strftime("%Y-%j"))),
         *(one.id for one in _newest(good, weekly, lambda at: at.strftime("%G-%V"))),
         *(one.id for one in (*(good or backups)[:1], *proved[:1])),

@@ -136,7 +136,8 @@ class Store:
         )
 
     def find(self, kind: Kind, id_: str | None = None) -> Backup:
-        """The backup of that name; None: the newest that is good."""
+        """The backup of that name; None: the newest that is good, and not of what a
+        restore was to replace."""
         listing = self.list((kind,))
         if id_ is None:
             found = listing.newest_good(kind)

@@ -21,6 +21,7 @@ from beeyard.cli.words import Command, Group
 from beeyard.errors import Refused, UnverifiedError
 from beeyard.secret import Secret
 from beeyard.workflows import Cluster, hosts_of
+from beeyard.workflows.alone import alone_in
 from beeyard.workflows.audit import Change
 from beeyard.workflows.backup_overview import Age, Overview, begin_snapshot, overview
 from beeyard.workflows.backups import Reader, Tried, open_backups, store_of
@@ -70,7 +71,7 @@ def create(
     if len(wanted) < len(set(kinds or [])):
         raise typer.BadParameter(f"there are {', '.join(KINDS)}", context, param_hint="KIND")
     change = Change("backup.create", ",".join(wanted))
-    with open_cluster(options, noting=change) as cluster:
+    with open_cluster(options, noting=change) as cluster, alone_in(cluster, "backup create"):
         begun = begin_snapshot(cluster, datetime.now(UTC)) if snapshot else None
         made = open_backups(hosts_of(cluster)).create(wanted)
         change.details["made"] = ", ".join(f"{one.kind} {one.id}" for one in made)
@@ -230,6 +231,8 @@ def _row(one: Backup) -> list[str]:
         state = f"{state} {one.proof.at:%Y-%m-%d %H:%M}" + (
             f": {one.proof.problems[0]}" if one.proof.problems else ""
         )
+    if one.before is not None:
+        state = f"{state}, before the restore of {one.before}"
     when = f"{manifest.taken_at:%Y-%m-%d %H:%M:%S}"
     return [
         manifest.id,

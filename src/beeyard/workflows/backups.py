@@ -9,6 +9,7 @@ from typing import Any, Literal
 from beeyard.backup import Backup, Kind, Manifest, Place, Proof, Store
 from beeyard.backup.compare import differences
 from beeyard.backup.keys import Ask, check_reader, unwrap
+from beeyard.backup.model import BEFORE
 from beeyard.backup.node import Damaged, Node, Use
 from beeyard.backup.retention import outdated
 from beeyard.cloud import state_bucket
@@ -61,14 +62,18 @@ class Backups:
 
     def create(self, kinds: Sequence[Kind] = ()) -> tuple[Backup, ...]:
         """Take a backup of each of these kinds (none: of all that the cluster has), then remove
-        those that are kept no more."""
+        those that are kept no more. Whoever calls it holds the cluster's lock, so that none is of
+        the middle of a restore."""
         wanted = _parts(self.cluster, kinds)
         made = tuple(self.take(part) for part in wanted)
         self.tidy([part.kind for part in wanted])
         return made
 
-    def take(self, part: Part) -> Backup:
-        """Take one backup. What is left of one that fails is removed."""
+    def take(self, part: Part, *, before: str | None = None) -> Backup:
+        """Take one backup. What is left of one that fails is removed.
+
+        before  the backup that is to replace what is there
+        """
         with self.cluster.progress.phase(f"backup of {part.what}") as phase:
             place = self.store.place(part.kind, self.now())
             upload = self.store.begin(place)
@@ -93,7 +98,7 @@ class Backups:
                     key=taken.key,
                     readers=readers(self.cluster),
                     facts=taken.facts,
-                    versions=taken.versions,
+                    versions={**taken.versions, **({BEFORE: before} if before else {})},
                 )
             )
             phase.result = f"{place.id}: {taken.size} bytes"
@@ -126,7 +131,7 @@ class Backups:
             with self.cluster.progress.phase(f"read {kind} {backup.id}") as phase:
                 self._refuse_broken(part, backup, reader, phase)
                 phase.result = "whole"
-            before = self.take(part)
+            before = self.take(part, before=backup.id)
             with behind_pages(self.hosts, part.behind(self.cluster.spec)):
                 try:
                     with self.cluster.progress.phase(f"restore {kind}") as phase:
@@ -210,7 +215,8 @@ def _not_restored(
     return UnverifiedError(
         f"{part.what} were put back to {backup.id}, and are not what that holds",
         why="\n".join(problems),
-        fix=f"run it again; what was there before is the backup {before.id}{pages}",
+        fix=f"run it again: beeyard backup restore {part.kind} {backup.id}; what was there before "
+        f"is the backup {before.id}{pages}",
     )
 
 
