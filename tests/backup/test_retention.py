@@ -44,6 +44,10 @@ def test_the_last_of_all_stays_though_it_is_bad() -> None:
     assert left(days(3, 4, proof=BAD)) == [3]
 
 
+def test_one_of_the_future_displaces_none() -> None:
+    assert left(days(-3, -2, 2, 3), daily=1) == [-3, -2, 2]
+
+
 def test_what_was_there_before_a_restore_is_kept_besides() -> None:
     at = NOW - timedelta(days=1.1)
     before = Backup(manifest(id="before", taken_at=at, versions={BEFORE: "x"}))

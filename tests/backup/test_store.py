@@ -129,6 +129,27 @@ def test_a_manifest_of_a_newer_beeyard_is_left_alone(store: Store) -> None:
     assert left.why == "this backup was made by a newer beeyard"
 
 
+def test_a_manifest_that_is_another_s_makes_no_backup(store: Store) -> None:
+    place = Place("database", "20260331T120000Z-0001")
+    put(store, place)
+    store.keep(manifest(id=place.id))
+    store._put(Place("database", "20260401T120000Z-0001"), "manifest.json", manifest().encode())
+    (left,) = store.list().leftovers
+    assert left.why == "its manifest is that of database 20260331T120000Z-0001"
+
+
+@pytest.mark.parametrize("now", ["there", "overwritten", "deleted"])
+def test_one_that_had_a_manifest_is_known(aws: Aws, store: Store, now: str) -> None:
+    place = Place("database", made(store).id)
+    where = {"Bucket": "state", "Key": f"{place.folder}manifest.json"}
+    if now == "overwritten":
+        aws.client("s3").put_object(**where, Body=b"{}")
+    elif now == "deleted":
+        aws.client("s3").delete_object(**where)
+    assert store.had_manifest(place)
+    assert not store.had_manifest(Place("database", place.id[:-1]))
+
+
 def test_a_manifest_is_read_as_it_was_written() -> None:
     one = manifest(taken_at=NOW + timedelta(microseconds=5))
     assert Manifest.decode(one.encode(), where="here") == one

@@ -177,6 +177,17 @@ def test_those_that_are_kept_no_more_go(yard: Yard) -> None:
     assert left.leftovers == ()
 
 
+def test_what_could_still_be_a_backup_does_not_go(yard: Yard) -> None:
+    s3, store = yard.backups.cluster.aws.client("s3"), yard.backups.store
+    for id_, changes in (("20260101T000000Z-0001", {}), ("20260101T000000Z-0002", {"format": 2})):
+        place = Place("files", id_)
+        s3.put_object(Bucket="state", Key=place.data, Body=b"data")
+        store.keep(manifest(kind="files", id=id_, **changes))
+    s3.put_object(Bucket="state", Key="backups/files/20260101T000000Z-0001/data.age", Body=b"x")
+    yard.backups.create(["files"])
+    assert [one.id[-4:] for one in store.list(("files",)).leftovers] == ["0002", "0001"]
+
+
 def test_a_try_is_put_down(yard: Yard) -> None:
     yard.backups.create(["database"])
     tried = yard.backups.verify("database", None, yard.reader)

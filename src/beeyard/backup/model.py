@@ -137,7 +137,8 @@ class Backup:
 
 @dataclass(frozen=True)
 class Leftover:
-    """What a backup left that was cut short, or whose object is missing or of another size."""
+    """What is no backup: cut short, its object missing or of another size, or its manifest not one
+    that we can read."""
 
     kind: Kind
     id: str

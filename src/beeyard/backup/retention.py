@@ -15,9 +15,13 @@ def outdated(
     the last `weekly` weeks, that have one; and, whatever their age, the newest good one and the
     newest that was proved. One that is bad is kept for those 24 hours,
     or while there is no other. What was there before a restore is kept for `daily` days, and is
-    none of those.
+    none of those. Nor is one of the future, which stays: a clock was wrong.
     """
-    good = [one for one in backups if one.state != "bad" and one.before is None]
+    good = [
+        one
+        for one in backups
+        if one.state != "bad" and one.before is None and one.manifest.taken_at <= now
+    ]
     proved = [one for one in good if one.state == "proved"]
     kept = {
         *(one.id for one in backups if now - one.manifest.taken_at < timedelta(days=1)),

@@ -154,6 +154,13 @@ class Store:
             )
         return found
 
+    def had_manifest(self, place: Place) -> bool:
+        """Whether it was whole once, as far as S3 has kept it: there is a manifest in any version.
+        What hides a good one, or is newer than we can read, can be mended."""
+        key = f"{place.folder}{MANIFEST}"
+        with in_words():
+            return any(one["Key"] == key for one in self._versions(key))
+
     def remove(self, place: Place) -> None:
         """Remove it for good, with every version of it; the manifest first, so that what is left of
         a removal that is cut short is no backup."""
@@ -162,13 +169,9 @@ class Store:
                 self._s3.abort_multipart_upload(
                     Bucket=self.bucket, Key=upload["Key"], UploadId=upload["UploadId"]
                 )
-            pages = self._s3.get_paginator("list_object_versions")
-            found = [
-                one
-                for page in pages.paginate(Bucket=self.bucket, Prefix=place.folder)
-                for one in (*page.get("Versions", []), *page.get("DeleteMarkers", []))
-            ]
-            found.sort(key=lambda one: not one["Key"].endswith(MANIFEST))
+            found = sorted(
+                self._versions(place.folder), key=lambda one: not one["Key"].endswith(MANIFEST)
+            )
             for one in found:
                 self._s3.delete_object(
                     Bucket=self.bucket, Key=one["Key"], VersionId=one["VersionId"]
@@ -224,6 +227,9 @@ class Store:
             manifest = Manifest.decode(data, where=f"{place.folder}{MANIFEST}")
         except CloudError as error:
             return Leftover(place.kind, place.id, error.brief)
+        if (manifest.kind, manifest.id) != (place.kind, place.id):
+            why = f"its manifest is that of {manifest.kind} {manifest.id}"
+            return Leftover(place.kind, place.id, why)
         if files.get(DATA) != manifest.size:
             there = f"has {files[DATA]} bytes" if DATA in files else "is gone"
             return Leftover(
@@ -231,6 +237,13 @@ class Store:
             )
         proof = self._get(place, PROOF) if PROOF in files else None
         return Backup(manifest, Proof.decode(proof) if proof else None)
+
+    def _versions(self, start: str) -> Iterator[dict[str, Any]]:
+        """Those of all objects whose key begins so, and the marks that they were deleted."""
+        pages = self._s3.get_paginator("list_object_versions")
+        for page in pages.paginate(Bucket=self.bucket, Prefix=start):
+            yield from page.get("Versions", [])
+            yield from page.get("DeleteMarkers", [])
 
     def _pending(self, start: str) -> Iterator[dict[str, Any]]:
         pages = self._s3.get_paginator("list_multipart_uploads")

@@ -145,8 +145,8 @@ class Backups:
         return Tried(tried.backup, tried.seconds, tried.age, before=before.id)
 
     def tidy(self, kinds: Sequence[Kind]) -> int:
-        """Remove backups that are kept no more, and what is left of others from before yesterday;
-        gives how many."""
+        """Remove backups that are kept no more, and, from before yesterday, what never had a
+        manifest; gives how many."""
         keep = self.cluster.spec.backups.keep
         now = self.now()
         listing = self.store.list(kinds)
@@ -156,7 +156,8 @@ class Backups:
             for one in outdated(listing.of(kind), now, daily=keep.daily, weekly=keep.weekly)
         ]
         yesterday = (now - timedelta(days=1)).strftime("%Y%m%dT%H%M%SZ")
-        gone += [Place(one.kind, one.id) for one in listing.leftovers if one.id < yesterday]
+        old = [Place(one.kind, one.id) for one in listing.leftovers if one.id < yesterday]
+        gone += [place for place in old if not self.store.had_manifest(place)]
         for place in gone:
             self.store.remove(place)
         return len(gone)
