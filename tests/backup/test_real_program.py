@@ -355,6 +355,20 @@ def test_a_damaged_object_is_found_out(desk: Desk, damage: str, use: Use) -> Non
     assert "SHA-256" in str(caught.value.why)
 
 
+def test_a_database_that_is_gone_comes_back(desk: Desk) -> None:
+    machine, settings = desk.machine, desk.machine.databases
+    machine.sql("CREATE TABLE t (a INT PRIMARY KEY); INSERT INTO t VALUES (1)")
+    backup = desk.take("database", settings)
+    machine.sql("DROP DATABASE shop", "mysql")
+    with pytest.raises(HostError):
+        desk.take("database", settings)
+    gone = desk.take("database", settings | {"may_be_gone": True})
+    assert gone.manifest.facts == {}
+    assert desk.use("read", gone, settings) == ()
+    assert desk.use("restore", backup, settings) == ()
+    assert machine.sql("SELECT a FROM t").strip() == "1"
+
+
 def test_what_does_not_arrive_whole_says_nothing_of_the_backup(desk: Desk) -> None:
     backup = desk.take("files", FILES)
     content = desk.content(backup)

@@ -247,6 +247,23 @@ def test_a_restore_that_failed_is_run_again_with_the_same_backup(yard: Yard) -> 
     assert yard.restore(before).backup.id == before
 
 
+def test_where_nothing_can_be_kept_it_can_be_left_out(yard: Yard) -> None:
+    (made,) = yard.backups.create(["database"])
+    yard.node.code["take"] = 1
+    yard.node.asked.clear()
+    with pytest.raises(HostError, match="nothing was changed") as caught:
+        yard.restore()
+    assert f"restore database {made.id} --without-before" in str(caught.value.fix)
+    assert yard.node.asked == ["read", "take"]
+    assert yard.node.jobs[-1]["settings"]["may_be_gone"] is True
+
+    said: list[str] = []
+    tried = yard.backups.restore("database", None, yard.reader, said.append, keep_before=False)
+    assert yard.node.asked == ["read", "take", "read", "restore"]
+    assert tried.before is None
+    assert said[0].endswith("what is there now is NOT backed up, and is lost")
+
+
 @pytest.mark.parametrize("how", ["facts", "code"])
 def test_one_that_is_not_whole_touches_nothing(yard: Yard, how: str) -> None:
     yard.backups.create(["database"])

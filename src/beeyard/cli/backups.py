@@ -132,6 +132,13 @@ def restore(
     kind: KindArgument,
     name: Name = None,
     key: Key = None,
+    without_before: Annotated[
+        bool,
+        typer.Option(
+            "--without-before",
+            help="Don't back up what is there now: it is lost. For when that fails.",
+        ),
+    ] = False,
     yes: Yes = False,
 ) -> None:
     """Put a backup back, in place of what is there; that is backed up first.
@@ -153,7 +160,8 @@ def restore(
                     confirm("Go on?")
 
         backups = open_backups(hosts_of(cluster))
-        tried = backups.restore(kind, name, reader_of(cluster, key), ask)
+        reader = reader_of(cluster, key)
+        tried = backups.restore(kind, name, reader, ask, keep_before=not without_before)
         change.details["id"] = tried.backup.id
     _report(options, tried, "put back")
 

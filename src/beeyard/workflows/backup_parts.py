@@ -9,7 +9,7 @@ from beeyard.cloud import Outputs
 from beeyard.config import ClusterSpec
 from beeyard.workflows.hosts import Hosts
 
-Settings = Mapping[str, Any]
+Settings = dict[str, Any]
 
 
 @dataclass(frozen=True)

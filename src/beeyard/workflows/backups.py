@@ -72,14 +72,15 @@ class Backups:
     def take(self, part: Part, *, before: str | None = None) -> Backup:
         """Take one backup. What is left of one that fails is removed.
 
-        before  the backup that is to replace what is there
+        before  the backup that is to replace what is there; what is gone is nothing to keep then
         """
+        settings = self._settings(part) | ({"may_be_gone": True} if before else {})
         with self.cluster.progress.phase(f"backup of {part.what}") as phase:
             place = self.store.place(part.kind, self.now())
             upload = self.store.begin(place)
             try:
                 taken = self._node(part, phase).take(
-                    part.kind, self._settings(part), readers(self.cluster), upload.urls
+                    part.kind, settings, readers(self.cluster), upload.urls
                 )
                 self.store.complete(upload, taken.etags)
             except BaseException:
@@ -115,23 +116,27 @@ class Backups:
             phase.result = tried.problems[0] if tried.problems else "as it was"
         return tried
 
-    def restore(self, kind: Kind, id_: str | None, reader: Reader, confirm: Confirm) -> Tried:
-        """Put a backup back (None: the newest good one), after another look that it is whole, and
-        after a backup of what is there now."""
+    def restore(
+        self,
+        kind: Kind,
+        id_: str | None,
+        reader: Reader,
+        confirm: Confirm,
+        *,
+        keep_before: bool = True,
+    ) -> Tried:
+        """Put a backup back (None: the newest good one), after another look that it is whole, and,
+        if `keep_before`, after a backup of what is there now."""
         part = _parts(self.cluster, [kind])[0]
         if not part.restores:
             raise Refused(f"{part.what} can't be put back by this command", fix=part.instead)
         backup = self.store.find(kind, id_)
-        confirm(
-            f"{part.what} of {self.cluster.spec.name} are put back to {backup.id} "
-            f"(data of {backup.manifest.taken_at:%Y-%m-%d %H:%M:%S} UTC); what is there now is "
-            "backed up first, then replaced"
-        )
+        confirm(_asked_for(self.cluster, part, backup, keep_before=keep_before))
         with alone(self.cluster, open_cloud(self.cluster), f"backup restore {kind}"):
             with self.cluster.progress.phase(f"read {kind} {backup.id}") as phase:
                 self._refuse_broken(part, backup, reader, phase)
                 phase.result = "whole"
-            before = self.take(part, before=backup.id)
+            before = self._take_before(part, backup) if keep_before else None
             with behind_pages(self.hosts, part.behind(self.cluster.spec)):
                 try:
                     with self.cluster.progress.phase(f"restore {kind}") as phase:
@@ -142,7 +147,20 @@ class Backups:
                     raise _not_restored(self.cluster, part, backup, [why], before) from error
                 if tried.problems:
                     raise _not_restored(self.cluster, part, backup, tried.problems, before)
-        return Tried(tried.backup, tried.seconds, tried.age, before=before.id)
+        return Tried(tried.backup, tried.seconds, tried.age, before=before.id if before else None)
+
+    def _take_before(self, part: Part, backup: Backup) -> Backup:
+        """What is there now, be it broken, may be all that there is of the newest data."""
+        try:
+            return self.take(part, before=backup.id)
+        except HostError as error:
+            raise HostError(
+                "what is there now could not be backed up; nothing was changed",
+                where=error.where,
+                why=error.why or error.what,
+                fix="mend the cause; or lose what is there: beeyard backup restore "
+                f"{part.kind} {backup.id} --without-before",
+            ) from error
 
     def tidy(self, kinds: Sequence[Kind]) -> int:
         """Remove backups that are kept no more, and, from before yesterday, what never had a
@@ -208,16 +226,24 @@ class Backups:
         return Node(self.hosts.run_on(name, sudo=True), name, phase.say)
 
 
+def _asked_for(cluster: Cluster, part: Part, backup: Backup, *, keep_before: bool) -> str:
+    kept = "is backed up first, then replaced" if keep_before else "is NOT backed up, and is lost"
+    return (
+        f"{part.what} of {cluster.spec.name} are put back to {backup.id} "
+        f"(data of {backup.manifest.taken_at:%Y-%m-%d %H:%M:%S} UTC); what is there now {kept}"
+    )
+
+
 def _not_restored(
-    cluster: Cluster, part: Part, backup: Backup, problems: Sequence[str], before: Backup
+    cluster: Cluster, part: Part, backup: Backup, problems: Sequence[str], before: Backup | None
 ) -> UnverifiedError:
     behind = part.behind(cluster.spec)
+    kept = f"; what was there before is the backup {before.id}" if before else ""
     pages = "".join(f"; then `beeyard maintenance {name} off`" for name in behind)
     return UnverifiedError(
         f"{part.what} were put back to {backup.id}, and are not what that holds",
         why="\n".join(problems),
-        fix=f"run it again: beeyard backup restore {part.kind} {backup.id}; what was there before "
-        f"is the backup {before.id}{pages}",
+        fix=f"run it again: beeyard backup restore {part.kind} {backup.id}{kept}{pages}",
     )
 
 

@@ -70,6 +70,11 @@ def refused(user: User) -> str:
     return (words or f"the client ended with {client.returncode}") if client.returncode else ""
 
 
+def is_there(user: User, database: str) -> bool:
+    """Whether the server has a database of that name, which the user has rights in."""
+    return database in ask(user, "SHOW DATABASES").split("\n")
+
+
 def like_an_application(root: User, name: str) -> User:
     """New users as an application has them; gives the first. Who looks at a view decides how it is
     described."""
