@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from beeyard.apps.maintenance import contents, labels, page_of, stack, urls
+from beeyard.apps.maintenance import BY, contents, labels, page_of, stack, urls
 from beeyard.errors import AppError
 from beeyard.swarm import Service, Snapshot
 from swarm.swarms import service, swarm
@@ -113,7 +113,9 @@ def test_a_cluster_without_the_image() -> None:
 def test_the_stack_has_its_files_and_no_variables() -> None:
     regexp = {**WEB, f"{ROUTER}.rule": "HostRegexp(`^.+$`)"}
     made = contents("shop")
-    document: Any = json.loads(stack(swarm(PROXY, app(regexp)), "shop", made, shown=False).text)
+    page = stack(swarm(PROXY, app(regexp)), "shop", made, shown=False, by="a restore")
+    document: Any = json.loads(page.text)
+    assert document["services"]["maintenance"]["deploy"]["labels"][BY] == "a restore"
     (page,) = document["services"].values()
     assert page["image"] == "haproxy:2.6@sha256:abc"
     assert page["deploy"]["labels"]["traefik.http.routers.beeyard-shop-maintenance.rule"] == (

@@ -116,7 +116,7 @@ def yard(
 
     monkeypatch.setattr(workflow, "open_cloud", lambda _: None)
     monkeypatch.setattr(workflow, "alone", lambda _, __, doing: around(f"lock: {doing}"))
-    monkeypatch.setattr(workflow, "behind_pages", lambda _, names: around(f"page: {names}"))
+    monkeypatch.setattr(workflow, "behind_pages", lambda _, names, __: around(f"page: {names}"))
     store = Store(cluster.aws, "state", cluster.aws)
     return Yard(
         Backups(hosts, store, lambda: NOW), node, Reader(cluster.key, lambda _: Secret("")), done

@@ -27,6 +27,8 @@ from beeyard.waiting import Timeout, wait_until
 #: The service's name in the application's stack, and its label.
 SERVICE = "maintenance"
 LABEL = "beeyard.maintenance"
+#: The label that says which work put the page up by itself, and is to take it down.
+BY = "beeyard.maintenance.by"
 #: What has the image: a service on every manager.
 _IMAGE_OF = "traefik_socket-proxy"
 _NETWORK = "traefik_proxy"
@@ -126,8 +128,10 @@ class Maintenance:
     gates: Gates
     check: Callable[[], None]
 
-    def put_up(self, say: Say) -> None:
+    def put_up(self, say: Say, by: str = "") -> None:
         """Show the page at all addresses; where it is shown, bring it up to date.
+
+        by  the work that takes it down again; empty: whoever asked for the page does
 
         Raises AppError for an application without addresses, SwarmError where the page's tasks
         don't come up, UnverifiedError where Traefik does not send requests there.
@@ -136,7 +140,7 @@ class Maintenance:
         there = page_of(snapshot, self.application)
         shown = there is not None and there.labels.get(_ENABLE) == "true"
         made = contents(self.application)
-        bundle = stack(snapshot, self.application, made, shown=shown)
+        bundle = stack(snapshot, self.application, made, shown=shown, by=by)
         self.check()
         ensure(self.site.manager.client, self.application, made.values())
         deploy_to(self.site, self.application, bundle)
@@ -235,9 +239,15 @@ def contents(application: str) -> dict[str, Content]:
 
 
 def stack(
-    snapshot: Snapshot, application: str, made: Mapping[str, Content], *, shown: bool
+    snapshot: Snapshot,
+    application: str,
+    made: Mapping[str, Content],
+    *,
+    shown: bool,
+    by: str = "",
 ) -> Bundle:
-    """The stack of the one service that shows the page; `shown`: Traefik is to use it. Pure.
+    """The stack of the one service that shows the page; `shown`: Traefik is to use it; `by`: the
+    work that put it up. Pure.
 
     Raises AppError where the cluster has no image for it, or the application no router.
     """
@@ -268,7 +278,8 @@ def stack(
                     "labels": {
                         key: value.replace("$", "$$")
                         for key, value in labels(snapshot, application, shown=shown).items()
-                    },
+                    }
+                    | ({BY: by} if by else {}),
                 },
             }
         },

@@ -132,12 +132,13 @@ class Backups:
             raise Refused(f"{part.what} can't be put back by this command", fix=part.instead)
         backup = self.store.find(kind, id_)
         confirm(_asked_for(self.cluster, part, backup, keep_before=keep_before))
-        with alone(self.cluster, open_cloud(self.cluster), f"backup restore {kind}"):
+        doing = f"backup restore {kind}"
+        with alone(self.cluster, open_cloud(self.cluster), doing):
             with self.cluster.progress.phase(f"read {kind} {backup.id}") as phase:
                 self._refuse_broken(part, backup, reader, phase)
                 phase.result = "whole"
             before = self._take_before(part, backup) if keep_before else None
-            with behind_pages(self.hosts, part.behind(self.cluster.spec)):
+            with behind_pages(self.hosts, part.behind(self.cluster.spec), doing):
                 try:
                     with self.cluster.progress.phase(f"restore {kind}") as phase:
                         tried = self._try("restore", part, backup, reader, phase)
@@ -239,7 +240,8 @@ def _not_restored(
 ) -> UnverifiedError:
     behind = part.behind(cluster.spec)
     kept = f"; what was there before is the backup {before.id}" if before else ""
-    pages = "".join(f"; then `beeyard maintenance {name} off`" for name in behind)
+    pages = "; maintenance pages stay until then, or: " if behind else ""
+    pages += ", ".join(f"beeyard maintenance {name} off" for name in behind)
     return UnverifiedError(
         f"{part.what} were put back to {backup.id}, and are not what that holds",
         why="\n".join(problems),

@@ -16,8 +16,10 @@ class Switched:
     urls: tuple[str, ...]
 
 
-def switch_maintenance(deployer: Deployer, *, on: bool) -> Switched:
+def switch_maintenance(deployer: Deployer, *, on: bool, by: str = "") -> Switched:
     """Put the page up at all addresses of an application, or take it down.
+
+    by  the work that puts it up, and takes it down again
 
     Raises UnverifiedError where it is not seen, or where the application does not answer once it
     is gone.
@@ -34,7 +36,7 @@ def switch_maintenance(deployer: Deployer, *, on: bool) -> Switched:
         gates = Gates(found, ingress.addresses, ingress.acme.root_certificate)
         page = Maintenance(deployer.site, deployer.name, gates, lock.check)
         if on:
-            page.put_up(phase.say)
+            page.put_up(phase.say, by)
         else:
             page.take_down(phase.say)
             for url in found:
