@@ -118,7 +118,11 @@ def down(
     context: typer.Context,
     yes: Yes = False,
     purge: Annotated[
-        bool, typer.Option("--purge", help="Remove snapshots and the state bucket as well.")
+        bool,
+        typer.Option(
+            "--purge",
+            help="Remove snapshots and the state bucket, with all backups in it, as well.",
+        ),
     ] = False,
 ) -> None:
     """Take the cluster away. A rehearsal leaves nothing; on AWS, snapshots and the state stay.

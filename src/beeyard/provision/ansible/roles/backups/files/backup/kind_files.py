@@ -120,10 +120,7 @@ def _remove_others(path: Path, names: set[str], kept: list[str]) -> int:
         for name in (*files, *folders):
             one = Path(folder) / name
             inner = one.relative_to(path)
-            spared = any(
-                inner.is_relative_to(each) or Path(each).is_relative_to(inner) for each in kept
-            )
-            if str(inner) in names or spared or inner.match(PROBES):
+            if str(inner) in names or _is_spared(inner, kept):
                 continue
             if one.is_dir() and not one.is_symlink():
                 one.rmdir()
