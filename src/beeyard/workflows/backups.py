@@ -18,6 +18,7 @@ from beeyard.errors import HostError, Refused, UnverifiedError
 from beeyard.workflows.alone import alone
 from beeyard.workflows.backup_pages import behind_pages
 from beeyard.workflows.backup_parts import Described, Part, Settings, parts_of
+from beeyard.workflows.backup_words import asked_for, not_kept, not_restored
 from beeyard.workflows.cloud import open_cloud
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.hosts import Hosts
@@ -131,7 +132,7 @@ class Backups:
         if not part.restores:
             raise Refused(f"{part.what} can't be put back by this command", fix=part.instead)
         backup = self.store.find(kind, id_)
-        confirm(_asked_for(self.cluster, part, backup, keep_before=keep_before))
+        confirm(asked_for(self.cluster, part, backup, keep_before=keep_before))
         doing = f"backup restore {kind}"
         with alone(self.cluster, open_cloud(self.cluster), doing):
             with self.cluster.progress.phase(f"read {kind} {backup.id}") as phase:
@@ -145,9 +146,9 @@ class Backups:
                         phase.result = tried.problems[0] if tried.problems else "as it was"
                 except HostError as error:
                     why = error.why or error.what
-                    raise _not_restored(self.cluster, part, backup, [why], before) from error
+                    raise not_restored(self.cluster, part, backup, [why], before) from error
                 if tried.problems:
-                    raise _not_restored(self.cluster, part, backup, tried.problems, before)
+                    raise not_restored(self.cluster, part, backup, tried.problems, before)
         return Tried(tried.backup, tried.seconds, tried.age, before=before.id if before else None)
 
     def _take_before(self, part: Part, backup: Backup) -> Backup:
@@ -155,13 +156,7 @@ class Backups:
         try:
             return self.take(part, before=backup.id)
         except HostError as error:
-            raise HostError(
-                "what is there now could not be backed up; nothing was changed",
-                where=error.where,
-                why=error.why or error.what,
-                fix="mend the cause; or lose what is there: beeyard backup restore "
-                f"{part.kind} {backup.id} --without-before",
-            ) from error
+            raise not_kept(part, backup, error) from error
 
     def tidy(self, kinds: Sequence[Kind]) -> int:
         """Remove backups that are kept no more, and, from before yesterday, what never had a
@@ -225,28 +220,6 @@ class Backups:
     def _node(self, part: Part, phase: Phase) -> Node:
         name = part.node(self.hosts)
         return Node(self.hosts.run_on(name, sudo=True), name, phase.say)
-
-
-def _asked_for(cluster: Cluster, part: Part, backup: Backup, *, keep_before: bool) -> str:
-    kept = "is backed up first, then replaced" if keep_before else "is NOT backed up, and is lost"
-    return (
-        f"{part.what} of {cluster.spec.name} are put back to {backup.id} "
-        f"(data of {backup.manifest.taken_at:%Y-%m-%d %H:%M:%S} UTC); what is there now {kept}"
-    )
-
-
-def _not_restored(
-    cluster: Cluster, part: Part, backup: Backup, problems: Sequence[str], before: Backup | None
-) -> UnverifiedError:
-    behind = part.behind(cluster.spec)
-    kept = f"; what was there before is the backup {before.id}" if before else ""
-    pages = "; maintenance pages stay until then, or: " if behind else ""
-    pages += ", ".join(f"beeyard maintenance {name} off" for name in behind)
-    return UnverifiedError(
-        f"{part.what} were put back to {backup.id}, and are not what that holds",
-        why="\n".join(problems),
-        fix=f"run it again: beeyard backup restore {part.kind} {backup.id}{kept}{pages}",
-    )
 
 
 def open_backups(hosts: Hosts) -> Backups:
