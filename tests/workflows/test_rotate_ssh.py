@@ -161,3 +161,29 @@ def test_the_key_pair_changes_with_the_key_that_it_holds_alone(
     workflow._bring_in(mine, there, new, tmp_path / "next")
     assert nodes.text.splitlines() == [own, new]
     assert pair.key == (new if launched_with == "mine" else another)
+
+
+def test_what_was_left_of_the_last_change_does_not_block_the_next(
+    mine: Cluster, nodes: Nodes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was cut short before the key that it replaced was gone, and its new one is in use."""
+    old = public_key(tmp_path / "old", own=True)
+    nodes.text += f"{old}\n"
+    note = mine.folder / "replaced.pub"
+    note.write_text(old)
+    new = change_over(mine, tmp_path / "next", monkeypatch)
+    assert nodes.text == f"{new}\n"
+    assert not note.exists()
+
+
+def test_a_change_that_was_cut_short_ends_when_it_is_run_again(
+    mine: Cluster, nodes: Nodes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the key that it began with, and with the new one."""
+    old, new = public_key(mine.key, own=False), public_key(tmp_path / "next", own=True)
+    for key in (mine.key, tmp_path / "next"):
+        nodes.text = f"{old}\n{new}\n"
+        (mine.folder / "replaced.pub").write_text(old)
+        change_over(replace(mine, given_key=key), tmp_path / "next", monkeypatch)
+        assert nodes.text == f"{new}\n"
+        assert not (mine.folder / "replaced.pub").exists()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from beeyard.cloud import Outputs
 from beeyard.config.ssh_keys import key_of
 from beeyard.errors import HostError, Refused
 from beeyard.private import write_private
@@ -87,6 +88,7 @@ def rotate_ssh_key(
         fetch(cluster, outputs)
         made = to or _beside(cluster.key, ".next")
         _end_swap(cluster.key, made, to)
+        _end_last(cluster, outputs, to)
         mine = own_key(cluster)
         old = _noted(cluster) or mine
         new = mine if key_of(old) != key_of(mine) else public_key(made, own=to is None)
@@ -104,6 +106,17 @@ def rotate_ssh_key(
         _note(cluster).unlink(missing_ok=True)
     names = tuple(host.name for host in hosts.inventory.hosts)
     return RotatedKey(new, str(with_new.key), names)
+
+
+def _end_last(cluster: Cluster, outputs: Outputs, to: Path | None) -> None:
+    """Where another key is wanted than the one that was changed over to last, and that was cut
+    short at its end: take away the key that it replaced."""
+    noted, mine = _noted(cluster), key_of(own_key(cluster))
+    if to is None or noted is None or mine in (key_of(noted), key_of(public_key(to, own=False))):
+        return
+    hosts = open_hosts(cluster, outputs)
+    _change_nodes(cluster, hosts, "remove", lambda text: without_key(text, noted))
+    _note(cluster).unlink()
 
 
 def _bring_in(cluster: Cluster, hosts: Hosts, new: str, private: Path) -> None:
