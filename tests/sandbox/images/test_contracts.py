@@ -46,7 +46,7 @@ def test_two_nodes_share_no_identity(engine: DockerClient, images: Images) -> No
 
 
 def test_a_restarted_node_keeps_its_engines_state_and_who_may_sign_in(
-    node: Container,
+    node: Container, public_key: str
 ) -> None:
     say(node, "docker", "volume", "create", "kept")
     keys = "/home/keeper/.ssh/authorized_keys"
@@ -59,6 +59,8 @@ def test_a_restarted_node_keeps_its_engines_state_and_who_may_sign_in(
     assert "kept" in say(node, "docker", "volume", "ls", "--quiet").splitlines()
     assert say(node, "cat", "/root/runs") == "once"
     assert say(node, "cat", keys).splitlines() == ["another key"], "removed ones stay away"
+    # Other tests sign in to this node.
+    say(node, "sh", "-c", f"echo '{public_key.strip()}' > {keys}")
 
 
 @pytest.mark.parametrize(
