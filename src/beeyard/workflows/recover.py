@@ -23,7 +23,7 @@ from beeyard.workflows.cloud import Cloud, open_cloud
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.operators import refuse_lockout
-from beeyard.workflows.pins import keep
+from beeyard.workflows.pins import keep, unmet
 from beeyard.workflows.raft import KIND, asked, facts_of
 from beeyard.workflows.recover_look import (
     Found,
@@ -49,7 +49,7 @@ class Recovered:
 
     rpo        how old the state was that the manager was given, when it was looked for
     rto        from the yes until the whole cluster ran and answered
-    different  what the Swarm that came back had otherwise than the backup: nothing, or it is bad
+    different  what the Swarm that came back had otherwise than the backup: nothing, if all is well
     since      what `up` changed of it afterwards: the manager's new host key in what the controller
                is told, workers made anew, stacks that the file has now
     """
@@ -167,10 +167,12 @@ def _prepare(hosts: Hosts) -> None:
     with cluster.progress.phase(f"{first.name} boots") as phase:
         alone_ = replace(hosts.inventory, hosts=(first,))
         config = hosts.files.ssh_config
+        strangers = unmet(cluster, hosts.outputs)
         await_ssh(
-            alone_, cluster.runner, config, cluster.clock, phase.say, SSH_DEADLINE, first=True
+            alone_, cluster.runner, config, cluster.clock, phase.say, SSH_DEADLINE, first=strangers
         )
-        keep(cluster, hosts.outputs)
+        for added in keep(cluster, hosts.outputs):
+            phase.say(f"pinned on trust: {added}")
         phase.result = "it answers"
     with cluster.progress.phase(f"{first.name}: engine and files") as phase:
         options = Options(tags=_PREPARED, hosts=[first.name], mitogen=cluster.mitogen)
