@@ -10,6 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from docker import DockerClient
 from docker.models.containers import Container
 
@@ -212,6 +213,15 @@ def test_the_role_that_a_node_is_lent_is_known_to_the_api(cloud: Cloud, nodes: N
     role = f"arn:aws:sts::123456789012:assumed-role/keeper/{nodes.manager}"
     assert sts.get_caller_identity()["Arn"] == role
     s3 = session.client("s3", endpoint_url=cloud.target.api_within, region_name="us-east-1")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        s3.create_bucket(Bucket="honey")
+    places = ["arn:aws:s3:::honey", "arn:aws:s3:::honey/*"]
+    may = {"Effect": "Allow", "Action": "s3:*", "Resource": places}
+    cloud.aws("iam").put_role_policy(
+        RoleName="keeper",
+        PolicyName="honey",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [may]}),
+    )
     s3.create_bucket(Bucket="honey")
     s3.put_object(Bucket="honey", Key="comb", Body=b"full")
     assert s3.get_object(Bucket="honey", Key="comb")["Body"].read() == b"full"
