@@ -45,7 +45,8 @@ TINY = (
 
 
 #: Lines of tests that need Docker; each runs in one process, and they may run beside each other:
-#: what makes sandboxes, the tests' own Swarm, images, and what needs this machine's engine only.
+#: what makes sandboxes, the tests' own Swarm, images, and what needs this machine's engine only (or,
+#: of the cloud, takes minutes).
 LINES = ("sandbox", "swarm", "images", "engine")
 
 
@@ -85,7 +86,7 @@ def _line(item: pytest.Item) -> int:
         return len(LINES)
     if folder[:2] == ("sandbox", "images"):
         return 2
-    return 3 if folder[0] in {"pipelines", "controller", "workflows"} else 0
+    return 3 if folder[0] in {"cloud", "pipelines", "controller", "workflows"} else 0
 
 
 def _not_their_turn(items: list[pytest.Item], most: int) -> list[pytest.Item]:

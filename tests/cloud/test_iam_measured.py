@@ -34,6 +34,9 @@ from beeyard.workflows.alone import alone
 from beeyard.workflows.cloud import Cloud, open_cloud
 from cloud.example import REGION, at, spec
 
+#: Minutes of Terraform: once, by one process, and not among the quick ones.
+pytestmark = pytest.mark.real
+
 HERE = Path(__file__).parent
 DATABASE = {"deletion_protection": False, "engine": "mariadb", "version": "10.11"}
 SECTIONS: dict[str, Any] = {
