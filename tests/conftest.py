@@ -45,8 +45,8 @@ TINY = (
 
 
 #: Lines of tests that need Docker; each runs in one process, and they may run beside each other:
-#: what makes sandboxes, the tests' own Swarm, images, and what needs this machine's engine only (or,
-#: of the cloud, takes minutes).
+#: what makes sandboxes, the tests' own Swarm, images, and what needs this machine's engine only,
+#: or minutes of Terraform.
 LINES = ("sandbox", "swarm", "images", "engine")
 
 
