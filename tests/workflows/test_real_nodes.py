@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,8 @@ def yard(
 
     for module in (nodes, applications):
         monkeypatch.setattr(module, "open_cluster", opened)
+    # The cluster's lock is in the cloud (test_alone).
+    monkeypatch.setattr(nodes, "alone_in", lambda *_: nullcontext())
     for module in (workflow, applications):
         monkeypatch.setattr(module, "hosts_of", lambda _: hosts)
     docker = real_swarm.on("manager-1")
