@@ -11,6 +11,7 @@ import pytest
 
 from beeyard.cloud import Outputs
 from beeyard.cloud.api import Account
+from beeyard.cloud.nodes import PROJECT
 from beeyard.cloud.terraform import Change, Plan
 from beeyard.private import private_folder
 from beeyard.workflows import Cluster, operators
@@ -132,13 +133,13 @@ class KeyPair:
     key: str
 
     def open_cloud(self, _: Cluster, launch: str) -> Any:
-        plan = Plan(workflow.PROJECT, (Change(workflow._KEY_PAIR, "replace"),), pending=True)
+        plan = Plan(PROJECT, (Change(workflow._KEY_PAIR, "replace"),), pending=True)
 
         def apply(_: Path, on_line: object) -> None:
             self.key = launch
 
         terraform = SimpleNamespace(init=lambda _: None, plan=lambda _: plan, apply=apply)
-        return SimpleNamespace(folders={workflow.PROJECT: Path()}, terraform=terraform)
+        return SimpleNamespace(folders={PROJECT: Path()}, terraform=terraform)
 
 
 @pytest.mark.parametrize("launched_with", ["mine", "another's"])

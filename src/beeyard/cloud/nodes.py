@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from beeyard.cloud.terraform import Change, Plan
 
+#: The project that makes the nodes.
+PROJECT = "swarm_cluster"
 _NODE = re.compile(r'module\.swarm_cluster\.aws_instance\.node\["([^"]+)"\]')
 #: What of an instance the provider changes by stopping and starting it. Source: the provider's
 #: documentation, `aws_instance`, where each of these "will trigger a stop/start".

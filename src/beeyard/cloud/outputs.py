@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from beeyard.errors import Refused
+
 Role = Literal["manager", "worker"]
 
 
@@ -99,6 +101,14 @@ class Outputs:
     engine: EngineSource
     aws_api: str | None = None
     bucket: str = ""
+
+    def named(self, name: str) -> Node:
+        """The node of that name. Raises Refused where there is none."""
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        names = ", ".join(node.name for node in self.nodes)
+        raise Refused(f"there is no node {name}", fix=f"name one of: {names}")
 
     @property
     def managers(self) -> tuple[Node, ...]:

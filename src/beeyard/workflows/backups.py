@@ -12,14 +12,14 @@ from beeyard.backup.keys import Ask, check_reader, unwrap
 from beeyard.backup.model import BEFORE
 from beeyard.backup.node import Damaged, Node, Use
 from beeyard.backup.retention import outdated
-from beeyard.cloud import state_bucket
 from beeyard.cloud.api import Aws
+from beeyard.config.ssh_keys import key_of
 from beeyard.errors import HostError, Refused, UnverifiedError
 from beeyard.workflows.alone import alone
 from beeyard.workflows.backup_pages import behind_pages
 from beeyard.workflows.backup_parts import Described, Part, Settings, parts_of
 from beeyard.workflows.backup_words import asked_for, not_kept, not_restored
-from beeyard.workflows.cloud import open_cloud
+from beeyard.workflows.cloud import bucket_of, open_cloud
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.operators import own_key
@@ -229,8 +229,8 @@ def open_backups(hosts: Hosts) -> Backups:
 
 def store_of(cluster: Cluster) -> Store:
     """Where a cluster's backups lie, whether it is there or not."""
-    bucket = state_bucket.name(cluster.spec.name, cluster.aws.account(), cluster.spec.region)
-    return Store(cluster.aws, bucket, Aws(cluster.target.as_nodes_see_it, cluster.spec.region))
+    as_nodes = Aws(cluster.target.as_nodes_see_it, cluster.spec.region)
+    return Store(cluster.aws, bucket_of(cluster), as_nodes)
 
 
 def readers(cluster: Cluster) -> tuple[str, ...]:
@@ -240,7 +240,7 @@ def readers(cluster: Cluster) -> tuple[str, ...]:
     lines = [(f"ssh.operators.{name}", line) for name, line in ssh.operators.items()]
     lines = lines or [(f"{cluster.key}.pub", own_key(cluster))]
     checked = [check_reader(line, where=where) for where, line in lines]
-    return tuple({" ".join(line.split()[:2]): line for line in reversed(checked)}.values())
+    return tuple({key_of(line): line for line in reversed(checked)}.values())
 
 
 def _parts(cluster: Cluster, kinds: Sequence[Kind]) -> tuple[Part, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 from beeyard.cloud import Outputs, backup_vault, projects, state_bucket, terraform_binary
 from beeyard.cloud.api import Account
 from beeyard.cloud.converge import apply_all, destroy_all, foresee_all, plan_all
+from beeyard.cloud.nodes import PROJECT
 from beeyard.cloud.read import read
 from beeyard.cloud.terraform import Plan, Terraform
 from beeyard.cloud.workspace import lay_out, set_variables
@@ -72,6 +73,22 @@ class Cloud:
         if self.cluster.spec.backups.aws_backup_days:
             backup_vault.ensure(self.cluster.aws, backup_vault.name(self.cluster.spec.name))
         return apply_all(self.terraform, self.folders, waves, _sayer(phase))
+
+    def apply_only(self, what: str, only: Sequence[str], replace: str = "") -> None:
+        """Apply what concerns these resources of the nodes' project, as a phase of its own.
+
+        replace  the address of one that is to be made anew, whatever it is like
+
+        The state is brought up to date in any case: a run that was killed may have applied as much.
+        """
+        with self.cluster.progress.phase(f"cloud: {what}") as phase:
+            folder = self.folders[PROJECT]
+            self.terraform.init(folder)
+            plan = self.terraform.plan(folder, only=only, replace=replace)
+            if plan.pending:
+                self.terraform.apply(folder, on_line=phase.say)
+            self.terraform.refresh(folder)
+            phase.result = str(plan)
 
     def outputs(self, projects: Sequence[str] | None = None) -> Outputs:
         """What the cloud gave, as far as these projects go (None: all that the file wants).

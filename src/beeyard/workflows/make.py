@@ -14,7 +14,7 @@ from beeyard.cloud.names import await_records
 from beeyard.cloud.terraform import Plan
 from beeyard.config import ExternalRegistry
 from beeyard.inventory import DATABASE_PASSWORD
-from beeyard.provision import SSH_DEADLINE, Options, await_ssh, require_room
+from beeyard.provision import SSH_DEADLINE, Options, require_room
 from beeyard.secret import Secret
 from beeyard.workflows.applications import hand_over
 from beeyard.workflows.cloud import NODES, Cloud, summary
@@ -23,8 +23,8 @@ from beeyard.workflows.controller import have_image
 from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.images import Images, Where
 from beeyard.workflows.lost import refuse_orphans
-from beeyard.workflows.pins import keep, unmet
-from beeyard.workflows.schedule import hosts_to_play
+from beeyard.workflows.pins import meet
+from beeyard.workflows.schedule import hosts_to_play, told
 
 #: Seconds in which a node that was there before, and still is, lets us in.
 AT_ONCE = 5.0
@@ -75,22 +75,11 @@ def reach(cluster: Cluster, outputs: Outputs, deadline: float = SSH_DEADLINE) ->
     Raises HostError, also where one was pinned, and is lost."""
     hosts = hosts_to_play(cluster, outputs)
     with cluster.progress.phase("nodes") as phase:
-        strangers = unmet(cluster, outputs)
-        await_ssh(
-            hosts.inventory,
-            cluster.runner,
-            hosts.files.ssh_config,
-            cluster.clock,
-            phase.say,
-            deadline,
-            first=strangers,
-        )
-        for added in keep(cluster, outputs):
-            phase.say(f"pinned on trust: {added}")
+        meet(hosts, phase, deadline)
         require_room(hosts.inventory, cluster.runner, hosts.files.ssh_config)
         phase.result = f"{len(outputs.nodes)} answer"
     # Anew: the controller is told of the keys that were pinned just now.
-    return hosts_to_play(cluster, outputs)
+    return told(cluster, outputs)
 
 
 def await_names(cluster: Cluster, outputs: Outputs) -> None:

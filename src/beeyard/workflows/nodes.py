@@ -8,10 +8,11 @@ from beeyard.errors import SwarmError
 from beeyard.process import Command
 from beeyard.swarm import Manager, Progress
 from beeyard.swarm.drain import Drained, activate, drain
-from beeyard.swarm.drain_plan import live_tasks, plan_drain
+from beeyard.swarm.drain_plan import find_node, live_tasks, plan_drain
 from beeyard.swarm.exclusion import DRAINING
 from beeyard.swarm.rebalance import Moved, plan_rebalance, rebalance
 from beeyard.swarm.removal import remove
+from beeyard.swarm.services import change_node, with_labels
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.kept import keep_signed_in
@@ -109,6 +110,14 @@ def rebalanced(cluster: Cluster, manager: Manager) -> tuple[Moved, ...]:
         moved = rebalance(manager, clock=cluster.clock, progress=telling(phase))
         phase.result = f"{len(moved)} services moved"
     return moved
+
+
+def mark_node(hosts: Hosts, name: str, label: str, value: str | None) -> None:
+    """Give a node, by name or ID, a label for whoever comes after us, should we be killed; None
+    takes it away. Raises SwarmError where there is no such node."""
+    with hosts.swarm() as manager:
+        node = find_node(manager.snapshot(), name)
+        change_node(manager, node.id, lambda spec: with_labels(spec, {label: value}))
 
 
 def telling(phase: Phase) -> Callable[[Progress], None]:

@@ -1,12 +1,11 @@
 """Whose SSH keys sign in to the nodes, and with which one new nodes boot."""
 
 from beeyard.cloud import state_bucket
+from beeyard.cloud.nodes import PROJECT
 from beeyard.config.ssh_keys import key_of
 from beeyard.errors import ConfigError, Refused
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.keys import public_key
-
-PROJECT = "swarm_cluster"
 
 
 def launch_key(cluster: Cluster, bucket: str) -> str:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 from beeyard.cloud import Node, Outputs
 from beeyard.cloud.shared_text import Seen, SharedText
-from beeyard.errors import CloudError, HostError, Refused
+from beeyard.errors import CloudError, HostError
 from beeyard.inventory.pins import (
     Disagreement,
     Pins,
@@ -30,10 +30,12 @@ from beeyard.inventory.pins import (
     without,
 )
 from beeyard.private import write_private
-from beeyard.provision import close_connections
+from beeyard.provision import SSH_DEADLINE, await_ssh, close_connections
 from beeyard.workflows.alone import alone_in
 from beeyard.workflows.cloud import bucket_of, read_outputs
 from beeyard.workflows.cluster import Cluster
+from beeyard.workflows.hosts import Hosts
+from beeyard.workflows.progress import Phase
 
 KEY = "operators/known_hosts"
 #: IDs of the machines of which a key has been pinned, one a line.
@@ -105,6 +107,24 @@ def keep(cluster: Cluster, outputs: Outputs) -> tuple[str, ...]:
     return tuple(added)
 
 
+def meet(hosts: Hosts, phase: Phase, deadline: float = SSH_DEADLINE) -> None:
+    """Wait until every node lets us in, `deadline` seconds at most; pin the host keys of those that
+    are met for the first time, for all operators, and say which. To be called after `fetch`.
+    Raises HostError, also where one was pinned, and is lost."""
+    cluster, outputs = hosts.cluster, hosts.outputs
+    await_ssh(
+        hosts.inventory,
+        cluster.runner,
+        hosts.files.ssh_config,
+        cluster.clock,
+        phase.say,
+        deadline,
+        first=unmet(cluster, outputs),
+    )
+    for added in keep(cluster, outputs):
+        phase.say(f"pinned on trust: {added}")
+
+
 def forget_host_key(cluster: Cluster, node: str, confirm: Callable[[str], None]) -> bool:
     """Forget what is pinned of a node, by its name. Gives whether anything was.
 
@@ -119,10 +139,7 @@ def forget_host_key(cluster: Cluster, node: str, confirm: Callable[[str], None])
 
 
 def _instance(cluster: Cluster, node: str) -> str:
-    known = {one.name: one.instance_id for one in read_outputs(cluster).nodes}
-    if node not in known:
-        raise Refused(f"there is no node {node}", fix=f"name one of: {', '.join(known)}")
-    return known[node]
+    return read_outputs(cluster).named(node).instance_id
 
 
 def forget(cluster: Cluster, identity: str) -> bool:

@@ -1,11 +1,12 @@
 """The Swarm's own state as a backup: taken after `up`, where it is not what the last one holds."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from beeyard.backup import Fact, Kind, Manifest
 from beeyard.backup.node import PROGRAM
+from beeyard.config.ssh_keys import key_of
 from beeyard.errors import HostError
 from beeyard.process import Command
 from beeyard.workflows.backups import open_backups, readers
@@ -35,7 +36,7 @@ def keep_raft(hosts: Hosts) -> None:
 
 def is_as_in(hosts: Hosts, made: Manifest) -> bool:
     """Whether a backup taken now would hold the same, for the same readers. Raises BeeyardError."""
-    if _keys(made.readers) != _keys(readers(hosts.cluster)):
+    if set(map(key_of, made.readers)) != set(map(key_of, readers(hosts.cluster))):
         return False
     then, now = dict(made.facts), dict(facts_of(hosts))
     if len(hosts.inventory.managers) > 1:
@@ -43,11 +44,6 @@ def is_as_in(hosts: Hosts, made: Manifest) -> bool:
         for facts in (then, now):
             facts.pop(_ONLY_FIRST, None)
     return then == now
-
-
-def _keys(lines: Iterable[str]) -> set[str]:
-    """Without what stands behind them."""
-    return {" ".join(line.split()[:2]) for line in lines}
 
 
 def facts_of(hosts: Hosts) -> Mapping[str, Fact]:

@@ -14,7 +14,7 @@ from beeyard.backup.compare import differences
 from beeyard.backup.node import Node
 from beeyard.cloud.nodes import address_of, addresses_of
 from beeyard.errors import Refused
-from beeyard.provision import SSH_DEADLINE, Options, await_ssh
+from beeyard.provision import Options
 from beeyard.secret import Secret
 from beeyard.waiting import Timeout, wait_until
 from beeyard.workflows.alone import alone
@@ -23,7 +23,7 @@ from beeyard.workflows.cloud import Cloud, open_cloud
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.operators import refuse_lockout
-from beeyard.workflows.pins import keep, unmet
+from beeyard.workflows.pins import meet
 from beeyard.workflows.raft import KIND, asked, facts_of
 from beeyard.workflows.recover_look import (
     Found,
@@ -34,7 +34,6 @@ from beeyard.workflows.recover_look import (
     refuse_living,
 )
 from beeyard.workflows.schedule import hosts_to_play
-from beeyard.workflows.turnover import PROJECT
 from beeyard.workflows.up import UpResult, converge
 
 Confirm = Callable[[str], None]
@@ -148,16 +147,8 @@ def _make_anew(cluster: Cluster, cloud: Cloud, manager: str, found: Found) -> Ho
     already, of which the outputs know nothing yet.
     """
     address = "" if found == "gone" else address_of(manager)
-    with cluster.progress.phase(f"cloud: {manager}") as phase:
-        folder = cloud.folders[PROJECT]
-        cloud.terraform.init(folder)
-        plan = cloud.terraform.plan(folder, only=addresses_of(manager), replace=address)
-        if plan.pending:
-            cloud.terraform.apply(folder, on_line=phase.say)
-        cloud.terraform.refresh(folder)
-        phase.result = str(plan)
-    outputs = cloud.outputs()
-    return hosts_to_play(cluster, outputs)
+    cloud.apply_only(manager, addresses_of(manager), address)
+    return hosts_to_play(cluster, cloud.outputs())
 
 
 def _prepare(hosts: Hosts) -> None:
@@ -165,14 +156,7 @@ def _prepare(hosts: Hosts) -> None:
     cluster = hosts.cluster
     first = hosts.inventory.first_manager
     with cluster.progress.phase(f"{first.name} boots") as phase:
-        alone_ = replace(hosts.inventory, hosts=(first,))
-        config = hosts.files.ssh_config
-        strangers = unmet(cluster, hosts.outputs)
-        await_ssh(
-            alone_, cluster.runner, config, cluster.clock, phase.say, SSH_DEADLINE, first=strangers
-        )
-        for added in keep(cluster, hosts.outputs):
-            phase.say(f"pinned on trust: {added}")
+        meet(replace(hosts, inventory=replace(hosts.inventory, hosts=(first,))), phase)
         phase.result = "it answers"
     with cluster.progress.phase(f"{first.name}: engine and files") as phase:
         options = Options(tags=_PREPARED, hosts=[first.name], mitogen=cluster.mitogen)

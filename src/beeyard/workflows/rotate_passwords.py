@@ -13,11 +13,11 @@ from beeyard.config import ClusterSpec
 from beeyard.errors import Refused, SwarmError
 from beeyard.process import Command
 from beeyard.provision import Options
-from beeyard.swarm import Patience, await_converged
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.images import Images, registry_place
 from beeyard.workflows.kept import busy_of
+from beeyard.workflows.verify import await_services
 
 _FOLDER = "/etc/beeyard/secrets"
 #: The first key encrypts, all decrypt: what was encrypted before can still be read.
@@ -68,12 +68,7 @@ def rotate(cluster: Cluster, hosts: Hosts, name: str) -> int:
         done = hosts.play(phase, "deploy", options)
     with hosts.swarm() as manager:
         with cluster.progress.phase("services") as phase:
-            await_converged(
-                manager,
-                patience=Patience(deadline=180.0),
-                clock=cluster.clock,
-                progress=lambda seen: phase.say(f"{seen.service}: {seen.note or 'runs'}"),
-            )
+            await_services(cluster, manager, phase, deadline=180.0)
             phase.result = "all run"
         if name == "registry-password":
             _sign_in_again(cluster, hosts)

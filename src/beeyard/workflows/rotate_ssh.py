@@ -14,6 +14,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from beeyard.cloud import Outputs
+from beeyard.cloud.nodes import PROJECT
 from beeyard.config.ssh_keys import key_of
 from beeyard.errors import HostError, Refused
 from beeyard.private import write_private
@@ -27,7 +28,6 @@ from beeyard.workflows.keys import public_key
 from beeyard.workflows.operators import launch_key, own_key
 from beeyard.workflows.pins import fetch
 
-PROJECT = "swarm_cluster"
 _KEY_PAIR = "module.swarm_cluster.aws_key_pair.this"
 _READ = 'cat "$HOME/.ssh/authorized_keys"'
 _WRITE = (

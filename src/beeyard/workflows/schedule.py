@@ -16,6 +16,11 @@ def hosts_to_play(cluster: Cluster, outputs: Outputs) -> Hosts:
     """The nodes, with all that a playbook has to know. Raises HostError where it is not sure that
     they are the nodes."""
     fetch(cluster, outputs)
+    return told(cluster, outputs)
+
+
+def told(cluster: Cluster, outputs: Outputs) -> Hosts:
+    """The same for who has just been to the bucket for their host keys."""
     backups = backup_variables(cluster, outputs)
     return open_hosts(cluster, outputs, controller_of(cluster), backups)
 

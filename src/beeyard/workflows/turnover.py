@@ -8,17 +8,15 @@ from beeyard.provision import Options
 from beeyard.swarm import Manager, Snapshot
 from beeyard.swarm.exclusion import DRAINING
 from beeyard.swarm.model import Node
-from beeyard.swarm.services import change_node, with_labels
 from beeyard.workflows.alone import alone
 from beeyard.workflows.cloud import Cloud, open_cloud
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.make import controller_image, reach
-from beeyard.workflows.nodes import activate_node, drain_node, rebalanced, remove_node
+from beeyard.workflows.nodes import activate_node, drain_node, mark_node, rebalanced, remove_node
 from beeyard.workflows.operators import refuse_lockout
 from beeyard.workflows.status import hosts_of
 
-PROJECT = "swarm_cluster"
 #: On a node that is drained because its machine is to go, or to be restarted.
 TURNING = "beeyard.turning"
 _PARTS = ("deploy_swarm", "configure_efs", "deploy_infra")
@@ -76,7 +74,8 @@ def make_anew(cluster: Cluster, cloud: Cloud, name: str, *, whatever: bool = Fal
 
     whatever  also where nothing of it differs from the file
     """
-    _apply(cluster, cloud, name, whatever=whatever)
+    address = address_of(name)
+    cloud.apply_only(name, [address], address if whatever else "")
     hosts = reach(cluster, cloud.outputs())
     with cluster.progress.phase(f"{name} joins") as phase:
         hosts.play(phase, "deploy", Options(tags=_PARTS, mitogen=cluster.mitogen))
@@ -95,9 +94,7 @@ def replace_node(cluster: Cluster, name: str, confirm: Callable[[str], None]) ->
         cloud = open_cloud(cluster)
         outputs = cloud.outputs()
         phase.result = f"{cloud.account.id} in {cluster.spec.region}"
-    nodes = [node.name for node in outputs.nodes]
-    if name not in nodes:
-        raise Refused(f"there is no node {name}", fix=f"name one of: {', '.join(nodes)}")
+    outputs.named(name)
     refuse_managers(cluster, Turnover(replaced=(name,)), [one.name for one in outputs.managers])
     confirm(f"{name} is terminated, and another made in its place; what only its disk has is lost")
     with alone(cluster, cloud, f"node replace {name}"):
@@ -113,7 +110,7 @@ def _restart(cluster: Cluster, cloud: Cloud, name: str) -> None:
     is_worker = node is not None and node.role == "worker" and node.state == "ready"
     if node and is_worker:
         _drain(cluster, node)
-    _apply(cluster, cloud, name)
+    cloud.apply_only(name, [address_of(name)])
     reach(cluster, cloud.outputs())
     if node and is_worker:
         _let_in(cluster, node)
@@ -121,15 +118,13 @@ def _restart(cluster: Cluster, cloud: Cloud, name: str) -> None:
 
 def _drain(cluster: Cluster, node: Node) -> None:
     """Drain a node, with a mark for whoever comes after us, should we be killed."""
-    with hosts_of(cluster).swarm() as manager:
-        change_node(manager, node.id, lambda spec: with_labels(spec, {TURNING: "up"}))
+    mark_node(hosts_of(cluster), node.id, TURNING, "up")
     drain_node(cluster, node.name)
 
 
 def _let_in(cluster: Cluster, node: Node) -> None:
     activate_node(cluster, node.name)
-    with hosts_of(cluster).swarm() as manager:
-        change_node(manager, node.id, lambda spec: with_labels(spec, {TURNING: None}))
+    mark_node(hosts_of(cluster), node.id, TURNING, None)
 
 
 def put_back(cluster: Cluster, snapshot: Snapshot) -> int:
@@ -147,18 +142,6 @@ def put_back(cluster: Cluster, snapshot: Snapshot) -> int:
 def left_draining(snapshot: Snapshot) -> tuple[Node, ...]:
     """The nodes that a run which was killed was draining. Pure."""
     return tuple(one for one in snapshot.nodes if one.labels.keys() & {TURNING, DRAINING})
-
-
-def _apply(cluster: Cluster, cloud: Cloud, name: str, *, whatever: bool = False) -> None:
-    with cluster.progress.phase(f"cloud: {name}") as phase:
-        folder = cloud.folders[PROJECT]
-        cloud.terraform.init(folder)
-        address = address_of(name)
-        plan = cloud.terraform.plan(folder, only=[address], replace=address if whatever else "")
-        if plan.pending:
-            cloud.terraform.apply(folder, on_line=phase.say)
-            cloud.terraform.refresh(folder)
-        phase.result = str(plan)
 
 
 def _member(cluster: Cluster, name: str) -> Node | None:

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from beeyard.apps import ProbeResult
 from beeyard.cloud import Outputs
 from beeyard.cloud.api import Account
-from beeyard.cloud.nodes import Turnover, restarts, turnover
+from beeyard.cloud.nodes import PROJECT, Turnover, restarts, turnover
 from beeyard.cloud.terraform import Plan
 from beeyard.config import ClusterSpec
 from beeyard.errors import BeeyardError, HostError
 from beeyard.provision import Options
 from beeyard.provision.facts import skipped
-from beeyard.swarm import Patience, await_converged
 from beeyard.workflows.alone import alone
 from beeyard.workflows.applications import missing_secrets
 from beeyard.workflows.audit import keep_head
@@ -36,14 +35,8 @@ from beeyard.workflows.make import (
 from beeyard.workflows.nodes import rebalanced
 from beeyard.workflows.operators import refuse_lockout
 from beeyard.workflows.raft import keep_raft
-from beeyard.workflows.turnover import (
-    PROJECT,
-    forget_ghosts,
-    put_back,
-    refuse_managers,
-    turn_over,
-)
-from beeyard.workflows.verify import await_infrastructure, await_urls
+from beeyard.workflows.turnover import forget_ghosts, put_back, refuse_managers, turn_over
+from beeyard.workflows.verify import await_infrastructure, await_services, await_urls
 
 #: Shows what would be made and where; raises Refused if the user does not want it.
 Confirm = Callable[[str], None]
@@ -98,12 +91,7 @@ def converge(
             done = Deployer(hosts, manager, name).deploy(Request(where))
             changes += len(done.plan.changed) if done.verdict else 0
         with cluster.progress.phase("services") as phase:
-            snapshot = await_converged(
-                manager,
-                patience=Patience(deadline=180.0),
-                clock=cluster.clock,
-                progress=lambda seen: phase.say(f"{seen.service}: {seen.note or 'runs'}"),
-            )
+            snapshot = await_services(cluster, manager, phase, deadline=180.0)
             phase.result = f"{len(snapshot.services)} run"
         changes += len(rebalanced(cluster, manager))
     answers = _answers(cluster, hosts, left_out)

@@ -23,18 +23,18 @@ from beeyard.provision.packages import (
     upgrade,
     wants_reboot,
 )
-from beeyard.swarm import Patience, await_converged
+from beeyard.swarm.drain_plan import find_node
 from beeyard.swarm.model import Node
-from beeyard.swarm.services import change_node
 from beeyard.waiting import Timeout, wait_until
 from beeyard.workflows.alone import alone
 from beeyard.workflows.cloud import open_cloud, read_outputs
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.hosts import Hosts
-from beeyard.workflows.nodes import activate_node, drain_node
+from beeyard.workflows.nodes import activate_node, drain_node, mark_node
 from beeyard.workflows.operators import refuse_lockout
 from beeyard.workflows.schedule import hosts_to_play
 from beeyard.workflows.status import hosts_of
+from beeyard.workflows.verify import await_services
 
 #: On a node of the Swarm: it was drained to be upgraded, so it is let in again afterwards.
 UPGRADING = "beeyard.upgrading"
@@ -131,11 +131,11 @@ def upgrade_nodes(
 
 def _named(cluster: Cluster, only: str | None) -> tuple[Hosts, list[str]]:
     """The nodes, and the names of those to upgrade. Raises Refused where there is no such node."""
-    hosts = hosts_to_play(cluster, read_outputs(cluster))
-    names = [host.name for host in hosts.inventory.hosts]
-    if only is not None and only not in names:
-        raise Refused(f"there is no node {only}", fix=f"name one of: {', '.join(names)}")
-    return hosts, [only] if only else names
+    outputs = read_outputs(cluster)
+    if only is not None:
+        outputs.named(only)
+    hosts = hosts_to_play(cluster, outputs)
+    return hosts, [only] if only else [host.name for host in hosts.inventory.hosts]
 
 
 def _warnings(steps: Sequence[Step]) -> list[str]:
@@ -197,7 +197,7 @@ def _upgrade(cluster: Cluster, hosts: Hosts, step: Step) -> bool:
         phase.result = "its engine answers, and it is ready"
     if drained:
         activate_node(cluster, step.node)
-        _mark(hosts, step.node, upgrading=False)
+        mark_node(hosts, step.node, UPGRADING, None)
     _settled(cluster)
     return reboot and not drained
 
@@ -220,24 +220,13 @@ def _await_end(cluster: Cluster, runner: Runner, name: str) -> None:
 def _drain(cluster: Cluster, hosts: Hosts, name: str) -> bool:
     """Drain it, unless somebody else has; gives whether it is ours to let in again."""
     with hosts.swarm() as manager:
-        node = next(one for one in manager.snapshot().nodes if one.name == name)
+        node = find_node(manager.snapshot(), name)
     if UPGRADING not in node.labels and node.availability != "active":
         return False
-    _mark(hosts, name, upgrading=True)
+    mark_node(hosts, name, UPGRADING, "true")
     if node.availability != "drain":
         drain_node(cluster, name)
     return True
-
-
-def _mark(hosts: Hosts, name: str, *, upgrading: bool) -> None:
-    with hosts.swarm() as manager:
-        node = next(one for one in manager.snapshot().nodes if one.name == name)
-
-        def marked(spec: dict[str, object]) -> dict[str, object]:
-            labels = {key: text for key, text in node.labels.items() if key != UPGRADING}
-            return {**spec, "Labels": {**labels, UPGRADING: "true"} if upgrading else labels}
-
-        change_node(manager, node.id, marked)
 
 
 def _reboot(cluster: Cluster, hosts: Hosts, name: str) -> None:
@@ -321,10 +310,5 @@ def _services(cluster: Cluster, hosts: Hosts, *, check: bool) -> tuple[str, ...]
 def _settled(cluster: Cluster) -> None:
     """Every service has its replicas before anything else is touched."""
     with hosts_of(cluster).swarm() as manager, cluster.progress.phase("services") as phase:
-        snapshot = await_converged(
-            manager,
-            patience=Patience(deadline=300.0),
-            clock=cluster.clock,
-            progress=lambda seen: phase.say(f"{seen.service}: {seen.note or 'runs'}"),
-        )
+        snapshot = await_services(cluster, manager, phase, deadline=300.0)
         phase.result = f"{len(snapshot.services)} run"

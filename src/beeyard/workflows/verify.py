@@ -1,13 +1,13 @@
 """Does every address answer, at every way in, over TLS that is verified?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from beeyard.apps import AppUrl, ProbeResult, await_answer, probe
 from beeyard.cloud import Outputs
 from beeyard.config import ClusterSpec
 from beeyard.errors import UnverifiedError
-from beeyard.swarm import Manager, Patience, await_converged
+from beeyard.swarm import Manager, Patience, Snapshot, await_converged
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.progress import Phase
 from beeyard.workflows.site import urls_of
@@ -51,6 +51,25 @@ def probe_urls(
         return list(pool.map(ask, pairs))
 
 
+def await_services(
+    cluster: Cluster,
+    manager: Manager,
+    phase: Phase,
+    names: Collection[str] | None = None,
+    *,
+    deadline: float,
+) -> Snapshot:
+    """Wait until services (None: all) run, `deadline` seconds at most, and tell how far they are.
+    Raises SwarmError."""
+    return await_converged(
+        manager,
+        names,
+        patience=Patience(deadline=deadline),
+        clock=cluster.clock,
+        progress=lambda seen: phase.say(f"{seen.service}: {seen.note or 'runs'}"),
+    )
+
+
 def await_infrastructure(
     cluster: Cluster,
     outputs: Outputs,
@@ -65,13 +84,7 @@ def await_infrastructure(
     running = dashboards(cluster.spec, outputs.ingress.https_port, left_out)
     stacks = {url.service for url in running}
     names = [one.name for one in manager.snapshot().services if one.stack in stacks]
-    await_converged(
-        manager,
-        names,
-        patience=Patience(deadline=DEADLINE),
-        clock=cluster.clock,
-        progress=lambda seen: phase.say(f"{seen.service}: {seen.note or 'runs'}"),
-    )
+    await_services(cluster, manager, phase, names, deadline=DEADLINE)
     _await(cluster, outputs, running, phase)
     phase.result = f"{len(names)} services run, {len(running)} addresses answer"
 
