@@ -1,6 +1,5 @@
 """Ordered bad luck, as AWS's own clients take it from the rehearsal's API."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import boto3
@@ -9,19 +8,13 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from beeyard.errors import Refused
-from beeyard.sandbox.api_server import ApiServer
 from beeyard.sandbox.environment import ROOT
 from beeyard.sandbox.faults import Fault, fault_of, order, ordered
 
 
-@pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("amis")
-    amis = folder / "amis.json"
-    amis.write_text("[]")
-    server = ApiServer(amis, folder / "door", changed=lambda: None)
-    yield server.endpoint
-    server.stop()
+@pytest.fixture
+def endpoint(api: str) -> str:
+    return api
 
 
 def client(endpoint: str, service: str, attempts: int = 1) -> Any:

@@ -1,6 +1,5 @@
 """Who is let through to the rehearsal's API without a name, and who is not."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import boto3
@@ -10,7 +9,6 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from beeyard.sandbox.api_server import ApiServer
 from beeyard.sandbox.environment import OPERATOR, ROOT
 from beeyard.sandbox.faults import ordered
 from beeyard.sandbox.iam_facts import make_operator
@@ -21,17 +19,12 @@ MAKE_VPC = "Action=CreateVpc&Version=2016-11-15&CidrBlock=10.9.0.0%2F16"
 
 
 @pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("gate")
-    amis = folder / "amis.json"
-    amis.write_text("[]")
-    server = ApiServer(amis, folder / "door", changed=lambda: None)
+def endpoint(api: str) -> str:
     make_operator(REGION)
-    client(server.endpoint, "s3").create_bucket(
+    client(api, "s3").create_bucket(
         Bucket="states", CreateBucketConfiguration={"LocationConstraint": REGION}
     )
-    yield server.endpoint
-    server.stop()
+    return api
 
 
 def client(endpoint: str, service: str, region: str = REGION, **config: Any) -> Any:

@@ -21,7 +21,6 @@ from beeyard.sandbox.ports import listeners
 from beeyard.sandbox.spec import LABEL, resource_name
 from beeyard.sandbox.state import StateFolder
 from beeyard.waiting import Timeout
-from leavings import STATE_HOME
 from sandbox.clouds import (
     LOCAL,
     SHELL,
@@ -35,7 +34,7 @@ from sandbox.clouds import (
     tag,
 )
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600), pytest.mark.usefixtures("own_state")]
 
 ZONE = "rehearsal.example"
 SERVICES = {"acme", "api", "edge", "firewall", "hub", "metadata", "resolver"}
@@ -56,15 +55,8 @@ class Cluster:
     elastic_ip: str
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _own_state() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_STATE_HOME", str(STATE_HOME))
-        yield
-
-
 @pytest.fixture(scope="module")
-def cloud(engine: DockerClient, images: Images) -> Iterator[Cloud]:
+def cloud(engine: DockerClient, images: Images, own_state: None) -> Iterator[Cloud]:
     spec = SandboxSpec(f"e2e-one-{os.getpid()}", f"app.{ZONE}", "us-east-1", "10.201.0.0/16", ZONE)
     yield from running(engine, images, spec)
 

@@ -20,7 +20,7 @@ from beeyard.process import ContainerRunner
 from beeyard.sandbox import SandboxSpec
 from beeyard.sandbox.images import Images
 from beeyard.sandbox.spec import resource_name
-from leavings import MARK, STATE_HOME
+from leavings import MARK
 from sandbox import asking
 from sandbox.clouds import (
     LOCAL,
@@ -33,7 +33,7 @@ from sandbox.clouds import (
     tag,
 )
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600), pytest.mark.usefixtures("own_state")]
 
 ALLOWED, ELSEWHERE = "203.0.113.9", "198.51.100.9"
 WORLD = "0.0.0.0/0"
@@ -54,15 +54,8 @@ class Nodes:
     subnet: str
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _own_state() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_STATE_HOME", str(STATE_HOME))
-        yield
-
-
 @pytest.fixture(scope="module")
-def cloud(engine: DockerClient, images: Images) -> Iterator[Cloud]:
+def cloud(engine: DockerClient, images: Images, own_state: None) -> Iterator[Cloud]:
     spec = SandboxSpec(f"e2e-trust-{os.getpid()}", "trust.localhost", "us-east-1", "10.203.0.0/16")
     yield from running(engine, images, spec)
 

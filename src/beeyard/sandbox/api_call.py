@@ -5,12 +5,14 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote
 
 from botocore.exceptions import UnknownServiceError
 
 # Source: AWS IAM user guide, "Elements of an AWS API request signature".
 _SIGNED = re.compile(r"Credential=([^/]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
+#: Content type of the query protocol.
+FORM = "application/x-www-form-urlencoded"
 #: Names of services where the API's model is not called as its signatures are.
 _MODELS = {"elasticfilesystem": "efs"}
 
@@ -52,6 +54,23 @@ def read_call(environ: dict[str, Any]) -> ApiCall | None:
     return ApiCall(unquote(key), token, region, service, operation, parameters)
 
 
+def call_of(environ: dict[str, Any]) -> tuple[str, str]:
+    """A request's service and action by its form alone, signed or not; of a REST API, the HTTP
+    method. The body can be read again after it.
+
+    Source: AWS General Reference, "Signing AWS API requests" (the credential's scope), and the
+    AWS query and JSON protocols.
+    """
+    authorization = environ.get("HTTP_AUTHORIZATION", "")
+    scope = authorization.partition("Credential=")[2].partition(",")[0].split("/")
+    service = scope[3] if len(scope) > 3 else ""
+    if target := environ.get("HTTP_X_AMZ_TARGET", ""):
+        return service, target.rpartition(".")[2]
+    if environ.get("CONTENT_TYPE", "").startswith(FORM):
+        return service, parse_qs(read_body(environ).decode(errors="replace")).get("Action", [""])[0]
+    return service, environ["REQUEST_METHOD"]
+
+
 def _operation(environ: dict[str, Any], service: str) -> tuple[str, Mapping[str, Any]]:
     # moto reads its settings when it is first imported: not before the server has made them.
     from moto.core.parse import PROTOCOL_PARSERS  # noqa: PLC0415
@@ -64,7 +83,7 @@ def _operation(environ: dict[str, Any], service: str) -> tuple[str, Mapping[str,
     name = _MODELS.get(service, service)
     # An object's content stays where it is: all that matters of it is in its address.
     is_content = service == "s3" and "delete" not in environ.get("QUERY_STRING", "")
-    body = b"" if is_content else _body(environ)
+    body = b"" if is_content else read_body(environ)
     request = BackendRequest({**environ, "wsgi.input": io.BytesIO(body)})
     try:
         operation, place = get_service_router(name).match(request)
@@ -87,7 +106,8 @@ def _operation(environ: dict[str, Any], service: str) -> tuple[str, Mapping[str,
     return str(operation.name), {**place, **found}
 
 
-def _body(environ: dict[str, Any]) -> bytes:
+def read_body(environ: dict[str, Any]) -> bytes:
+    """A WSGI request's body, which can be read again after it."""
     body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     environ["wsgi.input"] = io.BytesIO(body)
     return body

@@ -1,14 +1,13 @@
 """The AWS API: moto's server in this process, and word of every change."""
 
-import io
 import logging
 import os
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
 
+from beeyard.sandbox.api_call import FORM, call_of
 from beeyard.sandbox.faults import Faults
 from beeyard.sandbox.iam_gate import Gate
 from beeyard.sandbox.observe import OBSERVER
@@ -88,10 +87,7 @@ def _may_change(environ: dict[str, Any]) -> bool:
         return False
     if "/s3/aws4_request" in environ.get("HTTP_AUTHORIZATION", ""):
         return False
-    if not environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+    if not environ.get("CONTENT_TYPE", "").startswith(FORM):
         return True
-    length = int(environ.get("CONTENT_LENGTH") or 0)
-    body = environ["wsgi.input"].read(length)
-    environ["wsgi.input"] = io.BytesIO(body)
-    action = parse_qs(body.decode(errors="replace")).get("Action", [""])[0]
+    _, action = call_of(environ)
     return not action.startswith(_READS)

@@ -1,6 +1,5 @@
 """Bad luck to order: answers of the AWS API that AWS gives now and then, and moto never."""
 
-import io
 import json
 import socket
 import threading
@@ -8,15 +7,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import Any, Literal
-from urllib.parse import parse_qs
 
 import httpx
 
 from beeyard.errors import Refused, SandboxError
+from beeyard.sandbox.api_call import call_of, read_body
+from beeyard.sandbox.api_error import error_body
 
 #: Where the API server takes orders and tells of them. Nothing of AWS's API is below this path.
 PATH = "/_beeyard/faults"
-_FORM = "application/x-www-form-urlencoded"
 
 Answer = Literal["throttle", "fail", "drop"]
 
@@ -83,14 +82,14 @@ class Faults:
         if fault.answer == "drop":
             environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
             raise ConnectionResetError(f"ordered: {fault}")
-        service, _ = call_of(environ)
-        status, headers, body = error_answer(service, fault)
-        start_response(f"{status.value} {status.phrase}", headers)
+        status, code = error_of(fault)
+        body, kind = error_body(fault.service, code, "Ordered by beeyard sandbox fault.")
+        start_response(f"{status.value} {status.phrase}", [("Content-Type", kind)])
         return [body]
 
     def _take_order(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] == "PUT":
-            faults = [Fault(**fault) for fault in json.loads(_body(environ))]
+            faults = [Fault(**fault) for fault in json.loads(read_body(environ))]
             with self._lock:
                 self._left = [fault for fault in faults if fault.times > 0]
         said = json.dumps([asdict(fault) for fault in self._left]).encode()
@@ -108,46 +107,12 @@ class Faults:
         return None
 
 
-def call_of(environ: dict[str, Any]) -> tuple[str, str]:
-    """A request's service and action, as `Fault` names them; the body can be read again after it.
-
-    Source: AWS General Reference, "Signing AWS API requests" (the credential's scope), and the
-    AWS query and JSON protocols.
-    """
-    authorization = environ.get("HTTP_AUTHORIZATION", "")
-    scope = authorization.partition("Credential=")[2].partition(",")[0].split("/")
-    service = scope[3] if len(scope) > 3 else ""
-    if target := environ.get("HTTP_X_AMZ_TARGET", ""):
-        return service, target.rpartition(".")[2]
-    if environ.get("CONTENT_TYPE", "").startswith(_FORM):
-        body = _body(environ)
-        environ["wsgi.input"] = io.BytesIO(body)
-        return service, parse_qs(body.decode(errors="replace")).get("Action", [""])[0]
-    return service, environ["REQUEST_METHOD"]
-
-
-def error_answer(service: str, fault: Fault) -> tuple[HTTPStatus, list[tuple[str, str]], bytes]:
-    """Status, headers and body of an error in the service's own form.
-
-    Sources: EC2's API reference, "Error codes"; S3's, "Error responses"; the Query APIs' "Common
-    errors"; of EFS, the REST-JSON protocol.
-    """
-    code, status = fault.code, HTTPStatus.BAD_REQUEST
+def error_of(fault: Fault) -> tuple[HTTPStatus, str]:
+    """Status and code of the service's answer."""
     if fault.answer == "throttle":
-        code, status = _THROTTLED.get(service, _THROTTLED["rds"])
-    words = "Ordered by beeyard sandbox fault."
-    if service == "ec2":
-        text = (
-            f"<Response><Errors><Error><Code>{code}</Code><Message>{words}</Message></Error>"
-            "</Errors><RequestID>0</RequestID></Response>"
-        )
-    elif service in {"s3", "route53", "rds", "iam", "sts"}:
-        error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{words}</Message></Error>"
-        text = error if service == "s3" else f"<ErrorResponse>{error}</ErrorResponse>"
-    else:
-        headers = [("Content-Type", "application/json"), ("x-amzn-errortype", code)]
-        return status, headers, json.dumps({"ErrorCode": code, "Message": words}).encode()
-    return status, [("Content-Type", "text/xml")], text.encode()
+        code, status = _THROTTLED.get(fault.service, _THROTTLED["rds"])
+        return status, code
+    return HTTPStatus.BAD_REQUEST, fault.code
 
 
 _THROTTLED = {
@@ -172,8 +137,3 @@ def fault_of(text: str) -> Fault:
             fix="such as ec2:RunInstances=fail:InsufficientInstanceCapacity",
         )
     return Fault(service, action, known[answer], int(times or 1), code or "InternalFailure")
-
-
-def _body(environ: dict[str, Any]) -> bytes:
-    body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-    return body

@@ -4,26 +4,22 @@ moto's own check knows neither resources nor conditions (`moto/iam/access_contro
 stands before it. Who somebody is, and which policies they have, is in moto's memory (`iam_facts`).
 """
 
-import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
-from xml.sax.saxutils import escape
 
-from beeyard.sandbox.api_call import ApiCall, key_of, read_call
+from beeyard.sandbox.api_call import ApiCall, call_of, key_of, read_call
+from beeyard.sandbox.api_error import JSON, error_body
 from beeyard.sandbox.environment import ROOT
-from beeyard.sandbox.faults import call_of
 from beeyard.sandbox.iam import Asked, allows
 from beeyard.sandbox.iam_asked import asked_of
 from beeyard.sandbox.iam_facts import known, principal
 
 #: What AWS lets everybody do. Source: AWS STS API reference, "GetCallerIdentity".
 _FREE = {"sts:GetCallerIdentity"}
-#: Services whose errors are in JSON; those of the others are in XML.
-_JSON = {"backup", "ecr", "elasticfilesystem"}
 #: moto's own page, by which `readiness` knows that the API answers. What is below it changes moto.
 _MOTO_PAGE = "/moto-api/"
 #: What a presigned URL has, by either of S3's signatures: boto3 takes the older one (version 2) in
@@ -103,7 +99,7 @@ def _refused(service: str) -> str:
     """What a refusal is called by the service."""
     if service == "ec2":
         return "UnauthorizedOperation"
-    return "AccessDeniedException" if service in _JSON else "AccessDenied"
+    return "AccessDeniedException" if service in JSON else "AccessDenied"
 
 
 _UNSIGNED = "The request has no signature of AWS's version 4, or none that can be read."
@@ -135,23 +131,10 @@ def _answer(
     method: str, start_response: Any, service: str, status: HTTPStatus, code: str, said: str
 ) -> Iterable[bytes]:
     """The refusal in the form of the service's protocol; nothing but a status to HEAD."""
-    body, kind = _body(service, code, said)
-    # Without AWS's header x-amzn-errortype: provider 3.39 would read no further, and not say why.
+    body, kind = error_body(service, code, said)
     headers = [("Content-Type", kind)]
     if method == "HEAD":
         body = b""
     headers.append(("Content-Length", str(len(body))))
     start_response(f"{status.value} {status.phrase}", headers)
     return [body]
-
-
-def _body(service: str, code: str, said: str) -> tuple[bytes, str]:
-    if service in _JSON:
-        told = {"__type": code, "code": code, "message": said}
-        return json.dumps(told).encode(), "application/x-amz-json-1.1"
-    error = f"<Error><Code>{code}</Code><Message>{escape(said)}</Message></Error>"
-    if service == "ec2":
-        error = f"<Response><Errors>{error}</Errors><RequestID>sandbox</RequestID></Response>"
-    elif service != "s3":
-        error = f"<ErrorResponse>{error}<RequestId>sandbox</RequestId></ErrorResponse>"
-    return f'<?xml version="1.0"?>{error}'.encode(), "text/xml"
