@@ -102,10 +102,10 @@ def write_file(folder: Path, *, name: str, domain: str, cidr: str) -> Path:
     return file
 
 
-def leftovers() -> list[str]:
-    """Containers, networks and volumes that carry this cluster's label."""
+def leftovers(label: str = LABEL) -> list[str]:
+    """Containers, networks and volumes that carry a cluster's label."""
     client = docker.from_env()
-    where: dict[str, str | list[str] | bool] = {"label": LABEL}
+    where: dict[str, str | list[str] | bool] = {"label": label}
     return [
         *(str(each.name) for each in client.containers.list(all=True, filters=where)),
         *(str(each.name) for each in client.networks.list(filters=where)),

@@ -69,12 +69,17 @@ def world(running: Running) -> World:
 
 @pytest.fixture
 def users(running: Running) -> Iterator[Prober]:
-    """Those who use the application meanwhile: 20 requests a second."""
+    """Those who use the application meanwhile."""
+    with asking_for("/", running) as prober:
+        yield prober
+
+
+def asking_for(path: str, running: Running) -> Prober:
+    """Users of one page of the application: 20 requests a second."""
     port = urlsplit(running.url("timeoff")).port or 443
     ca = Path(running.yard.run("sandbox", "ca", NAME).strip()).read_text()
-    address = AppUrl(f"timeoff.{DOMAIN}", "/", port, "web", "timeoff")
-    with Prober([address], "127.0.0.1", ca, rate=20) as asking:
-        yield asking
+    address = AppUrl(f"timeoff.{DOMAIN}", path, port, "web", "timeoff")
+    return Prober([address], "127.0.0.1", ca, rate=20)
 
 
 def change(yard: Yard, section: str, **values: Any) -> None:

@@ -4,7 +4,6 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import docker
 from docker.models.containers import Container
@@ -19,17 +18,6 @@ def containers(kind: str) -> list[Container]:
     """The rehearsal's containers of a kind: `instance`, `mount-target`, `service`."""
     labels = [f"{LABEL}={NAME}", f"{KIND_LABEL}={kind}"]
     return list(docker.from_env().containers.list(filters={"label": labels}))
-
-
-def anything() -> list[str]:
-    """Names of all containers, networks and volumes of the rehearsal."""
-    client = docker.from_env()
-    mine: dict[str, Any] = {"label": f"{LABEL}={NAME}"}
-    return [
-        *(str(one.name) for one in client.containers.list(all=True, filters=mine)),
-        *(str(one.name) for one in client.networks.list(filters=mine)),
-        *(str(one.name) for one in client.volumes.list(filters=mine)),
-    ]
 
 
 def node(name: str) -> Container:

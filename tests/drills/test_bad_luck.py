@@ -18,11 +18,11 @@ import pytest
 from docker.models.containers import Container
 from ruamel.yaml import YAML
 
+from beeyard.sandbox.spec import LABEL
 from beeyard.sandbox.state import StateFolder
-from cluster.yard import Running, Yard
+from cluster.yard import Running, Yard, leftovers
 from drills.conftest import DOMAIN, NAME, change
 from drills.hurt import (
-    anything,
     authority,
     containers,
     cut_ssh,
@@ -228,7 +228,7 @@ def test_the_rehearsal_s_own_process_is_gone(running: Running) -> None:
         error = refused(yard, 6, *command)
         assert "supervisor is gone" in error["why"]
     yard.run("down", "--yes")
-    assert anything() == []
+    assert leftovers(f"{LABEL}={NAME}") == []
     assert not StateFolder.of(NAME).path.exists()
 
 

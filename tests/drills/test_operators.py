@@ -5,12 +5,11 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import docker
 import pytest
 
-from beeyard.apps import AppUrl, Prober
+from beeyard.apps import Prober
 from beeyard.cli.wiring import sockets_of
 from beeyard.config.ssh_keys import key_of
 from beeyard.process import LocalRunner
@@ -18,7 +17,7 @@ from beeyard.provision import close_connections
 from beeyard.workflows.keys import public_key
 from beeyard.workflows.pins import KEY as PINS
 from cluster.yard import Running, Yard
-from drills.conftest import DOMAIN, NAME, change
+from drills.conftest import NAME, asking_for, change
 from drills.phases import BEGINS
 from drills.world import World
 from leavings import STATE_HOME
@@ -52,10 +51,7 @@ def bob(yard: Yard, tmp_path: Path) -> Yard:
 @pytest.fixture
 def asking(running: Running) -> Iterator[Prober]:
     """Users whose every request needs the database."""
-    port = urlsplit(running.url("timeoff")).port or 443
-    ca = Path(running.yard.run("sandbox", "ca", NAME).strip()).read_text()
-    address = AppUrl(f"timeoff.{DOMAIN}", "/healthz", port, "web", "timeoff")
-    with Prober([address], "127.0.0.1", ca, rate=20) as prober:
+    with asking_for("/healthz", running) as prober:
         yield prober
 
 
