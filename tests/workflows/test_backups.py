@@ -114,8 +114,7 @@ def yard(
         yield
         done.append(f"{name} off")
 
-    monkeypatch.setattr(workflow, "open_cloud", lambda _: None)
-    monkeypatch.setattr(workflow, "alone", lambda _, __, doing: around(f"lock: {doing}"))
+    monkeypatch.setattr(workflow, "alone_in", lambda _, doing: around(f"lock: {doing}"))
     monkeypatch.setattr(workflow, "behind_pages", lambda _, names, __: around(f"page: {names}"))
     store = Store(cluster.aws, "state", cluster.aws)
     return Yard(

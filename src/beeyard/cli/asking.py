@@ -13,11 +13,16 @@ from beeyard.workflows import Cluster
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
-def asker(options: Options, cluster: Cluster, *, yes: bool) -> Callable[[str], None]:
-    """Show what is made or removed, and ask; a rehearsal costs nothing, so it just goes."""
+def asker(
+    options: Options, cluster: Cluster, *, yes: bool, rehearsal: bool = False
+) -> Callable[[str], None]:
+    """Show what is made or removed, and ask; a rehearsal costs nothing, so it just goes.
+
+    rehearsal  ask there as well: what would be lost is somebody's data
+    """
 
     def ask(what: str) -> None:
-        if options.sandbox:
+        if options.sandbox and not rehearsal:
             return
         with aside(cluster.progress.listener):
             err().print(escape(what))

@@ -12,10 +12,10 @@ import typer
 from rich.markup import escape
 
 from beeyard.backup import KINDS, Backup, Kind
-from beeyard.cli.asking import Yes
+from beeyard.cli.asking import Yes, asker
 from beeyard.cli.options import Options
 from beeyard.cli.tables import table
-from beeyard.cli.view import aside, confirm, err, out
+from beeyard.cli.view import aside, out
 from beeyard.cli.wiring import open_cluster
 from beeyard.cli.words import Command, Group
 from beeyard.errors import Refused, UnverifiedError
@@ -152,13 +152,7 @@ def restore(
     options: Options = context.obj
     change = Change("backup.restore", kind)
     with open_cluster(options, noting=change) as cluster:
-
-        def ask(what: str) -> None:
-            with aside(cluster.progress.listener):
-                err().print(escape(what))
-                if not yes:
-                    confirm("Go on?")
-
+        ask = asker(options, cluster, yes=yes, rehearsal=True)
         backups = open_backups(hosts_of(cluster))
         reader = reader_of(cluster, key)
         tried = backups.restore(kind, name, reader, ask, keep_before=not without_before)

@@ -17,9 +17,9 @@ from beeyard.cli.view import out
 from beeyard.cli.wiring import file_of, open_cluster
 from beeyard.cli.words import Command, Group
 from beeyard.workflows import Cluster, hosts_of
-from beeyard.workflows.alone import alone
+from beeyard.workflows.alone import alone_in
 from beeyard.workflows.audit import Change
-from beeyard.workflows.cloud import open_cloud, read_outputs
+from beeyard.workflows.cloud import read_outputs
 from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.operators import refuse_lockout
 from beeyard.workflows.rotate_application import (
@@ -145,7 +145,7 @@ def database_admin_password(context: typer.Context, yes: Yes = False) -> None:
     with open_cluster(options, noting=Change("rotate", "database-admin-password")) as cluster:
         hosts = hosts_of(cluster)
         asker(options, cluster, yes=yes)("the password of the database's administrator ends")
-        with alone(cluster, open_cloud(cluster), "rotate database-admin-password"):
+        with alone_in(cluster, "rotate database-admin-password"):
             rotate_admin_password(cluster, hosts)
     _tell(options, {"rotated": "database-admin-password"}, "the administrator has a new password")
 

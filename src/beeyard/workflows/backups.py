@@ -15,11 +15,11 @@ from beeyard.backup.retention import outdated
 from beeyard.cloud.api import Aws
 from beeyard.config.ssh_keys import key_of
 from beeyard.errors import HostError, Refused, UnverifiedError
-from beeyard.workflows.alone import alone
+from beeyard.workflows.alone import alone_in
 from beeyard.workflows.backup_pages import behind_pages
 from beeyard.workflows.backup_parts import Described, Part, Settings, parts_of
 from beeyard.workflows.backup_words import asked_for, not_kept, not_restored
-from beeyard.workflows.cloud import bucket_of, open_cloud
+from beeyard.workflows.cloud import bucket_of
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.operators import own_key
@@ -134,7 +134,7 @@ class Backups:
         backup = self.store.find(kind, id_)
         confirm(asked_for(self.cluster, part, backup, keep_before=keep_before))
         doing = f"backup restore {kind}"
-        with alone(self.cluster, open_cloud(self.cluster), doing):
+        with alone_in(self.cluster, doing):
             with self.cluster.progress.phase(f"read {kind} {backup.id}") as phase:
                 self._refuse_broken(part, backup, reader, phase)
                 phase.result = "whole"
