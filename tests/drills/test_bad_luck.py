@@ -220,9 +220,12 @@ def test_ctrl_c_as_each_phase_begins(
     assert yard.json("status")["ok"] is True
 
 
-def test_the_rehearsal_s_own_process_is_gone(running: Running) -> None:
+def test_the_rehearsal_s_own_process_is_gone(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is said by all, and `down` still cleans up."""
     yard = running.yard
+    monkeypatch.setenv("XDG_STATE_HOME", yard.environment["XDG_STATE_HOME"])
     psutil.Process(supervisor()).kill()
     for command in (("up", "--yes"), ("status",), ("plan",)):
         error = refused(yard, 6, *command)
