@@ -16,6 +16,7 @@ pytestmark = [
     pytest.mark.cluster,
     pytest.mark.drill,
     pytest.mark.timeout(1800),
+    pytest.mark.usefixtures("ends_whole"),
 ]
 
 FOLDER = "/mnt/efs/apps/timeoff/drill"
@@ -114,8 +115,6 @@ def test_lost_data_comes_back(running: Running, world: World, data: Data) -> Non
     ages = {one["kind"]: one for one in backup(running, "ls")["ages"]}
     assert all(ages[kind]["rpo"] < 900 and not ages[kind]["late"] for kind in made)
     assert all(ages[kind]["rto"] > 0 for kind in ("database", "files"))
-    assert running.status["ok"] is True
-    assert running.yard.json("up", "--yes")["changes"] == 0
 
 
 def test_the_schedule_takes_them_with_the_rights_of_the_instance(

@@ -8,7 +8,7 @@ import signal
 import socket
 import ssl
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -43,11 +43,9 @@ pytestmark = [
 
 
 @pytest.fixture
-def yard_of(running: Running, ends_whole: None) -> Iterator[Yard]:
+def yard_of(running: Running, ends_whole: None) -> Yard:
     """The command line. Whatever a drill did, all has to be well in the end."""
-    yield running.yard
-    running.yard.run("up", "--yes")
-    assert running.yard.json("status")["ok"] is True
+    return running.yard
 
 
 def refused(yard: Yard, code: int, *arguments: str) -> dict[str, Any]:

@@ -76,6 +76,7 @@ def test_another_instance_type_one_at_a_time(running: Running, world: World, use
     assert_nothing_lost(users)
 
 
+@pytest.mark.usefixtures("ends_in_need_of_nothing")
 def test_a_node_is_made_anew(running: Running, world: World, users: Prober) -> None:
     before = world.instances()
     running.yard.run("node", "replace", "worker-1", "--yes")
@@ -83,10 +84,10 @@ def test_a_node_is_made_anew(running: Running, world: World, users: Prober) -> N
     assert after["worker-1"] != before["worker-1"]
     assert after["worker-2"] == before["worker-2"]
     assert_these_alone(running, world, *_NODES[:3])
-    assert running.yard.json("up", "--yes")["changes"] == 0
     assert_nothing_lost(users)
 
 
+@pytest.mark.usefixtures("ends_in_need_of_nothing")
 def test_a_worker_is_killed(
     running: Running, world: World, record_property: Callable[[str, object], None]
 ) -> None:
@@ -105,7 +106,6 @@ def test_a_worker_is_killed(
 
     assert world.instances()["worker-2"] != before["worker-2"]
     assert_these_alone(running, world, *_NODES[:3])
-    assert running.yard.json("up", "--yes")["changes"] == 0
 
 
 def test_managers_are_neither_more_nor_fewer(running: Running, world: World) -> None:

@@ -47,6 +47,7 @@ def test_what_answers_from_outside_and_what_a_container_is_not_told(
     assert in_container(running, "--network", "host") == "a token"
 
 
+@pytest.mark.usefixtures("ends_in_need_of_nothing")
 def test_without_its_port_the_overlay_breaks_and_up_opens_it_again(
     running: Running, world: World
 ) -> None:
@@ -64,8 +65,6 @@ def test_without_its_port_the_overlay_breaks_and_up_opens_it_again(
     assert running.yard.json("up", "--yes")["changes"] > 0
 
     wait_until(lambda: answers(running), clock=SystemClock(), deadline=30)
-    assert running.yard.json("up", "--yes")["changes"] == 0
-    assert running.status["ok"] is True
 
 
 def own_address() -> str:
