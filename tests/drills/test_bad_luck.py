@@ -87,7 +87,7 @@ def test_an_engine_stops_halfway(yard_of: Yard) -> None:
     def stop() -> None:
         on("worker-1", "systemctl", "stop", "docker.service", "docker.socket")
 
-    done = during(yard_of, "hosts: files and services", stop)
+    done = during(yard_of, "hosts", stop)
     if done.returncode:
         assert "worker-1" in done.stdout
         assert json.loads(done.stdout)["fix"]
@@ -185,7 +185,7 @@ def test_an_instance_never_answers(yard_of: Yard, world: World) -> None:
 
 
 def test_ssh_is_cut_in_a_playbook(yard_of: Yard) -> None:
-    done = during(yard_of, "hosts: swarm", lambda: cut_ssh("worker-1"))
+    done = during(yard_of, "hosts", lambda: cut_ssh("worker-1"))
     assert done.returncode == 7, done.stderr
     error = json.loads(done.stdout)
     assert "worker-1" in json.dumps(error)

@@ -108,7 +108,7 @@ def test_a_second_operator_needs_a_clone_and_a_key(
     config = (folder_of(bob) / "provision/ssh_config").read_text()
     assert "StrictHostKeyChecking yes" in config
     plan = bob.json("plan")
-    assert [layer["steps"] for layer in plan["layers"]] == [[], [], []]
+    assert [layer["changes"] for layer in plan["layers"]] == [[], [], []]
     assert {one["state"] for one in bob.json("node", "ls")} == {"ready"}
     assert bob.json("deploy", "timeoff")["changed"] is False
     assert bob.json("up", "--yes")["changes"] == 0

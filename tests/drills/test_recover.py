@@ -129,6 +129,8 @@ def test_the_only_manager_is_lost(
     status = running.status_now
     assert status["ok"] is False
     assert "beeyard recover" in status["problem"]
+    planned = running.yard.json("plan", code=2)["layers"]
+    assert "beeyard recover" in json.dumps(planned)
     refused = running.yard.json("up", "--yes", code=8)
     assert refused["what"] == "manager-1 is gone, and what the Swarm knew with it"
     assert "beeyard recover" in refused["fix"]

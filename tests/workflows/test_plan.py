@@ -11,7 +11,7 @@ import pytest
 
 from beeyard import provision
 from beeyard.cloud import Outputs, cluster_lock
-from beeyard.cloud.api import Account
+from beeyard.cloud.api import Account, Aws
 from beeyard.cloud.terraform import Change, Plan
 from beeyard.errors import AppError, BeeyardError, CloudError, HostError
 from beeyard.holder import Holder
@@ -42,6 +42,9 @@ class World:
         self.checked: Converged | BeeyardError = Converged({}, ())
         self.holder: Holder | None = None
         self.in_swarm = True
+        self.instances: dict[str, str] | CloudError = {
+            one.instance_id: "running" for one in outputs().nodes
+        }
         self.played: list[Options] = []
         self.asked_for: list[list[str]] = []
 
@@ -93,6 +96,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(schedule, "readers", lambda _: ())
     monkeypatch.setattr(cluster_lock, "look", look)
     monkeypatch.setattr(workflow, "unreachable", lambda *_: world.silent)
+    monkeypatch.setattr(Aws, "instance_states", lambda *_: given(world.instances))
     monkeypatch.setattr(provision, "run", world.play)
     monkeypatch.setattr(Hosts, "in_swarm", lambda _: world.in_swarm)
     monkeypatch.setattr(Hosts, "swarm", lambda _: world.swarm())
@@ -177,6 +181,26 @@ def test_without_the_first_manager_only_the_cloud_is_seen(
     found = run_plan(shop_of(make_cluster))
     assert [name for name, _ in lines(found)] == ["hosts", "swarm"]
     assert world.played == []
+
+
+def test_of_a_swarm_that_is_lost_it_says_how_it_comes_back(
+    world: World, make_cluster: MakeCluster
+) -> None:
+    world.instances = {"i-manager-1": "terminated", "i-worker-1": "running"}
+    found = run_plan(shop_of(make_cluster))
+    hosts, (name, swarm_) = lines(found)
+    assert (hosts[0], name) == ("hosts", "swarm")
+    assert isinstance(swarm_, Remark)
+    assert swarm_.text.startswith("manager-1 is gone, and what the Swarm knew with it")
+    assert swarm_.text.endswith("beeyard recover")
+    assert world.played == []
+
+
+def test_instances_that_can_t_be_asked_for_are_no_lost_ones(
+    world: World, make_cluster: MakeCluster
+) -> None:
+    world.instances = CloudError("ec2:DescribeInstances is throttled")
+    assert not run_plan(shop_of(make_cluster)).pending
 
 
 def test_a_check_that_fails_leaves_the_other_layers(

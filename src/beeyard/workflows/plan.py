@@ -19,10 +19,12 @@ from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.controller import lacking_image
 from beeyard.workflows.deploy import Deployer, Foreseen
 from beeyard.workflows.hosts import Hosts
+from beeyard.workflows.lost import RECOVER, absent, lost_manager
 from beeyard.workflows.make import AT_ONCE
 from beeyard.workflows.plan_report import (
     ClusterPlan,
     Layer,
+    Remark,
     cloud_layer,
     hosts_layer,
     swarm_layer,
@@ -71,6 +73,11 @@ def plan(cluster: Cluster) -> ClusterPlan:
 
 def _inside(cluster: Cluster, outputs: Outputs, pool: ThreadPoolExecutor) -> tuple[Layer, Layer]:
     """Hosts and Swarm."""
+    states = _seen(lambda: cluster.aws.instance_states(outputs))
+    if not isinstance(states, BeeyardError) and (lost := lost_manager(outputs, states)):
+        error = absent(lost)
+        gone = Remark("the Swarm", f"{error.what}: {RECOVER}")
+        return unseen_layer("hosts", "all nodes", error), Layer("swarm", unseen=(gone,))
     hosts = _seen(lambda: hosts_to_play(cluster, outputs))
     if isinstance(hosts, BeeyardError):
         return (
