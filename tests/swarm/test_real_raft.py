@@ -123,6 +123,13 @@ def test_what_was_copied_is_what_the_swarm_is(node: Node) -> None:
     assert "beeyard/secrets/shop_key" in node.sh(f"tar -tf {COPY}")
 
 
+def test_an_authority_that_was_rotated_is_not_rotated_again(node: Node) -> None:
+    """Else a Swarm made of the copy would begin to give every node another certificate."""
+    node.sh("docker swarm ca --rotate --quiet && docker swarm join-token --rotate worker")
+    facts, _ = node.python(_TAKE)
+    assert node.python(_of("verify")) == facts
+
+
 def test_looking_at_it_leaves_nothing_and_starts_nothing(node: Node) -> None:
     before = node.sh("docker ps --quiet --no-trunc; pgrep dockerd; ls /var/lib/beeyard; ctr ns ls")
     node.python(_of("verify"))

@@ -107,7 +107,7 @@ def _aside(stream: IO[bytes], folder: Path) -> Seen:
     copy = folder / "unpacked"
     copy.mkdir()
     _unpack(stream, copy)
-    return seen_aside(copy / "swarm", _about(copy)["address"], folder / "aside")
+    return seen_aside(copy / "swarm", _about(copy), folder / "aside")
 
 
 def _unpack(stream: IO[bytes], folder: Path) -> None:

@@ -8,9 +8,10 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from raft_engine import Engine
 from raft_place import await_said, force_new, place
@@ -20,13 +21,15 @@ from words import Failed
 _NETWORK = 'ip link set lo up && ip address add "$1/32" dev lo && shift && exec "$@"'
 
 
-def seen_aside(copy: Path, address: str, scratch: Path) -> Seen:
-    """What a Swarm made of the copy of a manager at `address` is; `scratch` is made and removed.
+def seen_aside(copy: Path, about: Mapping[str, Any], scratch: Path) -> Seen:
+    """What a Swarm made of the copy of a manager is; `scratch` is made and removed.
+
+    about   what is known of the copy: see `force_new`
 
     Raises Failed where none comes of it, or where a container was made for it.
     """
-    with _aside(scratch, copy, address) as engine:
-        force_new(engine, address)
+    with _aside(scratch, copy, about["address"]) as engine:
+        force_new(engine, about)
         found = seen(engine)
         if made := engine.get("/containers/json?all=true"):
             raise Failed(f"{len(made)} containers were made for a Swarm that was to be looked at")

@@ -52,6 +52,7 @@ def take(engine: Engine, folder: Path) -> dict[str, Any]:
         "address": info["Swarm"]["NodeAddr"],
         "managers": managers,
         "engine": info["ServerVersion"],
+        "ca_rotations": engine.get("/swarm")["Spec"]["CAConfig"].get("ForceRotate", 0),
         "frozen": round(stood, 3),
         "seen": before,
         "kept": kept(folder / "beeyard"),

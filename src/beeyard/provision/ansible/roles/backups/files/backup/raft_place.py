@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -34,10 +34,16 @@ def place(copy: Path, at: Path) -> None:
     beside.replace(at)
 
 
-def force_new(engine: Engine, address: str) -> None:
-    """Make a Swarm of what the engine finds in its folder, with it as the only manager."""
-    body = {"ListenAddr": "0.0.0.0:2377", "AdvertiseAddr": address, "ForceNewCluster": True}
-    engine.post("/swarm/init", {**body, "Spec": {}})
+def force_new(engine: Engine, about: Mapping[str, Any]) -> None:
+    """Make a Swarm of what the engine finds in its folder, with it as the only manager.
+
+    about   what is known of the copy: `address`, and `ca_rotations`, the Swarm's `ForceRotate`.
+            Docker writes what it is given over what the copy has, 0 too, and each other number
+            makes a new authority (moby: MergeSwarmSpecToGRPC; swarmkit: validateCAConfig).
+    """
+    body = {"ListenAddr": "0.0.0.0:2377", "AdvertiseAddr": about["address"]}
+    spec = {"CAConfig": {"ForceRotate": about.get("ca_rotations", 0)}}
+    engine.post("/swarm/init", {**body, "ForceNewCluster": True, "Spec": spec})
     if await_said(engine, lambda info: info["Swarm"].get("ControlAvailable")) is None:
         raise Failed(f"the Swarm did not come back within {_DEADLINE:.0f} s")
 

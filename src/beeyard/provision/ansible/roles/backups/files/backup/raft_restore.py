@@ -46,7 +46,7 @@ def restore(engine: Engine, folder: Path, say: Callable[[str], None], backup: st
     with _timed(say, "the engine started"):
         _started(engine)
     with _timed(say, "the Swarm made of it"):
-        force_new(engine, about["address"])
+        force_new(engine, about)
     _note(about, backup, formed=True)
 
 
