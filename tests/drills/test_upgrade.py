@@ -21,12 +21,10 @@ NODES = ("manager-1", "worker-1", "worker-2")
 
 
 @pytest.fixture(autouse=True)
-def _ends_with_nothing_to_do(yard: Yard) -> Iterator[None]:
+def _offers_end(yard: Yard, ends_whole: None) -> Iterator[None]:
     yield
     for node in NODES:
         as_root(yard, node, BACK)
-    yard.run("up", "--yes")
-    assert yard.json("up", "--yes")["changes"] == 0
 
 
 def as_root(yard: Yard, node: str, script: str, *arguments: str) -> str:
