@@ -101,10 +101,25 @@ def test_the_deadline_says_which_node_and_what_ssh_said_last() -> None:
         "error: manager-1 does not let us in after 10 s\n"
         "  where: manager-1 (i-manager-1, 198.51.100.1)\n"
         f"  why:   {REFUSED}\n"
-        "  do:    look at the instance's console log; is the SSH user right, and may this address "
-        "reach port 22 (`ssh.user`, `ssh.allowed_cidrs`)? For a machine that is gone for good: "
-        "beeyard node replace, or, for the only manager, beeyard recover"
+        "  do:    look at the instance's console log; may this address reach port 22 "
+        "(`ssh.allowed_cidrs`)? For a machine that is gone for good: beeyard node replace, or, for "
+        "the only manager, beeyard recover"
     )
+
+
+@pytest.mark.parametrize(("first", "seconds"), [(False, 30.0), (True, 300.0)])
+def test_one_that_keeps_us_out_is_given_long_only_where_it_is_new(
+    first: bool, seconds: float
+) -> None:
+    clock = FakeClock()
+    name = command("manager-1")
+    argv = (*name[:3], *(["-o", "StrictHostKeyChecking=accept-new"] if first else ()), *name[3:])
+    denied = "admin@198.51.100.1: Permission denied (publickey)."
+    runner = FakeRunner().expect(*argv, code=255, stderr=denied, times=999)
+    with pytest.raises(HostError, match=f"does not let us in after {seconds:.0f} s") as caught:
+        await_ssh(inventory(workers=0), runner, CONFIG, clock, lambda _: None, first=first)
+    assert clock.monotonic() == seconds
+    assert "ssh.operators" in str(caught.value.fix)
 
 
 def test_one_that_never_says_a_word() -> None:

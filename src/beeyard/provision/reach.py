@@ -12,6 +12,9 @@ from beeyard.waiting import Clock, Timeout, wait_until
 
 #: Seconds that a node may take from the API's "running" to its SSH server's answer.
 DEADLINE = 300.0
+#: And one that was met before may keep us out: it may be restarting. Only of a new machine is it
+#: to be expected that it has its keys long after its SSH server.
+KEPT_OUT = 30.0
 T = TypeVar("T")
 
 
@@ -47,7 +50,9 @@ def await_ssh(
     def reach(host: Host) -> None:
         met = first if isinstance(first, bool) else host.identity in first
         options = ("StrictHostKeyChecking=accept-new",) if met else ()
-        _await(SshRunner(runner, ssh_config, host.name, options=options), host, clock, deadline)
+        patience = deadline if met else min(deadline, KEPT_OUT)
+        ssh = SshRunner(runner, ssh_config, host.name, options=options)
+        _await(ssh, host, clock, deadline, patience)
         say(f"{host.name} answers")
 
     for _ in _each(inventory, reach):
@@ -66,7 +71,8 @@ def unreachable(
 
     def reach(host: Host) -> HostError | None:
         try:
-            _await(SshRunner(runner, ssh_config, host.name), host, clock, deadline)
+            ssh = SshRunner(runner, ssh_config, host.name)
+            _await(ssh, host, clock, deadline, min(deadline, KEPT_OUT))
         except HostError as error:
             say(error.what)
             return error
@@ -84,8 +90,10 @@ def _each(inventory: Inventory, reach: Callable[[Host], T]) -> Iterator[tuple[Ho
                 yield from zip(group, pool.map(reach, group), strict=True)
 
 
-def _await(runner: Runner, host: Host, clock: Clock, deadline: float) -> None:
+def _await(runner: Runner, host: Host, clock: Clock, deadline: float, patience: float) -> None:
+    """`patience`: seconds for which the host may say that it does not let us in."""
     last: list[str] = []
+    kept_out: list[float] = []
 
     def answers() -> bool:
         try:
@@ -99,20 +107,40 @@ def _await(runner: Runner, host: Host, clock: Clock, deadline: float) -> None:
         if _UNKNOWN in result.stderr:
             raise _unknown(host)
         last[:] = [result.tail()]
+        if _DENIED in last[0]:
+            kept_out.append(clock.monotonic())
+            if kept_out[-1] - kept_out[0] >= patience:
+                raise Timeout
+        else:
+            kept_out.clear()
         return result.code == 0
 
+    began = clock.monotonic()
     try:
         wait_until(answers, clock=clock, deadline=deadline, interval=0.5)
     except Timeout:
-        kind = HostError if _DENIED in last[0] else Silent
-        raise kind(
-            f"{host.name} does not let us in after {deadline:.0f} s",
-            where=f"{host.name} ({host.identity}, {host.address})",
-            why=last[0] or None,
-            fix="look at the instance's console log; is the SSH user right, and may this address "
-            "reach port 22 (`ssh.user`, `ssh.allowed_cidrs`)? For a machine that is gone for good: "
-            "beeyard node replace, or, for the only manager, beeyard recover",
-        ) from None
+        raise _shut(host, clock.monotonic() - began, last[0]) from None
+
+
+def _shut(host: Host, seconds: float, last: str) -> HostError:
+    what = f"{host.name} does not let us in after {seconds:.0f} s"
+    where = f"{host.name} ({host.identity}, {host.address})"
+    if _DENIED in last:
+        return HostError(
+            what,
+            where=where,
+            why=last,
+            fix="is your SSH key one of `ssh.operators`, and has somebody whom the nodes let in run "
+            "`beeyard up` since it is? Is the user right (`ssh.user`)?",
+        )
+    return Silent(
+        what,
+        where=where,
+        why=last or None,
+        fix="look at the instance's console log; may this address reach port 22 "
+        "(`ssh.allowed_cidrs`)? For a machine that is gone for good: beeyard node replace, or, for "
+        "the only manager, beeyard recover",
+    )
 
 
 def _changed(host: Host, result: Completed) -> HostError:
