@@ -130,7 +130,7 @@ def _shut(host: Host, seconds: float, last: str) -> HostError:
             what,
             where=where,
             why=last,
-            fix="is your SSH key one of `ssh.operators`, and has somebody whom the nodes let in run "
+            fix="is your SSH key one of `ssh.operators`, and has one whom the nodes let in run "
             "`beeyard up` since it is? Is the user right (`ssh.user`)?",
         )
     return Silent(
