@@ -174,14 +174,17 @@ def test_connections_to_the_api_break(yard_of: Yard, world: World) -> None:
 
 
 def test_an_instance_never_answers(yard_of: Yard, world: World) -> None:
-    """It is named; the next `up` makes another."""
+    """It is named, with what makes another of it; nobody does that without being asked."""
     change(yard_of, "workers", count=3)
     with from_its_first_moment("worker-3", Container.pause):
         error = refused(yard_of, 7)
     assert error["what"].startswith("worker-3 does not let us in")
+    assert "beeyard node replace" in error["fix"]
     silent = world.instances()["worker-3"]
-    yard_of.run("up", "--yes")
+    yard_of.run("node", "replace", "worker-3", "--yes")
     assert world.instances()["worker-3"] != silent
+    yard_of.run("up", "--yes")
+    assert len(yard_of.json("node", "ls")) == 4
 
 
 def test_ssh_is_cut_in_a_playbook(yard_of: Yard) -> None:
