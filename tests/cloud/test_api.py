@@ -70,7 +70,7 @@ class TestDatabase:
 
     def test_a_new_password_is_taken_on(self, aws: Aws, database: str) -> None:
         sent: list[str] = []
-        aws._session.events.register(
+        aws.client("rds").meta.events.register(
             "before-parameter-build.rds.ModifyDBInstance",
             lambda params, **_: sent.append(params["MasterUserPassword"]),
         )

@@ -306,7 +306,8 @@ def test_what_a_command_left_is_in_the_log_a_little_later(
         return bool(newest["what"] == "node.drain" and newest["on"] == "worker-1")
 
     wait_until(arrived, clock=SystemClock(), deadline=15, interval=0.1)
-    assert served.left() == []
+    # It is taken away when the log has it, so a moment later.
+    wait_until(lambda: served.left() == [], clock=SystemClock(), deadline=15, interval=0.1)
     assert verify_log(served.hosts).ok
 
 

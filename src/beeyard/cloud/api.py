@@ -1,5 +1,6 @@
 """The AWS API, as far as beeyard itself calls it: who we are, the state bucket, RDS's password."""
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,6 +49,9 @@ _SETTINGS = {
 }
 
 
+_MAKING = threading.Lock()
+
+
 @dataclass(frozen=True)
 class Account:
     """Who we are on AWS."""
@@ -68,23 +72,33 @@ class Aws:
         with _in_words():
             return session(self.target.environment, self.region)
 
+    @cached_property
+    def _clients(self) -> dict[str, Any]:
+        return {}
+
     def client(self, service: str) -> Any:
-        """A boto3 client; calls through it belong inside `in_words`."""
-        with _in_words():
-            return self._session.client(
-                service,
-                endpoint_url=self.target.endpoint,
-                config=Config(
-                    # Of S3, boto3 would sign URLs for older regions as buckets made since 2020
-                    # do not accept. Source: Amazon S3 user guide, "AWS Signature Version 2".
-                    signature_version="s3v4" if service == "s3" else None,
-                    connect_timeout=5,
-                    read_timeout=30,
-                    retries={"max_attempts": 4, "mode": "standard"},
-                    # None: as the environment says. A proxy can't reach an API on this machine.
-                    proxies={} if self.target.endpoint else None,
-                ),
-            )
+        """A boto3 client, made once; calls through it belong inside `in_words`."""
+        # Clients may be used by several threads at once, but not made (boto3's guide to resources).
+        with _MAKING, _in_words():
+            if service not in self._clients:
+                self._clients[service] = self._made(service)
+            return self._clients[service]
+
+    def _made(self, service: str) -> Any:
+        return self._session.client(
+            service,
+            endpoint_url=self.target.endpoint,
+            config=Config(
+                # Of S3, boto3 would sign URLs for older regions as buckets made since 2020
+                # do not accept. Source: Amazon S3 user guide, "AWS Signature Version 2".
+                signature_version="s3v4" if service == "s3" else None,
+                connect_timeout=5,
+                read_timeout=30,
+                retries={"max_attempts": 4, "mode": "standard"},
+                # None: as the environment says. A proxy can't reach an API on this machine.
+                proxies={} if self.target.endpoint else None,
+            ),
+        )
 
     def account(self) -> Account:
         """The account that the credentials belong to; raises CloudError with what to do."""

@@ -95,19 +95,21 @@ def converge(
             phase.result = f"{len(snapshot.services)} run"
         changes += len(rebalanced(cluster, manager))
     answers = _answers(cluster, hosts, left_out)
-    if cluster.spec.runs_pipelines:
-        _keep_audit_head(cluster, hosts)
     return UpResult(changes, answers, left_out, dict(cluster.progress.seconds))
 
 
 def _answers(cluster: Cluster, hosts: Hosts, left_out: Mapping[str, str]) -> Sequence[ProbeResult]:
-    """See that all addresses answer; beside it, what the Swarm knows now is backed up."""
-    with ThreadPoolExecutor(1) as pool:
-        keeping = pool.submit(keep_raft, hosts)
+    """See that all addresses answer; beside it, what the Swarm knows now is kept, and the head of
+    the audit log."""
+    with ThreadPoolExecutor(2) as pool:
+        keeping = [pool.submit(keep_raft, hosts)]
+        if cluster.spec.runs_pipelines:
+            keeping.append(pool.submit(_keep_audit_head, cluster, hosts))
         with cluster.progress.phase("addresses") as phase:
             answers = await_urls(cluster, hosts.outputs, left_out, phase)
             phase.result = f"{sum(answer.ok for answer in answers)} answer over verified TLS"
-        keeping.result()
+        for kept in keeping:
+            kept.result()
     return answers
 
 
