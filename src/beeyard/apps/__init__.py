@@ -15,7 +15,14 @@ from beeyard.apps.context import BuildContext, Context, FilesContext
 from beeyard.apps.lock import Lock
 from beeyard.apps.oneoff import Ended, run_once
 from beeyard.apps.plan import Plan, planned
-from beeyard.apps.probe import Certificate, ProbeResult, answered, await_answer, probe
+from beeyard.apps.probe import (
+    NO_CERTIFICATE,
+    Certificate,
+    ProbeResult,
+    answered,
+    await_answer,
+    probe,
+)
 from beeyard.apps.recovery import recover
 from beeyard.apps.registry import Credentials, registry_login
 from beeyard.apps.release import Hook, Origin, Receipt, Release, Verdict
@@ -35,6 +42,7 @@ from beeyard.apps.traffic import Prober, Traffic
 from beeyard.apps.urls import AppUrl, app_urls, label_urls
 
 __all__ = [
+    "NO_CERTIFICATE",
     "AppUrl",
     "BuildContext",
     "BuildPlan",

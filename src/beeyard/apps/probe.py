@@ -22,6 +22,8 @@ from beeyard.waiting import Clock, SystemClock
 _POLL = 0.5
 #: Seconds without an answer after which a probe gives up.
 PATIENCE = 10.0
+#: How the problem begins where Traefik shows the certificate that it makes itself.
+NO_CERTIFICATE = "Traefik has no certificate"
 _SERVER_ERROR = 500
 _NOT_FOUND = 404
 #: The header of the page that stands in for an application under maintenance.
@@ -282,7 +284,7 @@ def _untrusted(error: ssl.SSLCertVerificationError, name: str, address: str, por
     except (OSError, ValueError) as again:
         return f"the certificate is not trusted: {error.verify_message} ({again})"
     if certificate.issuer == "TRAEFIK DEFAULT CERT":
-        return f"Traefik has no certificate for {name} yet"
+        return f"{NO_CERTIFICATE} for {name} yet"
     if certificate.expires < datetime.now(UTC):
         return f"the certificate by {certificate.issuer} expired on {certificate.expires:%Y-%m-%d}"
     return f"the certificate by {certificate.issuer} is not trusted: {error.verify_message}"

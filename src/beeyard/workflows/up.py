@@ -13,6 +13,7 @@ from beeyard.config import ClusterSpec
 from beeyard.errors import BeeyardError, HostError
 from beeyard.provision import Options
 from beeyard.provision.facts import skipped
+from beeyard.swarm import Manager
 from beeyard.workflows.alone import alone
 from beeyard.workflows.applications import missing_secrets
 from beeyard.workflows.audit import keep_head
@@ -94,11 +95,13 @@ def converge(
             snapshot = await_services(cluster, manager, phase, deadline=180.0)
             phase.result = f"{len(snapshot.services)} run"
         changes += len(rebalanced(cluster, manager))
-    answers = _answers(cluster, hosts, left_out)
+        answers = _answers(cluster, hosts, manager, left_out)
     return UpResult(changes, answers, left_out, dict(cluster.progress.seconds))
 
 
-def _answers(cluster: Cluster, hosts: Hosts, left_out: Mapping[str, str]) -> Sequence[ProbeResult]:
+def _answers(
+    cluster: Cluster, hosts: Hosts, manager: Manager, left_out: Mapping[str, str]
+) -> Sequence[ProbeResult]:
     """See that all addresses answer; beside it, what the Swarm knows now is kept, and the head of
     the audit log."""
     with ThreadPoolExecutor(2) as pool:
@@ -106,7 +109,7 @@ def _answers(cluster: Cluster, hosts: Hosts, left_out: Mapping[str, str]) -> Seq
         if cluster.spec.runs_pipelines:
             keeping.append(pool.submit(_keep_audit_head, cluster, hosts))
         with cluster.progress.phase("addresses") as phase:
-            answers = await_urls(cluster, hosts.outputs, left_out, phase)
+            answers = await_urls(cluster, hosts.outputs, left_out, manager, phase)
             phase.result = f"{sum(answer.ok for answer in answers)} answer over verified TLS"
         for kept in keeping:
             kept.result()

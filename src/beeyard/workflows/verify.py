@@ -3,17 +3,19 @@
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from beeyard.apps import AppUrl, ProbeResult, await_answer, probe
+from beeyard.apps import NO_CERTIFICATE, AppUrl, ProbeResult, await_answer, probe
 from beeyard.cloud import Outputs
 from beeyard.config import ClusterSpec
 from beeyard.errors import UnverifiedError
 from beeyard.swarm import Manager, Patience, Snapshot, await_converged
+from beeyard.workflows.certificates import ask_again
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.progress import Phase
 from beeyard.workflows.site import urls_of
 
-#: Seconds for the first certificates to be issued and the routers to be known.
-DEADLINE = 120.0
+#: Seconds for the first certificates to be issued and the routers to be known; and after how many
+#: a certificate that is not there is asked for again.
+DEADLINE, REFUSED = 120.0, 30.0
 
 
 def urls(cluster: Cluster, outputs: Outputs, left_out: Mapping[str, str]) -> list[AppUrl]:
@@ -85,20 +87,45 @@ def await_infrastructure(
     stacks = {url.service for url in running}
     names = [one.name for one in manager.snapshot().services if one.stack in stacks]
     await_services(cluster, manager, phase, names, deadline=DEADLINE)
-    _await(cluster, outputs, running, phase)
+    _await(cluster, outputs, running, manager, phase)
     phase.result = f"{len(names)} services run, {len(running)} addresses answer"
 
 
 def await_urls(
-    cluster: Cluster, outputs: Outputs, left_out: Mapping[str, str], phase: Phase
+    cluster: Cluster,
+    outputs: Outputs,
+    left_out: Mapping[str, str],
+    manager: Manager,
+    phase: Phase,
 ) -> list[ProbeResult]:
     """Wait until every address answers. Raises UnverifiedError with all of those that do not."""
-    return _await(cluster, outputs, urls(cluster, outputs, left_out), phase)
+    return _await(cluster, outputs, urls(cluster, outputs, left_out), manager, phase)
 
 
 def _await(
-    cluster: Cluster, outputs: Outputs, wanted: Sequence[AppUrl], phase: Phase
+    cluster: Cluster, outputs: Outputs, wanted: Sequence[AppUrl], manager: Manager, phase: Phase
 ) -> list[ProbeResult]:
+    found = _answers(cluster, outputs, wanted, phase, REFUSED)
+    late = {url: one for url, one in found.items() if isinstance(one, UnverifiedError)}
+    if any(NO_CERTIFICATE in (error.why or "") for error in late.values()):
+        phase.say("Traefik is told to ask for certificates again")
+        ask_again(manager, cluster.clock)
+    if late:
+        found |= _answers(cluster, outputs, tuple(late), phase, DEADLINE - REFUSED)
+    failures = [result for result in found.values() if isinstance(result, UnverifiedError)]
+    if failures:
+        raise UnverifiedError(
+            f"{len(failures)} of {len(wanted)} addresses do not answer",
+            why="\n".join(f"{failure.what}: {failure.why}" for failure in failures),
+            fix="see `beeyard status`; running the command again goes on from here",
+        )
+    return [one for results in found.values() if isinstance(results, list) for one in results]
+
+
+def _answers(
+    cluster: Cluster, outputs: Outputs, wanted: Sequence[AppUrl], phase: Phase, deadline: float
+) -> dict[AppUrl, list[ProbeResult] | UnverifiedError]:
+    """What each address said, or why it did not within `deadline` seconds."""
     ingress = outputs.ingress
 
     def await_one(url: AppUrl) -> list[ProbeResult] | UnverifiedError:
@@ -108,7 +135,7 @@ def _await(
                 ingress.addresses,
                 https_port=ingress.https_port,
                 ca_pem=ingress.acme.root_certificate,
-                deadline=DEADLINE,
+                deadline=deadline,
                 clock=cluster.clock,
                 progress=lambda result: phase.say(f"{url.url}: {result.problem}"),
             )
@@ -116,12 +143,4 @@ def _await(
             return error
 
     with ThreadPoolExecutor(max_workers=8) as pool:
-        found = list(pool.map(await_one, wanted))
-    failures = [result for result in found if isinstance(result, UnverifiedError)]
-    if failures:
-        raise UnverifiedError(
-            f"{len(failures)} of {len(wanted)} addresses do not answer",
-            why="\n".join(f"{failure.what}: {failure.why}" for failure in failures),
-            fix="see `beeyard status`; running the command again goes on from here",
-        )
-    return [result for results in found if isinstance(results, list) for result in results]
+        return dict(zip(wanted, pool.map(await_one, wanted), strict=True))

@@ -1,0 +1,118 @@
+"""How long addresses are waited for, and Traefik made to ask again for certificates."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+
+from beeyard.apps import NO_CERTIFICATE, AppUrl
+from beeyard.errors import UnverifiedError
+from beeyard.swarm import Manager
+from beeyard.testing import FakeClock
+from beeyard.workflows import Cluster, certificates, verify
+from cloud.example import outputs
+from swarm.swarms import service, swarm
+
+MakeCluster = Callable[..., Cluster]
+NOBODY = cast(Manager, None)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float]]:
+    """What was done, in its order: who was waited for, and for how long; `again`."""
+    done: list[tuple[str, float]] = []
+    monkeypatch.setattr(verify, "ask_again", lambda *_: done.append(("again", 0.0)))
+    return done
+
+
+def waited(
+    monkeypatch: pytest.MonkeyPatch,
+    cluster: Cluster,
+    asked: list[tuple[str, float]],
+    *problems: str,
+) -> list[str]:
+    """Wait for one address that has these problems, one after the other, before it answers."""
+    left = list(problems)
+
+    def await_answer(url: str, *_: object, deadline: float, **__: object) -> list[str]:
+        asked.append((url, deadline))
+        if left:
+            raise UnverifiedError("no answer", why=left.pop(0))
+        return ["it answers"]
+
+    shop = AppUrl("shop.example.com", "/", 443, "web", "shop")
+    monkeypatch.setattr(verify, "await_answer", await_answer)
+    monkeypatch.setattr(verify, "urls", lambda *_: [shop])
+    with cluster.progress.phase("addresses") as phase:
+        return cast(list[str], verify.await_urls(cluster, outputs(), {}, NOBODY, phase))
+
+
+URL = "https://shop.example.com/"
+LACKS = f"{NO_CERTIFICATE} for shop.example.com yet"
+
+
+def test_what_answers_is_not_asked_for_twice(
+    monkeypatch: pytest.MonkeyPatch, make_cluster: MakeCluster, asked: list[tuple[str, float]]
+) -> None:
+    assert waited(monkeypatch, make_cluster(), asked) == ["it answers"]
+    assert asked == [(URL, 30.0)]
+
+
+def test_a_certificate_that_is_late_is_asked_for_once_more(
+    monkeypatch: pytest.MonkeyPatch, make_cluster: MakeCluster, asked: list[tuple[str, float]]
+) -> None:
+    assert waited(monkeypatch, make_cluster(), asked, LACKS) == ["it answers"]
+    assert asked == [(URL, 30.0), ("again", 0.0), (URL, 90.0)]
+
+
+def test_another_reason_is_waited_for_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, make_cluster: MakeCluster, asked: list[tuple[str, float]]
+) -> None:
+    assert waited(monkeypatch, make_cluster(), asked, "status 502") == ["it answers"]
+    assert asked == [(URL, 30.0), (URL, 90.0)]
+
+
+def test_in_the_end_it_is_said(
+    monkeypatch: pytest.MonkeyPatch, make_cluster: MakeCluster, asked: list[tuple[str, float]]
+) -> None:
+    with pytest.raises(UnverifiedError, match="1 of 1 addresses do not answer") as caught:
+        waited(monkeypatch, make_cluster(), asked, LACKS, LACKS)
+    assert LACKS in str(caught.value.why)
+
+
+class Labels:
+    """The services of a Swarm, whose specifications are changed."""
+
+    def __init__(self, **services: dict[str, str]) -> None:
+        self.specs: dict[str, dict[str, Any]] = {
+            name: {"Name": name, "Labels": labels} for name, labels in services.items()
+        }
+        self.seen: list[dict[str, str]] = []
+
+    def snapshot(self) -> Any:
+        return swarm(
+            *(replace(service(name), labels=spec["Labels"]) for name, spec in self.specs.items())
+        )
+
+    def change(self, _: object, name: str, change: Callable[[Any], Any]) -> None:
+        self.specs[name] = change(self.specs[name])
+        self.seen.append(self.specs[name]["Labels"])
+
+
+def test_a_label_comes_and_goes_and_no_other_is_touched(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels, clock = Labels(db={"a": "b"}, web={"traefik.enable": "true"}), FakeClock()
+    monkeypatch.setattr(certificates, "change_service", labels.change)
+    assert certificates.ask_again(cast(Manager, labels), clock)
+    first, last = labels.seen
+    assert {name for name in first if name.startswith("traefik.http.middlewares.")}
+    assert last == {"traefik.enable": "true"}
+    assert labels.specs["db"]["Labels"] == {"a": "b"}
+    assert sum(clock.slept) >= 2
+
+
+def test_where_nothing_is_served_there_is_no_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = Labels(db={"a": "b"})
+    monkeypatch.setattr(certificates, "change_service", labels.change)
+    assert not certificates.ask_again(cast(Manager, labels), FakeClock())
+    assert labels.seen == []
