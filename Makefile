@@ -25,7 +25,7 @@ demo-down:
 	$(BIN)/beeyard --sandbox -f $(DEMO) down --yes
 
 test: prerequisites-test venv-dev lint
-	$(PYTEST) --durations=15 --drills=none
+	$(PYTEST) --durations=15 --drills=turn
 	scripts/test-example
 
 check: prerequisites-check venv-dev lint

@@ -50,6 +50,9 @@ TINY = (
 LINES = ("sandbox", "swarm", "images", "engine")
 
 
+pytest_plugins = ["cluster.made"]
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
     if leavings.is_first_process():
         session.config.add_cleanup(leavings.begin().close)
@@ -68,8 +71,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         others = _not_their_turn(items, most=int(drills == "turn"))
         items[:] = [item for item in items if item not in others]
         config.hook.pytest_deselected(items=others)
-    # Of those that fill in, Terraform's take longest: at the end, one process would wait for them.
-    items.sort(key=lambda item: (_line(item), "terraform" not in item.path.parts))
+    items.sort(key=lambda item: (_line(item), _place(item)))
     for item in items:
         if _line(item) < len(LINES):
             item.add_marker(pytest.mark.xdist_group(LINES[_line(item)]))
@@ -87,6 +89,20 @@ def _line(item: pytest.Item) -> int:
     if folder[:2] == ("sandbox", "images"):
         return 2
     return 3 if folder[0] in {"cloud", "pipelines", "controller", "workflows"} else 0
+
+
+def _place(item: pytest.Item) -> int:
+    """Where in its line a test comes. Of the cluster's, drills are last but for what ends it: the
+    others would pay for what they break. Of those that fill in, Terraform's take longest: at the
+    end, one process would wait for them."""
+    parts = item.path.parts
+    if item.path.stem == "test_the_end":
+        return 3
+    if item.get_closest_marker("drill"):
+        return 2
+    if item.get_closest_marker("cluster"):
+        return 1
+    return 0 if "terraform" in parts else 4
 
 
 def _not_their_turn(items: list[pytest.Item], most: int) -> list[pytest.Item]:

@@ -1,33 +1,12 @@
-"""One cluster for all tests of this folder, made before the first and removed after the last."""
+"""What the tests of this folder know of the cluster that they share."""
 
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cluster.shipping import Team, new_team
-from cluster.yard import CIDR, DOMAIN, NAME, Running, Yard, leftovers, write_file
-from leavings import STATE_HOME
-
-
-@pytest.fixture(scope="session")
-def yard(tmp_path_factory: pytest.TempPathFactory) -> Yard:
-    folder = tmp_path_factory.mktemp("e2e")
-    file = write_file(folder, name=NAME, domain=DOMAIN, cidr=CIDR)
-    return Yard(file, {"XDG_STATE_HOME": str(STATE_HOME), "NO_COLOR": "1"})
-
-
-@pytest.fixture(scope="session")
-def cluster(yard: Yard) -> Iterator[Running]:
-    """The cluster, up. Whatever the tests leave is removed at the end."""
-    assert leftovers() == [], "another run of the tests has this cluster"
-    started = time.monotonic()
-    try:
-        yield Running(yard, yard.json("up", "--yes"), time.monotonic() - started)
-    finally:
-        yard.run("sandbox", "down", "--yes")
+from cluster.yard import NAME, Running
 
 
 @pytest.fixture(scope="session")

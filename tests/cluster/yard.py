@@ -11,9 +11,9 @@ from typing import Any
 import docker
 
 ROOT = Path(__file__).parents[2]
-NAME = "e2e"
+#: The cluster's name and addresses. Others let two runs go on at once: name,CIDR
+NAME, CIDR = os.environ.get("BEEYARD_TESTS_CLUSTER", "e2e,10.91.0.0/16").split(",")
 DOMAIN = "e2e.localhost"
-CIDR = "10.91.0.0/16"
 LABEL = f"beeyard.sandbox={NAME}"
 
 
@@ -84,12 +84,12 @@ class Running:
         return self.yard.run("ssh", node, "--", "sudo", "docker", *arguments)
 
 
-def write_file(folder: Path, *, name: str, domain: str, cidr: str) -> Path:
+def write_file(folder: Path) -> Path:
     """The example's file with another name, domain and address block."""
     text = (ROOT / "examples/timeoff/beeyard.yml").read_text()
     for old, new in (
-        ("name: timeoff\n", f"name: {name}\n"),
-        ("beeyard.localhost", domain),
+        ("name: timeoff\n", f"name: {NAME}\n"),
+        ("beeyard.localhost", DOMAIN),
         ("path: .\n", f"path: {ROOT / 'examples/timeoff'}\n"),
         ("infrastructure: [registry, portainer]\n", "infrastructure: [registry, portainer, ci]\n"),
     ):
@@ -98,7 +98,7 @@ def write_file(folder: Path, *, name: str, domain: str, cidr: str) -> Path:
     assert "vpc_cidr" not in text or "vpc_cidr: 10.20.0.0/16" in text
     text = text.replace("vpc_cidr: 10.20.0.0/16\n", "")
     file = folder / "beeyard.yml"
-    file.write_text(f"vpc_cidr: {cidr}\n{text}")
+    file.write_text(f"vpc_cidr: {CIDR}\n{text}")
     return file
 
 

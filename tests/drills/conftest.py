@@ -1,9 +1,8 @@
-"""Drills: a cluster of their own is broken for real, and `up` has to bring it back.
+"""Drills: a cluster is broken for real, and `up` has to bring it back.
 
 Each begins and ends with a cluster that `up` has nothing to do on, or with none.
 """
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from beeyard.apps import AppUrl, Prober
-from cluster.yard import Running, Yard, write_file
+from cluster.yard import DOMAIN, NAME, Running, Yard
 from drills.table import drills_of, lines
 from drills.world import World, world_of
-from leavings import STATE_HOME
-
-#: The cluster's name and addresses. Others let two runs go on at once: name,CIDR
-NAME, CIDR = os.environ.get("BEEYARD_TESTS_DRILL", "e2e-drill,10.96.0.0/16").split(",")
-DOMAIN = "drill.localhost"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -32,18 +26,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("drills")
         for line in lines(drills):
             terminalreporter.write_line(line)
-
-
-@pytest.fixture(scope="session")
-def yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
-    """The file of a cluster that is not there yet. Whatever the drills leave is removed."""
-    folder = tmp_path_factory.mktemp("drill")
-    file = write_file(folder, name=NAME, domain=DOMAIN, cidr=CIDR)
-    made = Yard(file, {"XDG_STATE_HOME": str(STATE_HOME), "NO_COLOR": "1"})
-    try:
-        yield made
-    finally:
-        made.run("sandbox", "down", NAME, "--yes")
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,7 @@ from docker.models.containers import Container
 
 from beeyard.sandbox.spec import KIND_LABEL, LABEL
 from beeyard.waiting import SystemClock, wait_until
-from cluster.yard import Yard
-from drills.conftest import NAME
+from cluster.yard import NAME, Yard
 
 
 def containers(kind: str) -> list[Container]:

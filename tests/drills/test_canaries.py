@@ -15,9 +15,8 @@ from ruamel.yaml import YAML
 
 from beeyard.waiting import SystemClock, wait_until
 from cluster.shipping import commands, new_team, pipeline
-from cluster.yard import Running, Yard
+from cluster.yard import NAME, Running, Yard
 from drills import canaries
-from drills.conftest import NAME
 from drills.hunt import Hunt, report
 from drills.world import world_of
 from leavings import STATE_HOME

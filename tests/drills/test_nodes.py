@@ -9,8 +9,8 @@ import pytest
 
 from beeyard.apps import Prober
 from beeyard.waiting import SystemClock, wait_until
-from cluster.yard import Running
-from drills.conftest import NAME, change
+from cluster.yard import NAME, Running
+from drills.conftest import change
 from drills.world import World
 from leavings import STATE_HOME
 

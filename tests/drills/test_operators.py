@@ -16,8 +16,8 @@ from beeyard.process import LocalRunner
 from beeyard.provision import close_connections
 from beeyard.workflows.keys import public_key
 from beeyard.workflows.pins import KEY as PINS
-from cluster.yard import Running, Yard
-from drills.conftest import NAME, asking_for, change
+from cluster.yard import NAME, Running, Yard
+from drills.conftest import asking_for, change
 from drills.phases import BEGINS
 from drills.world import World
 from leavings import STATE_HOME

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import psutil
 import pytest
 
-from cluster.yard import Running, Yard
-from drills.conftest import NAME, change
+from cluster.yard import NAME, Running, Yard
+from drills.conftest import change
 from drills.phases import stopped_at_what_is_new
 from drills.world import world_of
 from leavings import STATE_HOME

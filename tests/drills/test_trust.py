@@ -11,8 +11,7 @@ import httpx
 import pytest
 
 from beeyard.waiting import SystemClock, wait_until
-from cluster.yard import Running
-from drills.conftest import NAME
+from cluster.yard import NAME, Running
 from drills.world import World
 from sandbox.asking import open_ports
 
