@@ -135,15 +135,17 @@ def test_shared_files_are_out_of_reach(yard_of: Yard) -> None:
 def test_no_certificates_are_issued(running: Running, yard_of: Yard, tmp_path: Path) -> None:
     """The old certificate stays; what has none yet is said."""
     before = certificate(running, f"timeoff.{DOMAIN}")
-    with standing_still(authority()):
-        assert yard_of.json("up", "--yes")["changes"] == 0
-        add_application(yard_of, tmp_path, "late")
-        error = refused(yard_of, 10)
-        assert f"late.{DOMAIN}" in json.dumps(error)
-        assert certificate(running, f"timeoff.{DOMAIN}") == before
-    assert yard_of.json("up", "--yes")["urls"]
-    assert certificate(running, f"late.{DOMAIN}") != before
-    running.docker_on("manager-1", "stack", "rm", "late")
+    try:
+        with standing_still(authority()):
+            assert yard_of.json("up", "--yes")["changes"] == 0
+            add_application(yard_of, tmp_path, "late")
+            error = refused(yard_of, 10)
+            assert f"late.{DOMAIN}" in json.dumps(error)
+            assert certificate(running, f"timeoff.{DOMAIN}") == before
+        assert yard_of.json("up", "--yes")["urls"]
+        assert certificate(running, f"late.{DOMAIN}") != before
+    finally:
+        running.docker_on("manager-1", "stack", "rm", "late")
 
 
 def test_there_is_no_capacity(yard_of: Yard, world: World) -> None:
