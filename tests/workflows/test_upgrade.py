@@ -141,6 +141,7 @@ def test_a_reboot_is_made_or_said(
         "_await_back": lambda *_: None,
         "mark_node": lambda *_: None,
         "_settled": lambda _: None,
+        "_all_answer": lambda _: None,
         "activate_node": lambda *_: "",
         "is_at_work": lambda _: False,
         "upgrade": lambda *_: None,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from beeyard.errors import BeeyardError, HostError, Refused
 from beeyard.process import Command, Runner
 from beeyard.provision import Options, await_ssh
+from beeyard.provision.facts import skipped
 from beeyard.provision.packages import DEADLINE as UPGRADE_DEADLINE
 from beeyard.provision.packages import (
     ENGINE,
@@ -34,7 +35,7 @@ from beeyard.workflows.nodes import activate_node, drain_node, mark_node
 from beeyard.workflows.operators import refuse_lockout
 from beeyard.workflows.schedule import hosts_to_play
 from beeyard.workflows.status import hosts_of
-from beeyard.workflows.verify import await_services
+from beeyard.workflows.verify import await_services, await_urls
 
 #: On a node of the Swarm: it was drained to be upgraded, so it is let in again afterwards.
 UPGRADING = "beeyard.upgrading"
@@ -106,7 +107,8 @@ def upgrade_nodes(
 ) -> Upgraded:
     """Upgrade every node, or `only` that one. Stops at the first that does not come back.
 
-    Raises HostError, SwarmError; Refused where there is no such node.
+    Raises HostError, SwarmError; UnverifiedError where an address does not answer in the end; Refused
+    where there is no such node.
     """
     refuse_lockout(cluster)
     with cluster.progress.phase("account") as phase:
@@ -125,6 +127,7 @@ def upgrade_nodes(
         if services:
             services = _services(cluster, hosts, check=False)
         _settled(cluster)
+        _all_answer(cluster)
     packages = {step.node: [str(one) for one in step.packages] for step in steps}
     return Upgraded(tuple(step.node for step in steps), packages, services, reboots)
 
@@ -312,3 +315,12 @@ def _settled(cluster: Cluster) -> None:
     with hosts_of(cluster).swarm() as manager, cluster.progress.phase("services") as phase:
         snapshot = await_services(cluster, manager, phase, deadline=300.0)
         phase.result = f"{len(snapshot.services)} run"
+
+
+def _all_answer(cluster: Cluster) -> None:
+    """In the end, users find what they found before: a Traefik that was started anew takes some
+    seconds to see who is healthy. Raises UnverifiedError."""
+    hosts = hosts_of(cluster)
+    with hosts.swarm() as manager, cluster.progress.phase("addresses") as phase:
+        answers = await_urls(cluster, hosts.outputs, skipped(hosts.manager), manager, phase)
+        phase.result = f"{len(answers)} answer over verified TLS"
