@@ -107,8 +107,8 @@ def upgrade_nodes(
 ) -> Upgraded:
     """Upgrade every node, or `only` that one. Stops at the first that does not come back.
 
-    Raises HostError, SwarmError; UnverifiedError where an address does not answer in the end; Refused
-    where there is no such node.
+    Raises HostError, SwarmError; UnverifiedError where an address does not answer in the end;
+    Refused where there is no such node.
     """
     refuse_lockout(cluster)
     with cluster.progress.phase("account") as phase:
