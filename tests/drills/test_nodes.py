@@ -125,7 +125,7 @@ def test_the_only_manager_is_not_made_anew(running: Running, world: World) -> No
 
 def _on(running: Running, node: str) -> int:
     """How many tasks of the application run on a node."""
-    form = "{{.Node}} {{.CurrentState}}"
+    form = "'{{.Node}} {{.CurrentState}}'"
     said = running.docker_on(
         "manager-1", "service", "ps", "timeoff_web", "--format", form, "--filter",
         "desired-state=running",

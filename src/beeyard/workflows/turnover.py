@@ -22,8 +22,8 @@ TURNING = "beeyard.turning"
 _PARTS = ("deploy_swarm", "configure_efs", "deploy_infra")
 
 
-def refuse_managers(cluster: Cluster, turn: Turnover, managers: Sequence[str]) -> None:
-    """Raises Refused for what would take a manager away, before anything is touched."""
+def refuse_count(cluster: Cluster, managers: Sequence[str]) -> None:
+    """Raises Refused where the file wants another number of managers than there is."""
     wanted = cluster.spec.managers.count
     if len(managers) != wanted:
         raise Refused(
@@ -32,6 +32,11 @@ def refuse_managers(cluster: Cluster, turn: Turnover, managers: Sequence[str]) -
             why="the number of managers of a cluster that runs can't be changed yet",
             fix=f"set it to {len(managers)}",
         )
+
+
+def refuse_managers(cluster: Cluster, turn: Turnover, managers: Sequence[str]) -> None:
+    """Raises Refused for what would take a manager away, before anything is touched."""
+    refuse_count(cluster, managers)
     lost = [name for name in (*turn.leaving, *turn.replaced) if name in managers]
     if lost:
         raise Refused(

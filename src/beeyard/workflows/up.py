@@ -36,7 +36,13 @@ from beeyard.workflows.make import (
 from beeyard.workflows.nodes import rebalanced
 from beeyard.workflows.operators import refuse_lockout
 from beeyard.workflows.raft import keep_raft
-from beeyard.workflows.turnover import forget_ghosts, put_back, refuse_managers, turn_over
+from beeyard.workflows.turnover import (
+    forget_ghosts,
+    put_back,
+    refuse_count,
+    refuse_managers,
+    turn_over,
+)
 from beeyard.workflows.verify import await_infrastructure, await_services, await_urls
 
 #: Shows what would be made and where; raises Refused if the user does not want it.
@@ -174,7 +180,9 @@ def _keep(cluster: Cluster, cloud: Cloud, confirm: Confirm) -> tuple[Hosts, int]
         planning = pool.submit(_plan, cluster, cloud)
         kept: tuple[Hosts, int] | BeeyardError
         try:
-            kept = _hosts(cluster, cloud.outputs(), planning)
+            outputs = cloud.outputs()
+            refuse_count(cluster, [one.name for one in outputs.managers])
+            kept = _hosts(cluster, outputs, planning)
         except BeeyardError as error:
             kept = error
         plans = planning.result()
