@@ -274,7 +274,7 @@ def remove_application(place: Place, manager: Manager, name: str) -> None:
         networks = manager.snapshot().networks
         return not tasks and f"{name}_default" not in {network.name for network in networks}
 
-    wait_until(is_gone, clock=SystemClock(), deadline=60, interval=0.3)
+    wait_until(is_gone, clock=SystemClock(), deadline=180, interval=0.3)
 
 
 @dataclass

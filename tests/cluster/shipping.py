@@ -143,10 +143,15 @@ def new_team(cluster: Running, ca: Path, folder: Path) -> Team:
     secret = "/etc/beeyard/secrets/ci_admin_token"
     token = cluster.yard.run("ssh", "manager-1", "--", "sudo", "cat", secret).strip()
     made = Team(cluster, folder, environment, image_of(cluster), ca, token)
-    address = cluster.url("ci").replace("https://ci.", f"https://any:{token}@git.")
+    address = cluster.url("ci").replace("https://ci.", "https://git.").removesuffix("/healthz")
     made.dockerfile("LABEL made=here")
     made.git("init", "--quiet", "--initial-branch=main")
-    made.git("remote", "add", "beeyard", address.removesuffix("/healthz") + "/timeoff.git")
+    made.git("remote", "add", "beeyard", f"{address}/timeoff.git")
+    # In the remote's address, the token would be among Git's arguments, for everybody to see.
+    kept = folder / ".git" / "credentials"
+    kept.touch(mode=0o600)
+    kept.write_text(address.replace("https://", f"https://any:{token}@") + "\n")
+    made.git("config", "credential.helper", f"store --file={kept}")
     return made
 
 

@@ -67,6 +67,9 @@ def test_no_secret_is_where_others_see_it(yard: Yard, tmp_path: Path) -> None:
     # A step that names a secret has it, as everybody knows who uses `from_secret`.
     assert meanwhile.pop("environment of a step", []) == ["pipeline"]
     found |= meanwhile
+    # The registry takes it from there or from its configuration only. Root alone reads either.
+    own = [place for place in found if place.endswith("environment of registry")]
+    assert [found.pop(place) for place in own] == [["registry_http_secret"]] * 2
     found |= report([("what was said", hunt.names(said.encode()))])
     assert found == _BELONGS
 
