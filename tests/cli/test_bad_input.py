@@ -289,9 +289,9 @@ def test_a_node_never_boots(tmp_path: Path) -> None:
         "error: manager-1 does not let us in after 1 s\n"
         f"  where: manager-1 (i-0123456789, {address})\n"
         f"  why:   ssh: connect to host {address} port 22: Connection refused\n"
-        "  do:    look at the instance's console log; is the SSH user right, and may this address "
-        "reach port 22 (`ssh.user`, `ssh.allowed_cidrs`)? For a machine that is gone for good: "
-        "beeyard node replace, or, for the only manager, beeyard recover"
+        "  do:    look at the instance's console log; may this address reach port 22 "
+        "(`ssh.allowed_cidrs`)? For a machine that is gone for good: beeyard node replace, or, for "
+        "the only manager, beeyard recover"
     )
 
 
