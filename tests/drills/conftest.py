@@ -57,20 +57,21 @@ def ends_whole(yard: Yard, ended: dict[str, Any]) -> Iterator[None]:
         return
     yard.file.write_text(text)
     said = yard.json("up", "--yes")
-    if said["changes"]:
-        said = yard.json("up", "--yes")
-    assert said["changes"] == 0
-    assert yard.json("status")["ok"] is True
-    ended.update(said)
+    ended.update(whole(yard, yard.json("up", "--yes") if said["changes"] else said))
 
 
 @pytest.fixture
 def ends_in_need_of_nothing(ends_whole: None, yard: Yard, ended: dict[str, Any]) -> Iterator[None]:
     """Stricter: what the drill did last has brought all back; the next `up` has nothing to do."""
     yield
-    said = yard.json("up", "--yes")
+    ended.update(whole(yard, yard.json("up", "--yes")))
+
+
+def whole(yard: Yard, said: dict[str, Any]) -> dict[str, Any]:
+    """What `up` has said, which has to have had nothing to do; and all has to be well."""
     assert said["changes"] == 0
-    ended.update(said)
+    assert yard.json("status")["ok"] is True
+    return said
 
 
 @pytest.fixture

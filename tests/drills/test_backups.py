@@ -96,6 +96,7 @@ def made_of(running: Running, kind: str) -> str:
     return str(made["id"])
 
 
+@pytest.mark.usefixtures("ends_in_need_of_nothing")
 def test_lost_data_comes_back(running: Running, world: World, data: Data) -> None:
     before = data.look()
     made = {one["kind"]: one["id"] for one in backup(running, "create")["made"]}

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from beeyard.apps import NO_CERTIFICATE, AppUrl
+from beeyard.apps import NO_CERTIFICATE, AppUrl, ProbeResult
 from beeyard.errors import UnverifiedError
 from beeyard.swarm import Manager
 from beeyard.testing import FakeClock
@@ -16,6 +16,8 @@ from swarm.swarms import service, swarm
 
 MakeCluster = Callable[..., Cluster]
 NOBODY = cast(Manager, None)
+URL = "https://shop.example.com/"
+ANSWER = ProbeResult(URL, "198.51.100.1", 200, 0.1, None, None)
 
 
 @pytest.fixture
@@ -31,45 +33,44 @@ def waited(
     cluster: Cluster,
     asked: list[tuple[str, float]],
     *problems: str,
-) -> list[str]:
+) -> list[ProbeResult]:
     """Wait for one address that has these problems, one after the other, before it answers."""
     left = list(problems)
 
-    def await_answer(url: str, *_: object, deadline: float, **__: object) -> list[str]:
+    def await_answer(url: str, *_: object, deadline: float, **__: object) -> list[ProbeResult]:
         asked.append((url, deadline))
         if left:
             raise UnverifiedError("no answer", why=left.pop(0))
-        return ["it answers"]
+        return [ANSWER]
 
     shop = AppUrl("shop.example.com", "/", 443, "web", "shop")
     monkeypatch.setattr(verify, "await_answer", await_answer)
     monkeypatch.setattr(verify, "urls", lambda *_: [shop])
     with cluster.progress.phase("addresses") as phase:
-        return cast(list[str], verify.await_urls(cluster, outputs(), {}, NOBODY, phase))
+        return verify.await_urls(cluster, outputs(), {}, NOBODY, phase)
 
 
-URL = "https://shop.example.com/"
 LACKS = f"{NO_CERTIFICATE} for shop.example.com yet"
 
 
 def test_what_answers_is_not_asked_for_twice(
     monkeypatch: pytest.MonkeyPatch, make_cluster: MakeCluster, asked: list[tuple[str, float]]
 ) -> None:
-    assert waited(monkeypatch, make_cluster(), asked) == ["it answers"]
+    assert waited(monkeypatch, make_cluster(), asked) == [ANSWER]
     assert asked == [(URL, 30.0)]
 
 
 def test_a_certificate_that_is_late_is_asked_for_once_more(
     monkeypatch: pytest.MonkeyPatch, make_cluster: MakeCluster, asked: list[tuple[str, float]]
 ) -> None:
-    assert waited(monkeypatch, make_cluster(), asked, LACKS) == ["it answers"]
+    assert waited(monkeypatch, make_cluster(), asked, LACKS) == [ANSWER]
     assert asked == [(URL, 30.0), ("again", 0.0), (URL, 90.0)]
 
 
 def test_another_reason_is_waited_for_and_nothing_else(
     monkeypatch: pytest.MonkeyPatch, make_cluster: MakeCluster, asked: list[tuple[str, float]]
 ) -> None:
-    assert waited(monkeypatch, make_cluster(), asked, "status 502") == ["it answers"]
+    assert waited(monkeypatch, make_cluster(), asked, "status 502") == [ANSWER]
     assert asked == [(URL, 30.0), (URL, 90.0)]
 
 

@@ -47,8 +47,8 @@ _SETTINGS = {
     "AWS_CONFIG_FILE": "config_file",
     "AWS_SHARED_CREDENTIALS_FILE": "credentials_file",
 }
-
-
+#: Several threads may use a client at once, but none a session (boto3's guides to both): clients
+#: are made one at a time.
 _MAKING = threading.Lock()
 
 
@@ -78,7 +78,6 @@ class Aws:
 
     def client(self, service: str) -> Any:
         """A boto3 client, made once; calls through it belong inside `in_words`."""
-        # Clients may be used by several threads at once, but not made (boto3's guide to resources).
         with _MAKING, _in_words():
             if service not in self._clients:
                 self._clients[service] = self._made(service)

@@ -50,9 +50,8 @@ def await_ssh(
     def reach(host: Host) -> None:
         met = first if isinstance(first, bool) else host.identity in first
         options = ("StrictHostKeyChecking=accept-new",) if met else ()
-        patience = deadline if met else min(deadline, KEPT_OUT)
         ssh = SshRunner(runner, ssh_config, host.name, options=options)
-        _await(ssh, host, clock, deadline, patience)
+        _await(ssh, host, clock, deadline, deadline if met else KEPT_OUT)
         say(f"{host.name} answers")
 
     for _ in _each(inventory, reach):
@@ -71,8 +70,7 @@ def unreachable(
 
     def reach(host: Host) -> HostError | None:
         try:
-            ssh = SshRunner(runner, ssh_config, host.name)
-            _await(ssh, host, clock, deadline, min(deadline, KEPT_OUT))
+            _await(SshRunner(runner, ssh_config, host.name), host, clock, deadline)
         except HostError as error:
             say(error.what)
             return error
@@ -90,7 +88,9 @@ def _each(inventory: Inventory, reach: Callable[[Host], T]) -> Iterator[tuple[Ho
                 yield from zip(group, pool.map(reach, group), strict=True)
 
 
-def _await(runner: Runner, host: Host, clock: Clock, deadline: float, patience: float) -> None:
+def _await(
+    runner: Runner, host: Host, clock: Clock, deadline: float, patience: float = KEPT_OUT
+) -> None:
     """`patience`: seconds for which the host may say that it does not let us in."""
     last: list[str] = []
     kept_out: list[float] = []

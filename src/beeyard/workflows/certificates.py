@@ -1,9 +1,7 @@
 """Certificates that Traefik was refused, asked for once more."""
 
-from typing import Any
-
 from beeyard.swarm import Manager
-from beeyard.swarm.services import change_service
+from beeyard.swarm.services import change_service, with_labels
 from beeyard.waiting import Clock
 
 #: A middleware that no router has.
@@ -24,14 +22,9 @@ def ask_again(manager: Manager, clock: Clock) -> bool:
     if not served:
         return False
     name = served[0].name
-    change_service(manager, name, lambda spec: _labelled(spec, {_LABEL: "yes"}))
+    change_service(manager, name, lambda spec: with_labels(spec, {_LABEL: "yes"}))
     try:
         clock.sleep(_SEEN)
     finally:
-        change_service(manager, name, lambda spec: _labelled(spec, {}))
+        change_service(manager, name, lambda spec: with_labels(spec, {_LABEL: None}))
     return True
-
-
-def _labelled(spec: dict[str, Any], label: dict[str, str]) -> dict[str, Any]:
-    kept = {name: value for name, value in (spec.get("Labels") or {}).items() if name != _LABEL}
-    return {**spec, "Labels": {**kept, **label}}

@@ -322,5 +322,4 @@ def _all_answer(cluster: Cluster) -> None:
     seconds to see who is healthy. Raises UnverifiedError."""
     hosts = hosts_of(cluster)
     with hosts.swarm() as manager, cluster.progress.phase("addresses") as phase:
-        answers = await_urls(cluster, hosts.outputs, skipped(hosts.manager), manager, phase)
-        phase.result = f"{len(answers)} answer over verified TLS"
+        await_urls(cluster, hosts.outputs, skipped(hosts.manager), manager, phase)
