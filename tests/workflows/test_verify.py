@@ -113,7 +113,7 @@ def test_a_label_comes_and_goes_and_no_other_is_touched(monkeypatch: pytest.Monk
 
 
 def test_where_nothing_is_served_there_is_no_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    labels = Labels(db={"a": "b"})
+    labels = Labels(db={"a": "b"}, hidden={"traefik.enable": "false"})
     monkeypatch.setattr(certificates, "change_service", labels.change)
     assert not certificates.ask_again(cast(Manager, labels), FakeClock())
     assert labels.seen == []

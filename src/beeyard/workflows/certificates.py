@@ -18,10 +18,15 @@ def ask_again(manager: Manager, clock: Clock) -> bool:
     once more: after an outage of the authority a new application would stay without. So a service
     gets a label, and loses it again; none of its tasks is touched by that.
     """
-    served = [one for one in manager.snapshot().services if one.labels.get("traefik.enable")]
+    # Only what says so is served (`providers.swarm.exposedbydefault`); under maintenance it is not.
+    served = [
+        one.name
+        for one in manager.snapshot().services
+        if one.labels.get("traefik.enable", "").lower() == "true"
+    ]
     if not served:
         return False
-    name = served[0].name
+    name = served[0]
     change_service(manager, name, lambda spec: with_labels(spec, {_LABEL: "yes"}))
     try:
         clock.sleep(_SEEN)
