@@ -58,7 +58,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     here, rows, code = machine.describe(), list[Row](), 0
     try:
-        with closing(measure(arguments.only, cold=arguments.cold, plot=arguments.plot)) as measured:
+        wanted = frozenset(arguments.only)
+        with closing(measure(wanted, cold=arguments.cold, plot=arguments.plot)) as measured:
             for some in measured:
                 rows.extend(some)
     except KeyboardInterrupt:
@@ -71,24 +72,23 @@ def main() -> int:
     return code or int(any(row.holds is False for row in rows))
 
 
-def measure(only: str | None, *, cold: bool, plot: Path | None) -> Generator[Iterable[Row]]:
-    """Measure all, or one thing alone. `cold`: the images are made from nothing first.
-    `plot`: where the curves of `sizes` are drawn."""
-    if only != "pushes":
+def measure(only: frozenset[str], *, cold: bool, plot: Path | None) -> Generator[Iterable[Row]]:
+    """Measure these, or with none of them all that is not LONG. `cold`: the images are made from
+    nothing first. `plot`: where the curves of `sizes` are drawn."""
+    if only != {"pushes"}:
         yield images.measure(cold=cold)
-    if only in {None, "pushes"}:
+    if not only or "pushes" in only:
         yield pushes.measure()
-    if only == "sizes":
+    if "sizes" in only:
         yield growth.sizes(plot)
-    if only in {"images", "pushes", "sizes"}:
+    if only and only <= {"images", "pushes", "sizes"}:
         return
     with Yard.opened() as yard:
         first = speed.up(yard)
-        if only in {None, "up"}:
+        if not only or "up" in only:
             yield first
-        wanted = LONG if only in LONG else MEASUREMENTS
-        for name, measurement in wanted.items():
-            if only in {None, name}:
+        for name, measurement in (MEASUREMENTS | LONG).items():
+            if name in only or (not only and name not in LONG):
                 say(f"== {name}")
                 yield measurement(yard)
 
@@ -100,8 +100,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--only",
+        action="append",
+        default=[],
         choices=["images", "pushes", "sizes", "up", *MEASUREMENTS, *LONG],
-        help="this alone (the cluster is brought up for it all the same)",
+        help="this alone, or these if given again (the cluster is brought up for it all the same)",
     )
     parser.add_argument(
         "--plot", type=Path, metavar="FILE", help="draw the curves of `sizes` into this SVG"
