@@ -10,8 +10,9 @@ from pathlib import Path
 
 from beeyard.errors import UnverifiedError
 from beeyard.process import Command, LocalRunner
-from beeyard.workflows import hosts_of, run_provision
-from beeyard.workflows.cloud import open_cloud
+from beeyard.workflows import run_provision
+from beeyard.workflows.cloud import open_cloud, read_outputs
+from beeyard.workflows.schedule import hosts_to_play
 from bench.speed import unchanged
 from bench.table import Row
 from bench.yard import Yard, say
@@ -65,7 +66,8 @@ def _by_hand(yard: Yard) -> float:
     say("plans and playbooks by hand")
     runner = LocalRunner()
     with yard.cluster() as cluster:
-        cloud, inventory = open_cloud(cluster), hosts_of(cluster).files.inventory
+        cloud = open_cloud(cluster)
+        inventory = hosts_to_play(cluster, read_outputs(cluster)).files.inventory
         terraform = cloud.terraform
         started = time.monotonic()
         for folder in cloud.folders.values():
