@@ -3,12 +3,13 @@
 import statistics
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from beeyard.process import Command, Runner
+from beeyard.waiting import SystemClock, wait_until
 from bench import memory
 from bench.deploys import manager_of
 from bench.load.application import rewritten
@@ -85,7 +86,7 @@ def one_more(yard: Yard) -> Sequence[Row]:
         started = time.monotonic()
         with ThreadPoolExecutor(1) as pool:
             growing = pool.submit(yard.up)
-            _await_replicas(manager, count)
+            _await_replicas(manager, count, growing)
             first = time.monotonic() - started
             result, whole = growing.result()
     _add(yard, -1)
@@ -114,7 +115,8 @@ def _a_task_waits(manager: Runner) -> Iterator[None]:
     )
     workers = "docker node ls --filter role=worker --quiet | wc -l"
     create = (
-        f"docker service create --quiet --detach --name {_WAITING} --replicas $(($({workers})+1)) "
+        f"docker service create --quiet --detach --with-registry-auth --name {_WAITING} "
+        f"--replicas $(($({workers})+1)) "
         "--replicas-max-per-node 1 --constraint node.role==worker --endpoint-mode dnsrr "
         f"--entrypoint sleep $({image}) infinity"
     )
@@ -125,10 +127,16 @@ def _a_task_waits(manager: Runner) -> Iterator[None]:
         manager.run(Command(["docker", "service", "rm", _WAITING], timeout=_TIMEOUT))
 
 
-def _await_replicas(manager: Runner, count: int) -> None:
+def _await_replicas(manager: Runner, count: int, growing: Future[object]) -> None:
+    """Until so many run. Raises what `growing` raised, if it did."""
     running = (
         f"docker service ps {_WAITING} --filter desired-state=running "
-        "--format '{{.CurrentState}}' | grep -c ^Running"
+        "--format '{{.CurrentState}}' | grep -c ^Running || true"
     )
-    loop = f'until [ "$({running})" = {count} ]; do sleep 0.5; done'
-    manager.run(Command(["sh", "-c", loop], timeout=_TIMEOUT))
+
+    def done() -> bool:
+        if growing.done():
+            growing.result()
+        return manager.run(Command(["sh", "-c", running], timeout=60)).stdout.strip() == str(count)
+
+    wait_until(done, clock=SystemClock(), deadline=_TIMEOUT)

@@ -15,6 +15,7 @@ from types import FrameType
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
+from beeyard.cli.signals import Stopped
 from beeyard.errors import BeeyardError, Interrupted, render
 from bench import (
     deploys,
@@ -62,7 +63,7 @@ def main() -> int:
         with closing(measure(wanted, cold=arguments.cold, plot=arguments.plot)) as measured:
             for some in measured:
                 rows.extend(some)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Stopped):
         code = Interrupted.exit_code
     except BeeyardError as error:
         sys.stderr.write(render(error) + "\n")
