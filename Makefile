@@ -34,9 +34,10 @@ check: prerequisites-check venv-dev lint
 lint: venv-dev
 	scripts/lint
 
-# One of them, or some: make drill DRILL=killed
+# One of them, or some: make drill DRILL=killed. Dealt out to these clusters, as each is done with one.
+drill: export BEEYARD_TESTS_CLUSTERS ?= e2e,10.91.0.0/16 e2e-2,10.95.0.0/16
 drill: prerequisites-test venv-dev
-	$(PYTEST) -m drill $(if $(DRILL),-k '$(DRILL)')
+	$(BIN)/pytest --numprocesses=$(words $(BEEYARD_TESTS_CLUSTERS)) --dist=load --maxschedchunk=1 -m drill $(if $(DRILL),-k '$(DRILL)')
 
 bench: prerequisites-test venv-dev
 	$(BIN)/python bench/run.py

@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from beeyard.process import Command, Runner
 from beeyard.waiting import SystemClock, wait_until
@@ -118,6 +119,7 @@ def _a_task_waits(manager: Runner) -> Iterator[None]:
         f"docker service create --quiet --detach --with-registry-auth --name {_WAITING} "
         f"--replicas $(($({workers})+1)) "
         "--replicas-max-per-node 1 --constraint node.role==worker --endpoint-mode dnsrr "
+        "--no-healthcheck "
         f"--entrypoint sleep $({image}) infinity"
     )
     try:
@@ -127,7 +129,7 @@ def _a_task_waits(manager: Runner) -> Iterator[None]:
         manager.run(Command(["docker", "service", "rm", _WAITING], timeout=_TIMEOUT))
 
 
-def _await_replicas(manager: Runner, count: int, growing: Future[object]) -> None:
+def _await_replicas(manager: Runner, count: int, growing: Future[Any]) -> None:
     """Until so many run. Raises what `growing` raised, if it did."""
     running = (
         f"docker service ps {_WAITING} --filter desired-state=running "

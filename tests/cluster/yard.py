@@ -11,8 +11,12 @@ from typing import Any
 import docker
 
 ROOT = Path(__file__).parents[2]
-#: The cluster's name and addresses. Others let two runs go on at once: name,CIDR
-NAME, CIDR = os.environ.get("BEEYARD_TESTS_CLUSTER", "e2e,10.91.0.0/16").split(",")
+#: Names and addresses of the clusters, one for each process of a run: `NAME,CIDR NAME,CIDR …`.
+#: Others than the usual let two runs go on at once.
+CLUSTERS = os.environ.get("BEEYARD_TESTS_CLUSTERS", "e2e,10.91.0.0/16").split()
+#: This process's: pytest-xdist calls its processes gw0, gw1, …
+_PROCESS = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+NAME, CIDR = CLUSTERS[_PROCESS % len(CLUSTERS)].split(",")
 DOMAIN = "e2e.localhost"
 LABEL = f"beeyard.sandbox={NAME}"
 
