@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -80,19 +81,27 @@ def outputs(aws: Aws, bucket: str, projects: Sequence[str]) -> dict[str, dict[st
     Read as the data source `terraform_remote_state` reads them, without starting Terraform.
     """
     s3 = aws.client("s3")
-    with in_words():
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
-        keys = {entry["Key"] for page in pages for entry in page.get("Contents", [])}
-        states = {
-            project: json.loads(s3.get_object(Bucket=bucket, Key=state_key(project))["Body"].read())
-            for project in projects
-            if state_key(project) in keys
-        }
+    with in_words(), ThreadPoolExecutor(len(projects) or 1) as pool:
+        states = dict(
+            zip(projects, pool.map(lambda one: _state(s3, bucket, one), projects), strict=True)
+        )
     return {
         project: {name: entry["value"] for name, entry in state.get("outputs", {}).items()}
         for project, state in states.items()
         if state.get("resources") or state.get("outputs")
     }
+
+
+def _state(s3: Any, bucket: str, project: str) -> dict[str, Any]:
+    """A project's state; of one that has none, nothing."""
+    try:
+        found = s3.get_object(Bucket=bucket, Key=state_key(project))["Body"].read()
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "NoSuchKey":
+            return {}
+        raise
+    state: dict[str, Any] = json.loads(found)
+    return state
 
 
 def remove(aws: Aws, bucket: str) -> None:

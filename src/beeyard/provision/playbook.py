@@ -18,6 +18,8 @@ from beeyard.provision.handover import handing
 from beeyard.secret import Secret
 
 PLAYBOOKS = ("deploy_swarm", "configure_efs", "deploy_infra", "provision_apps")
+#: By Mitogen, whose own would pin all to few processors.
+_STRATEGY = Path(__file__).parent / "strategy" / "mitogen_unpinned.py"
 _FAILED = {"runner_on_failed", "runner_item_on_failed", "runner_on_unreachable"}
 
 
@@ -97,21 +99,20 @@ def _environment(project: Path, files: ProvisionFiles, options: Options) -> dict
         **{name: secret.reveal() for name, secret in options.secrets.items()},
     }
     if options.mitogen:
+        _require_mitogen()
         variables |= {
-            "ANSIBLE_STRATEGY": "mitogen_linear",
-            "ANSIBLE_STRATEGY_PLUGINS": str(_mitogen() / "plugins" / "strategy"),
+            "ANSIBLE_STRATEGY": _STRATEGY.stem,
+            "ANSIBLE_STRATEGY_PLUGINS": str(_STRATEGY.parent),
         }
     return variables
 
 
-def _mitogen() -> Path:
-    found = importlib.util.find_spec("ansible_mitogen")
-    if found is None or found.origin is None:
+def _require_mitogen() -> None:
+    if importlib.util.find_spec("ansible_mitogen") is None:
         raise ToolError(
             "Mitogen is not installed beside beeyard",
             fix="install beeyard's dependencies, or run without it: BEEYARD_MITOGEN=0",
         )
-    return Path(found.origin).parent
 
 
 def mitogen_wanted() -> bool:
