@@ -40,8 +40,9 @@ class Cluster:
     #: What signs in to a registry whose sign-ins end, where that is not the operator.
     given_auth: RegistryAuth | None = None
 
-    @property
+    @cached_property
     def aws(self) -> Aws:
+        """Its API. One for all: each makes its clients anew, which takes tenths of a second."""
         return Aws(self.target, self.spec.region)
 
     @cached_property
