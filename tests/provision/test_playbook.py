@@ -2,6 +2,7 @@
 secret is ever seen."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -109,6 +110,15 @@ def test_what_changed_is_counted_and_a_second_run_changes_nothing(
     assert first.tasks == ("worker-1: Write a file",)
     assert (second.total, second.tasks) == (0, ())
     assert said == ["Do nothing", "Write a file"] * 2
+
+
+def test_with_mitogen_its_processes_are_left_on_all_processors(play: Play, tmp_path: Path) -> None:
+    """Mitogen would pin what starts them to some of the processors, where there are several."""
+    script = "import os, sys; print(os.sched_getaffinity(0), file=open(sys.argv[1], 'w'))"
+    argv = [sys.executable, "-c", script, f"{tmp_path}/{{{{ inventory_hostname }}}}"]
+    play({"name": "Where I run", "ansible.builtin.command": {"argv": argv}}, mitogen=True)
+    for host in ("manager-1", "worker-1"):
+        assert (tmp_path / host).read_text().strip() == str(os.sched_getaffinity(0))
 
 
 def test_only_the_tasks_with_a_tag_and_checking_changes_nothing(
