@@ -3,14 +3,16 @@
 import socket
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from apps.sites import EXPIRES, NAME, Site
 from beeyard.apps import ProbeResult, answered, await_answer, probe
-from beeyard.apps.probe import MAINTENANCE
+from beeyard.apps.probe import MAINTENANCE, Asker, ask
 from beeyard.errors import UnverifiedError
 from beeyard.testing import FakeClock
 
@@ -23,6 +25,25 @@ def test_an_answer_states_the_certificate(make_site: Callable[..., Site]) -> Non
     assert result.certificate is not None
     assert (result.certificate.issuer, result.certificate.expires) == ("Test CA", EXPIRES)
     assert site.host == f"{NAME}:{site.port}"
+
+
+def test_no_thread_closes_what_another_is_asking_on(make_site: Callable[..., Site]) -> None:
+    """As threads of one httpx client do (encode/httpcore, issue 1110)."""
+    site = make_site()
+    with (
+        Asker(f"https://{NAME}/", "127.0.0.1", site.port, site.root) as asker,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        together = threading.Barrier(2)
+
+        def used(_: int) -> list[httpx.Client]:
+            together.wait(timeout=10)
+            assert [ask(asker).ok for _ in range(2)] == [True, True]
+            return [asker._client for _ in range(2)]
+
+        one, other = pool.map(used, range(2))
+    assert one[0] is one[1] is not other[0]
+    assert [client.is_closed for client in (*one, *other)] == [True] * 4
 
 
 def test_a_sign_in_page_is_an_answer(make_site: Callable[..., Site]) -> None:

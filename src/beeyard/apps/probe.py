@@ -6,7 +6,9 @@ those of the URL.
 
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
@@ -79,7 +81,9 @@ def probe(
 class Asker:
     """Asks one URL at one address, again and again, over connections that are kept.
 
-    `headers` go with every request. Several threads may ask at once.
+    `headers` go with every request. Several threads may ask at once: each has a client of its own,
+    since httpcore's pool now and then closes a connection that another thread has just been given
+    (encode/httpcore, issue 1110), which would count as a request that the application lost.
     """
 
     def __init__(
@@ -94,11 +98,23 @@ class Asker:
     ) -> None:
         self.url, self.address, self.port = url, address, port
         self.clock = clock or SystemClock()
-        context = ssl.create_default_context(cadata=ca_pem or None)
-        # The environment's proxies would not connect to the address that is asked about.
-        self._client = httpx.Client(
-            verify=context, timeout=PATIENCE, trust_env=False, headers=dict(headers or {})
-        )
+        self._context = ssl.create_default_context(cadata=ca_pem or None)
+        self._headers = dict(headers or {})
+        self._open = ExitStack()
+        self._own = threading.local()
+
+    @property
+    def _client(self) -> httpx.Client:
+        """This thread's."""
+        if not hasattr(self._own, "client"):
+            # The environment's proxies would not connect to the address that is asked about.
+            self._own.client = self._open.enter_context(
+                httpx.Client(
+                    verify=self._context, timeout=PATIENCE, trust_env=False, headers=self._headers
+                )
+            )
+        client: httpx.Client = self._own.client
+        return client
 
     @property
     def name(self) -> str:
@@ -113,7 +129,7 @@ class Asker:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._client.close()
+        self._open.close()
 
     def get(self) -> tuple[httpx.Response, Certificate | None]:
         """One GET, and the certificate that it came with. Raises httpx.HTTPError."""
