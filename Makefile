@@ -10,8 +10,8 @@ SHELL := bash
 BIN := .venv/bin
 
 DEMO := examples/timeoff/beeyard.yml
-# Two lines of tests wait for containers most of the time (tests/conftest.py); what needs none fills in.
-PYTEST := $(BIN)/pytest --numprocesses=3 --dist=loadgroup --no-loadscope-reorder
+# On the processors that there are; tests/conftest.py says what stays together.
+PYTEST := $(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadgroup --no-loadscope-reorder
 
 .PHONY: help demo demo-down test check lint drill bench lock clean venv venv-dev prerequisites-%
 
