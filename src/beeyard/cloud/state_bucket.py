@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from beeyard.cloud.api import Account, Aws, in_words
 from beeyard.cloud.overrides import state_key
+from beeyard.cloud.shared_text import SharedText
 from beeyard.errors import CloudError
 
 
@@ -80,28 +81,17 @@ def outputs(aws: Aws, bucket: str, projects: Sequence[str]) -> dict[str, dict[st
 
     Read as the data source `terraform_remote_state` reads them, without starting Terraform.
     """
-    s3 = aws.client("s3")
-    with in_words(), ThreadPoolExecutor(len(projects) or 1) as pool:
-        states = dict(
-            zip(projects, pool.map(lambda one: _state(s3, bucket, one), projects), strict=True)
-        )
+    shared = [SharedText(aws, bucket, state_key(project)) for project in projects]
+    with ThreadPoolExecutor(len(projects) or 1) as pool:
+        texts = [seen.text for seen in pool.map(SharedText.read, shared)]
+    states = {
+        project: json.loads(text) for project, text in zip(projects, texts, strict=True) if text
+    }
     return {
         project: {name: entry["value"] for name, entry in state.get("outputs", {}).items()}
         for project, state in states.items()
         if state.get("resources") or state.get("outputs")
     }
-
-
-def _state(s3: Any, bucket: str, project: str) -> dict[str, Any]:
-    """A project's state; of one that has none, nothing."""
-    try:
-        found = s3.get_object(Bucket=bucket, Key=state_key(project))["Body"].read()
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "NoSuchKey":
-            return {}
-        raise
-    state: dict[str, Any] = json.loads(found)
-    return state
 
 
 def remove(aws: Aws, bucket: str) -> None:
