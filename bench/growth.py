@@ -1,13 +1,13 @@
 """What size costs: `up` of larger clusters, memory per node, and one more worker."""
 
 import statistics
+import threading
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from beeyard.process import Command, Runner
 from beeyard.waiting import SystemClock, wait_until
@@ -85,11 +85,16 @@ def one_more(yard: Yard) -> Sequence[Row]:
         say("one more worker")
         count = _add(yard, 1)
         started = time.monotonic()
+        failed = threading.Event()
         with ThreadPoolExecutor(1) as pool:
-            growing = pool.submit(yard.up)
-            _await_replicas(manager, count, growing)
-            first = time.monotonic() - started
-            result, whole = growing.result()
+            running = pool.submit(_await_replicas, manager, count, failed)
+            try:
+                # Here, where an interrupt reaches it.
+                result, whole = yard.up()
+            except BaseException:
+                failed.set()
+                raise
+            first = running.result() - started
     _add(yard, -1)
     yard.up()
     phases = sorted(result["seconds"].items(), key=lambda phase: -phase[1])
@@ -129,16 +134,16 @@ def _a_task_waits(manager: Runner) -> Iterator[None]:
         manager.run(Command(["docker", "service", "rm", _WAITING], timeout=_TIMEOUT))
 
 
-def _await_replicas(manager: Runner, count: int, growing: Future[Any]) -> None:
-    """Until so many run. Raises what `growing` raised, if it did."""
+def _await_replicas(manager: Runner, count: int, failed: threading.Event) -> float:
+    """Gives the moment (`time.monotonic`) at which so many run, or at which `failed` was set."""
     running = (
         f"docker service ps {_WAITING} --filter desired-state=running "
         "--format '{{.CurrentState}}' | grep -c ^Running || true"
     )
-
-    def done() -> bool:
-        if growing.done():
-            growing.result()
-        return manager.run(Command(["sh", "-c", running], timeout=60)).stdout.strip() == str(count)
-
-    wait_until(done, clock=SystemClock(), deadline=_TIMEOUT)
+    command = Command(["sh", "-c", running], timeout=60)
+    wait_until(
+        lambda: failed.is_set() or manager.run(command).stdout.strip() == str(count),
+        clock=SystemClock(),
+        deadline=_TIMEOUT,
+    )
+    return time.monotonic()
