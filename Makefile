@@ -1,5 +1,5 @@
 # make demo   the example cluster, rehearsed on this machine
-# make test   everything that proves that it works
+# make test   everything that proves that it works; of what takes long, what has its turn (SLOW=all: all of it)
 # make check  the fast part of it: no Docker needed
 # make drill  a cluster of its own is broken, and `up` brings it back: all drills, as a table
 # make bench  speed and memory, as a table
@@ -8,12 +8,15 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 BIN := .venv/bin
+DEV := .venv/dev-$(shell sha256sum requirements/dev.txt | cut -c1-12)
 
 DEMO := examples/timeoff/beeyard.yml
 # On the processors that there are; tests/conftest.py says what stays together.
 PYTEST := $(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadgroup --no-loadscope-reorder
 
-.PHONY: help demo demo-down test check lint drill bench lock clean venv venv-dev prerequisites-%
+SLOW ?= turn
+
+.PHONY: help demo demo-down test test-example images check lint drill bench lock clean venv venv-dev prerequisites-%
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -24,12 +27,19 @@ demo: prerequisites-demo venv
 demo-down:
 	$(BIN)/beeyard --sandbox -f $(DEMO) down --yes
 
-test: prerequisites-test venv-dev lint
-	$(PYTEST) --durations=15 --drills=turn
-	scripts/test-example
+# What needs one processor each is done side by side: the sandbox's images are built meanwhile.
+test: prerequisites-test $(DEV)
+	$(MAKE) --no-print-directory --jobs=2 images lint test-example
+	$(PYTEST) --durations=15 --slow=$(SLOW)
 
 check: prerequisites-check venv-dev lint
-	$(PYTEST) -m "not real and not cluster"
+	$(PYTEST) --slow=none -m "not real and not cluster"
+
+images: $(DEV)
+	$(BIN)/python -m beeyard.sandbox.images
+
+test-example:
+	scripts/test-example
 
 lint: venv-dev
 	scripts/lint
@@ -44,7 +54,7 @@ bench: prerequisites-test venv-dev
 
 # The environments: made again whenever their lock has changed.
 venv: .venv/beeyard-$(shell sha256sum requirements/beeyard.txt | cut -c1-12)
-venv-dev: .venv/dev-$(shell sha256sum requirements/dev.txt | cut -c1-12) .venv/checkov-$(shell sha256sum requirements/checkov.txt | cut -c1-12)
+venv-dev: $(DEV) .venv/checkov-$(shell sha256sum requirements/checkov.txt | cut -c1-12)
 
 .venv/beeyard-%: | prerequisites-python
 	scripts/environment requirements/beeyard.txt $@
@@ -53,7 +63,7 @@ venv-dev: .venv/dev-$(shell sha256sum requirements/dev.txt | cut -c1-12) .venv/c
 	scripts/environment requirements/dev.txt $@
 
 # checkov pins what we use in other versions.
-.venv/checkov-%: | .venv/dev-$(shell sha256sum requirements/dev.txt | cut -c1-12)
+.venv/checkov-%: | $(DEV)
 	scripts/environment requirements/checkov.txt $@ .venv/checkov
 
 prerequisites-%:

@@ -8,7 +8,6 @@ import os
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from docker.types import IPAMConfig, IPAMPool
 
 import leavings
 import registry
+import turns
 from beeyard.pipelines.docker_engine import CARRIER
 from beeyard.process import Command, LocalRunner, SshRunner
 from beeyard.sandbox.container import Container, Mount, NodeForm, create_body
@@ -50,7 +50,7 @@ TINY = (
 LINES = ("sandbox", "swarm", "images", "engine")
 
 
-pytest_plugins = ["cluster.made"]
+pytest_plugins = ["cluster.made", "pytester"]
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -59,17 +59,27 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    words = "all drills, the one whose turn it is today (UTC), or none"
-    parser.addoption("--drills", choices=("all", "turn", "none"), default="all", help=words)
+    words = "drills and other slow tests: all, those whose turn it is, or none"
+    parser.addoption("--slow", choices=("all", "turn", "none"), default="all", help=words)
+
+
+def pytest_configure() -> None:
+    turns.begin()
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    if config.getoption("--slow") != "turn":
+        return []
+    return [f"slow tests: those of turn {turns.number()} ({turns.VARIABLE})"]
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The lines that take longest come first, and what needs no Docker fills in."""
-    drills = str(config.getoption("--drills"))
-    if drills != "all":
-        others = _not_their_turn(items, most=int(drills == "turn"))
-        items[:] = [item for item in items if item not in others]
+    others = turns.left_out(items, str(config.getoption("--slow")), turns.number())
+    if others:
+        out = set(others)
+        items[:] = [item for item in items if item not in out]
         config.hook.pytest_deselected(items=others)
     items.sort(key=lambda item: (_line(item), _place(item)))
     for item in items:
@@ -103,13 +113,6 @@ def _place(item: pytest.Item) -> int:
     if item.get_closest_marker("cluster"):
         return 1
     return 0 if "terraform" in parts else 4
-
-
-def _not_their_turn(items: list[pytest.Item], most: int) -> list[pytest.Item]:
-    """All drills but `most`, others each day."""
-    drills = [item for item in items if item.get_closest_marker("drill")]
-    first = datetime.now(UTC).toordinal() % max(1, len(drills))
-    return [*drills[first:], *drills[:first]][most:]
 
 
 @dataclass(frozen=True)

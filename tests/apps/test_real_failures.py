@@ -23,7 +23,7 @@ from beeyard.process import Command, ContainerRunner
 from beeyard.swarm import Manager
 from beeyard.waiting import SystemClock, wait_until
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 NOWHERE = "sha256:" + 64 * "0"
 

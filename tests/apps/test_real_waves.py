@@ -10,7 +10,7 @@ from beeyard.apps import Hook
 from beeyard.errors import AppError
 from beeyard.swarm import Manager
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 EXITS = "echo no such table; exit 5"
 
