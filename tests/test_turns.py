@@ -10,14 +10,13 @@ def test_quick(): pass
 @pytest.mark.drill
 @pytest.mark.parametrize("n", range(4))
 def test_drill(n): pass
-@pytest.mark.slow
-@pytest.mark.parametrize("n", range(7))
-def test_slow(n): pass
-@pytest.mark.slow("whole")
+@pytest.mark.slow(0)
 @pytest.mark.parametrize("n", range(2))
-def test_whole(n): pass
-@pytest.mark.slow("other")
-def test_other(): pass
+def test_first(n): pass
+@pytest.mark.slow(1)
+def test_second(): pass
+@pytest.mark.slow(2)
+def test_third(): pass
 """
 
 
@@ -38,15 +37,26 @@ def test_all_and_none(items: list[pytest.Item]) -> None:
     assert taken(items, "none", 5) == {"test_quick"}
 
 
-def test_each_has_its_turn_and_a_unit_stays_together(items: list[pytest.Item]) -> None:
+def test_each_has_its_turn(items: list[pytest.Item]) -> None:
+    assert taken(items, "turn", 0) == {
+        "test_quick",
+        "test_drill[0]",
+        "test_first[0]",
+        "test_first[1]",
+    }
+    assert taken(items, "turn", 4) == {"test_quick", "test_drill[0]", "test_second"}
+    assert taken(items, "turn", 2) == {"test_quick", "test_drill[2]", "test_third"}
     runs = [taken(items, "turn", turn) for turn in range(4)]
-    for run in runs:
-        assert "test_quick" in run
-        assert len([name for name in run if "drill" in name]) == 1
-        assert len(run & {"test_whole[0]", "test_whole[1]"}) != 1
-        assert not {"test_other", "test_whole[0]"} <= run
     assert set().union(*runs) == {item.name for item in items}
-    assert set().union(*runs[:3]) | {"test_drill[3]"} == {item.name for item in items}
+
+
+@pytest.mark.parametrize("mark", ["slow", "slow(3)", "slow('mine')"])
+def test_a_part_without_a_turn_is_refused(pytester: pytest.Pytester, mark: str) -> None:
+    pytester.makeini("[pytest]\nmarkers = slow")
+    text = f"import pytest\n@pytest.mark.{mark}\ndef test_it(): pass\n"
+    found, _ = pytester.inline_genitems(pytester.makepyfile(text))
+    with pytest.raises(pytest.UsageError, match=r"write `slow\(0\)` to `slow\(2\)`"):
+        turns.left_out(found, "turn", 0)
 
 
 def test_processes_agree_on_the_turn_and_it_can_be_chosen(

@@ -1,5 +1,5 @@
 """Which slow tests a run takes. All of them take hours; `make test` has minutes, so it takes those
-whose turn it is: one drill, and every third of the others. A turn lasts eight hours (UTC).
+whose turn it is: one drill, and one part of the others. A turn lasts eight hours (UTC).
 """
 
 import os
@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import pytest
 
-#: The number of the turn: set it to repeat what another run took.
-VARIABLE = "BEEYARD_TESTS_TURN"
+#: The number of the turn: set it to repeat what another run took. Not one of beeyard's own.
+VARIABLE = "TESTS_TURN"
 _SECONDS = 8 * 3600
-#: In so many turns, each slow test that is no drill has had its own.
+#: `slow(0)` to `slow(2)`, of about the same length. Tests that build on each other share one.
 PARTS = 3
 
 
@@ -26,22 +26,22 @@ def number() -> int:
 
 def left_out(items: Sequence[pytest.Item], which: str, turn: int) -> list[pytest.Item]:
     """Of the tests those that a run does not take. `which` slow ones it takes: "all", "turn", or
-    "none"."""
+    "none". Raises UsageError for a part that has no turn."""
     drills = [item for item in items if item.get_closest_marker("drill")]
-    units = {item: unit for item in items if (unit := _unit(item)) and item not in drills}
-    taken: set[pytest.Item] = set()
+    parts = {item: part for item in items if (part := _part(item)) is not None}
     if which == "all":
-        taken = {*drills, *units}
-    elif which == "turn":
-        taken = {*drills[turn % max(1, len(drills)) :][:1]}
-        # Units of many tests first: they take longest, and so no turn has two of them.
-        order = sorted(set(units.values()), key=lambda unit: ("::" in unit, unit))
-        mine = set(order[turn % PARTS :: PARTS])
-        taken |= {item for item, unit in units.items() if unit in mine}
-    return [item for item in (*drills, *units) if item not in taken]
+        return []
+    if which == "none":
+        return [item for item in items if item in drills or item in parts]
+    mine = drills[turn % len(drills)] if drills else None
+    others = {item for item, part in parts.items() if part != turn % PARTS}
+    return [item for item in items if item is not mine and (item in drills or item in others)]
 
 
-def _unit(item: pytest.Item) -> str | None:
-    """What a slow test takes its turn with: those of the same name, or itself alone."""
+def _part(item: pytest.Item) -> int | None:
     mark = item.get_closest_marker("slow")
-    return str(mark.args[0] if mark.args else item.nodeid) if mark else None
+    if mark is None:
+        return None
+    if len(mark.args) != 1 or mark.args[0] not in range(PARTS):
+        raise pytest.UsageError(f"{item.nodeid}: write `slow(0)` to `slow({PARTS - 1})`")
+    return int(mark.args[0])

@@ -23,7 +23,7 @@ from beeyard.process import Command, ContainerRunner
 from beeyard.swarm import Manager
 from beeyard.waiting import SystemClock, wait_until
 
-pytestmark = [pytest.mark.real, pytest.mark.slow]
+pytestmark = [pytest.mark.real, pytest.mark.slow(0)]
 
 NOWHERE = "sha256:" + 64 * "0"
 

@@ -17,7 +17,7 @@ from beeyard.swarm.waiter import Waiter
 from beeyard.waiting import SystemClock, wait_until
 from swarm.real_services import QUICK, find, ids, node_spec, service, spec_of, watched
 
-pytestmark = [pytest.mark.real, pytest.mark.slow]
+pytestmark = [pytest.mark.real, pytest.mark.slow(1)]
 
 WORKERS = "--constraint=node.role==worker"
 
