@@ -34,7 +34,6 @@ LABEL = "beeyard.run"
 _HOLDER = "beeyard.holder"
 _POLL = 0.3
 _KEPT_LINES = 10_000
-_ENDED = ("complete", "failed", "rejected", "orphaned", "shutdown", "remove")
 #: Seconds for which no node may take the task.
 HOMELESS = 30.0
 # Seconds in which a `docker stack deploy` that was interrupted may still do its work.
@@ -109,7 +108,7 @@ def forgotten(snapshot: Snapshot, application: str) -> list[str]:
         for service in snapshot.stack(application)
         if LABEL in service.labels
         and service.tasks
-        and service.tasks[-1].state in _ENDED
+        and service.tasks[-1].ended
         and (_is_gone(service) or snapshot.taken_at - service.tasks[-1].since > _FORGOTTEN)
     ]
 
@@ -229,11 +228,11 @@ class _Watch:
         while True:
             found = self._look(seen=task is not None)
             task = found.tasks[-1] if found and found.tasks else None
-            if found and task and task.node and task.state in ("running", *_ENDED):
+            if found and task and task.node and (task.state == "running" or task.ended):
                 # One that was rejected has no container, and so no log.
                 if task.state != "rejected":
                     self.log.read(found)
-                if task.state in _ENDED:
+                if task.ended:
                     return Ended(_code(task), task.node, _error(task), tuple(self.log.lines))
             self._require_a_node(task)
             if self.site.clock.monotonic() >= end:

@@ -8,9 +8,6 @@ from beeyard.swarm.exclusion import DRAINING, KEPT_OFF, kept_off_now
 from beeyard.swarm.model import Node, Service, Snapshot, Task
 from beeyard.swarm.placement import allows
 
-_ENDED = frozenset(
-    {"complete", "shutdown", "failed", "rejected", "remove", "orphaned"},
-)
 _UNFINISHED = frozenset({"updating", "paused", "rollback_started", "rollback_paused"})
 
 
@@ -87,7 +84,7 @@ def live_tasks(service: Service, node: str) -> tuple[Task, ...]:
     return tuple(
         task
         for task in service.tasks
-        if task.node == node and task.desired in ("running", "ready") and task.state not in _ENDED
+        if task.node == node and task.desired in ("running", "ready") and not task.ended
     )
 
 
@@ -97,7 +94,7 @@ def not_ended(snapshot: Snapshot, node: str) -> list[str]:
         task.name
         for service in snapshot.services
         for task in service.tasks
-        if task.node == node and task.state not in _ENDED
+        if task.node == node and not task.ended
     ]
 
 

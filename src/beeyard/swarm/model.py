@@ -8,6 +8,8 @@ from typing import Any, Literal
 Mode = Literal["replicated", "global", "replicated-job", "global-job"]
 
 _ENDED = ("failed", "rejected", "complete")
+#: States that no task leaves (Docker: "Swarm task states").
+LAST = frozenset({"complete", "shutdown", "failed", "rejected", "remove", "orphaned"})
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class Task:
     """One attempt at running one replica.
 
     `current`: it has the definition that its service has now. `since`: when it came to its state.
+    `exit_code`: only of one that has ended; until then the engine gives 0, or -1 under load.
     """
 
     id: str
@@ -83,6 +86,10 @@ class Task:
     @property
     def runs(self) -> bool:
         return self.state == "running" and self.desired == "running"
+
+    @property
+    def ended(self) -> bool:
+        return self.state in LAST
 
 
 @dataclass(frozen=True)

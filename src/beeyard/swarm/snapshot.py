@@ -10,6 +10,7 @@ from typing import Any, cast
 from docker import DockerClient
 
 from beeyard.swarm.model import (
+    LAST,
     Mode,
     Network,
     Node,
@@ -163,10 +164,16 @@ def _task(raw: Json, service: str, nodes: Mapping[str, str], template: Json) -> 
         desired=raw["DesiredState"],
         message=status.get("Message", ""),
         error=status.get("Err") or None,
-        exit_code=(status.get("ContainerStatus") or {}).get("ExitCode"),
+        exit_code=_exit_code(status),
         since=_time(status["Timestamp"]),
         current=_comparable(raw["Spec"]) == template,
     )
+
+
+def _exit_code(status: Json) -> int | None:
+    """The engine tells one of what still runs, too, which means nothing (moby/moby issue 37577)."""
+    container = status.get("ContainerStatus") or {}
+    return container.get("ExitCode") if status["State"] in LAST else None
 
 
 def _comparable(template: Json) -> Json:
