@@ -35,10 +35,10 @@ test: prerequisites-test $(DEV)
 check: prerequisites-check venv-dev lint
 	$(PYTEST) --slow=none -m "not real and not cluster"
 
-images: $(DEV)
-	$(BIN)/python -m beeyard.sandbox.images
+images: prerequisites-demo $(DEV)
+	$(BIN)/python tests/build_images.py
 
-test-example:
+test-example: prerequisites-python
 	scripts/test-example
 
 lint: venv-dev

@@ -76,11 +76,9 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 @pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The lines that take longest come first, and what needs no Docker fills in."""
-    others = turns.left_out(items, str(config.getoption("--slow")), turns.number())
-    if others:
-        out = set(others)
-        items[:] = [item for item in items if item not in out]
-        config.hook.pytest_deselected(items=others)
+    out = turns.left_out(items, str(config.getoption("--slow")), turns.number())
+    config.hook.pytest_deselected(items=[item for item in items if item in out])
+    items[:] = [item for item in items if item not in out]
     items.sort(key=lambda item: (_line(item), _place(item)))
     for item in items:
         if _line(item) < len(LINES):

@@ -24,18 +24,16 @@ def number() -> int:
     return int(os.environ[VARIABLE])
 
 
-def left_out(items: Sequence[pytest.Item], which: str, turn: int) -> list[pytest.Item]:
+def left_out(items: Sequence[pytest.Item], which: str, turn: int) -> set[pytest.Item]:
     """Of the tests those that a run does not take. `which` slow ones it takes: "all", "turn", or
     "none". Raises UsageError for a part that has no turn."""
     drills = [item for item in items if item.get_closest_marker("drill")]
     parts = {item: part for item in items if (part := _part(item)) is not None}
-    if which == "all":
-        return []
-    if which == "none":
-        return [item for item in items if item in drills or item in parts]
-    mine = drills[turn % len(drills)] if drills else None
-    others = {item for item, part in parts.items() if part != turn % PARTS}
-    return [item for item in items if item is not mine and (item in drills or item in others)]
+    out = {*drills, *parts} if which != "all" else set()
+    if which == "turn":
+        out -= {item for item, part in parts.items() if part == turn % PARTS}
+        out -= set(drills[turn % len(drills) :][:1]) if drills else set()
+    return out
 
 
 def _part(item: pytest.Item) -> int | None:

@@ -46,7 +46,6 @@ def terraform(
         "TF_CLI_CONFIG_FILE": str(settings),
         "TF_IN_AUTOMATION": "1",
         "CHECKPOINT_DISABLE": "1",
-        "GOGC": "400",
     }
 
     def run(

@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 Mode = Literal["replicated", "global", "replicated-job", "global-job"]
 
-_ENDED = ("failed", "rejected", "complete")
+#: What becomes of a task that nobody asked to end.
+_BY_ITSELF = ("failed", "rejected", "complete")
 #: States that no task leaves (Docker: "Swarm task states").
 LAST = frozenset({"complete", "shutdown", "failed", "rejected", "remove", "orphaned"})
 
@@ -154,7 +155,7 @@ class Service:
 
         One that ends with 0 when Swarm stops it as unhealthy is `complete`, not `failed`.
         """
-        bad = ("failed", "rejected") if self.mode.endswith("-job") else _ENDED
+        bad = ("failed", "rejected") if self.mode.endswith("-job") else _BY_ITSELF
         return tuple(sorted((t for t in self.tasks if t.state in bad), key=lambda t: t.since))
 
     @property
