@@ -189,7 +189,10 @@ def entrance(manager: Node) -> Any:
     listen = ("python3", "-c", LISTEN, *(f"tcp/{port}" for port in ports))
     stack = ExitStack()
     manager.run("docker", "network", "create", "--driver=overlay", SERVICE)
-    stack.callback(lambda: manager.gone("docker", "network", "rm", SERVICE))
+    # Swarm forgets it at once, the engine when the task's container has stopped.
+    still_there = f"docker network ls -q --filter name=^{SERVICE}$ | grep -q ."
+    stack.callback(manager.gone, "sh", "-c", f"! {still_there}")
+    stack.callback(manager.gone, "docker", "network", "rm", SERVICE)
     manager.run("docker", "service", "create", *network, *where, *published, IMAGE, *listen)
     stack.callback(manager.run, "docker", "service", "rm", SERVICE)
 
