@@ -15,6 +15,7 @@ from beeyard.swarm.exclusion import DRAINING, KEPT_OFF, OWN_UPDATE
 from beeyard.swarm.removal import remove
 from beeyard.swarm.waiter import Waiter
 from beeyard.waiting import SystemClock, wait_until
+from beeyard.workflows.nodes import leave_swarm
 from swarm.real_services import QUICK, find, ids, node_spec, service, spec_of, watched
 
 pytestmark = [pytest.mark.real, pytest.mark.slow(1)]
@@ -222,6 +223,18 @@ def test_a_drained_node_is_removed_and_others_are_not(real_swarm: Any, manager: 
         join(real_swarm, "worker-2", "worker")
 
 
+def test_a_node_that_had_left_is_removed_though_managers_hold_it_for_up(
+    real_swarm: Any, manager: Manager
+) -> None:
+    drain(manager, "worker-2", patience=QUICK)
+    try:
+        assert leaving(real_swarm)("worker-2") == ""
+        assert remove(manager, "worker-2", leaving(real_swarm)).state == "ready"
+        assert [node.name for node in manager.snapshot().nodes] == ["manager-1", "worker-1"]
+    finally:
+        join(real_swarm, "worker-2", "worker")
+
+
 def test_a_manager_is_demoted_before_it_goes(real_swarm: Any, manager: Manager) -> None:
     real_swarm.on("manager-1").run(Command(["docker", "node", "promote", "worker-2"]))
     try:
@@ -239,11 +252,7 @@ def test_a_manager_is_demoted_before_it_goes(real_swarm: Any, manager: Manager) 
 
 
 def leaving(swarm: Any) -> Callable[[str], str]:
-    def leave(name: str) -> str:
-        done = swarm.on(name).run(Command(["docker", "swarm", "leave"]), check=False)
-        return str(done.tail()) if done.code else ""
-
-    return leave
+    return lambda name: leave_swarm(swarm.on(name))
 
 
 def join(swarm: Any, name: str, role: str) -> None:

@@ -31,6 +31,19 @@ docker service rm shop; docker config rm shop_settings; docker secret rm shop_ke
 until docker network rm shop_net; do sleep 0.5; done
 docker node update --label-rm shop worker-1; rm -rf /etc/beeyard
 """
+#: A network that the Swarm has forgotten, and the engine has not: `sleep` takes no SIGTERM.
+REMOVE = """
+set -e
+docker network create --driver overlay gone_net
+docker service create --quiet --name gone --network gone_net --endpoint-mode dnsrr \\
+    --constraint node.hostname==manager-1 --stop-grace-period 60s "$1" sleep 100000
+docker service rm gone
+until docker network rm gone_net; do sleep 0.2; done
+"""
+REMOVED = """
+docker kill $(docker ps --quiet --filter label=com.docker.swarm.service.name=gone)
+while docker network inspect gone_net; do sleep 0.2; done
+"""
 #: Leaves an engine that stands still, as a copier that is killed would.
 KILLED = """
 import os, signal
@@ -128,6 +141,19 @@ def test_an_authority_that_was_rotated_is_not_rotated_again(node: Node) -> None:
     node.sh("docker swarm ca --rotate --quiet && docker swarm join-token --rotate worker")
     facts, _ = node.python(_TAKE)
     assert node.python(_of("verify")) == facts
+
+
+def test_a_network_that_was_removed_is_none_though_the_engine_lists_it(
+    real_swarm: Any, node: Node
+) -> None:
+    node.sh(REMOVE, real_swarm.tiny)
+    try:
+        facts, _ = node.python(_TAKE)
+        assert "gone_net" in node.sh("docker network ls")
+        assert "network shop_net" in facts
+        assert "network gone_net" not in facts
+    finally:
+        node.sh(REMOVED)
 
 
 def test_looking_at_it_leaves_nothing_and_starts_nothing(node: Node) -> None:

@@ -12,7 +12,7 @@ from beeyard.swarm.services import change_node
 from beeyard.swarm.waiter import Waiter
 from beeyard.waiting import Clock, SystemClock
 
-#: For a manager to become a worker, and for one that left to be seen as gone.
+#: For a manager to become a worker, and for a node to leave.
 _PATIENCE = Patience(deadline=60.0)
 
 
@@ -21,10 +21,10 @@ def remove(
 ) -> Node:
     """Take a drained node, or one that is down, out of the Swarm; give what it was.
 
-    `leave` makes the node of that name leave by itself, and says why it did not; it is called only
-    if the node is up, and again while it fails: a manager does not know at once that it is none any
-    more. Raises SwarmError, before anything is changed, if tasks run there or the managers left
-    would have no quorum.
+    `leave` makes the node of that name leave by itself, and says why it did not; empty also where
+    it had left before. It is called only if the node is up, and again while it fails: a manager
+    does not know at once that it is none any more. Raises SwarmError, before anything is changed,
+    if tasks run there or the managers left would have no quorum.
     """
     snapshot = manager.snapshot()
     node = find_node(snapshot, name, gone=True)
@@ -34,11 +34,13 @@ def remove(
     if _is_manager(node):
         change_node(manager, node.id, lambda spec: {**spec, "Role": "worker"})
         _await(waiter, node, lambda seen: "it is a manager" if seen.reachability else "")
-    if node.state == "ready":
+    was_up = node.state == "ready"
+    if was_up:
         _await(waiter, node, lambda seen: leave(node.name) if seen.state == "ready" else "")
-        _await(waiter, node, lambda seen: "it is up" if seen.state == "ready" else "")
     with in_words(f"{node.name} could not be removed"):
-        manager.client.api.remove_node(node.id)
+        # The node itself says that it has left. Managers hold it for up until they miss its
+        # heartbeats: 15 s, and under load we saw more than a minute.
+        manager.client.api.remove_node(node.id, force=was_up)
     return node
 
 

@@ -10,7 +10,7 @@ from beeyard import inventory as inventories
 from beeyard import provision
 from beeyard.cloud import Outputs
 from beeyard.inventory import Inventory
-from beeyard.process import Command, SshRunner
+from beeyard.process import Command, Runner, SshRunner
 from beeyard.provision import Converged, Options, ProvisionFiles
 from beeyard.swarm import Manager, Tunnel
 from beeyard.workflows.cluster import Cluster
@@ -53,9 +53,7 @@ class Hosts:
 
     def in_swarm(self) -> bool:
         """Whether the first manager is one already: before provisioning it has no engine."""
-        argv = ["docker", "info", "--format", "{{.Swarm.LocalNodeState}}"]
-        said = self.manager.run(Command(argv, timeout=60), check=False)
-        return said.code == 0 and said.stdout.strip() == "active"
+        return swarm_state(self.manager) == "active"
 
     def play(self, phase: Phase, playbook: str, options: Options) -> Converged:
         """Run one playbook on all nodes."""
@@ -65,6 +63,14 @@ class Hosts:
                 phase.say(f"changed: {task}")
         phase.result = f"{done.total} changed"
         return done
+
+
+def swarm_state(node: Runner) -> str:
+    """What a node's engine says of its part in a Swarm, by a runner on it: `active`, `inactive`,
+    `locked` …; empty where the engine does not answer."""
+    argv = ["docker", "info", "--format", "{{.Swarm.LocalNodeState}}"]
+    said = node.run(Command(argv, timeout=60), check=False)
+    return "" if said.code else said.stdout.strip()
 
 
 def open_hosts(

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from beeyard.errors import SwarmError
-from beeyard.process import Command
+from beeyard.process import Command, Runner
 from beeyard.swarm import Manager, Progress
 from beeyard.swarm.drain import Drained, activate, drain
 from beeyard.swarm.drain_plan import find_node, live_tasks, plan_drain
@@ -14,7 +14,7 @@ from beeyard.swarm.rebalance import Moved, plan_rebalance, rebalance
 from beeyard.swarm.removal import remove
 from beeyard.swarm.services import change_node, with_labels
 from beeyard.workflows.cluster import Cluster
-from beeyard.workflows.hosts import Hosts
+from beeyard.workflows.hosts import Hosts, swarm_state
 from beeyard.workflows.kept import keep_signed_in
 from beeyard.workflows.progress import Phase
 from beeyard.workflows.status import hosts_of
@@ -86,13 +86,18 @@ def remove_node(cluster: Cluster, name: str) -> str:
 
         def leave(node: str) -> str:
             phase.say("the node leaves the Swarm")
-            runner = hosts.run_on(node, sudo=True)
-            done = runner.run(Command(["docker", "swarm", "leave"], timeout=60), check=False)
-            return done.tail() if done.code else ""
+            return leave_swarm(hosts.run_on(node, sudo=True))
 
         removed = remove(manager, name, leave, clock=cluster.clock)
         phase.result = "it is no member any more"
     return removed.name
+
+
+def leave_swarm(node: Runner) -> str:
+    """Have a node leave its Swarm, by a runner on it; gives why it did not, and nothing also where
+    it was in none: whoever was killed after that goes on."""
+    done = node.run(Command(["docker", "swarm", "leave"], timeout=60), check=False)
+    return done.tail() if done.code and swarm_state(node) != "inactive" else ""
 
 
 def rebalance_tasks(cluster: Cluster) -> tuple[Moved, ...]:

@@ -46,8 +46,16 @@ def seen(engine: Engine) -> Seen:
                 {"Id": one["Id"], **{key: one.get(key) for key in _OF_A_NETWORK}}
             )
             for one in networks
+            if _is_of_the_swarm(one)
         },
     }
+
+
+def _is_of_the_swarm(network: dict[str, Any]) -> bool:
+    """Whether Raft has it. An engine lists its own part of a network too, until its last container
+    there has stopped, which may be a while after the network was removed: by who is on it, which
+    the Swarm's own list leaves empty (moby, `daemon/cluster/convert/network.go`)."""
+    return network.get("Containers") is None
 
 
 def facts(found: Seen) -> Facts:
