@@ -15,8 +15,8 @@ def test_drill(n): pass
 def test_first(n): pass
 @pytest.mark.slow(1)
 def test_second(): pass
-@pytest.mark.slow(2)
-def test_third(): pass
+@pytest.mark.slow(7)
+def test_last(): pass
 """
 
 
@@ -44,18 +44,22 @@ def test_each_has_its_turn(items: list[pytest.Item]) -> None:
         "test_first[0]",
         "test_first[1]",
     }
-    assert taken(items, "turn", 4) == {"test_quick", "test_drill[0]", "test_second"}
-    assert taken(items, "turn", 2) == {"test_quick", "test_drill[2]", "test_third"}
-    runs = [taken(items, "turn", turn) for turn in range(4)]
+    assert taken(items, "turn", 4 * turns.PARTS + 1) == {
+        "test_quick",
+        "test_drill[1]",
+        "test_second",
+    }
+    assert taken(items, "turn", 7) == {"test_quick", "test_drill[3]", "test_last"}
+    runs = [taken(items, "turn", turn) for turn in range(turns.PARTS)]
     assert set().union(*runs) == {item.name for item in items}
 
 
-@pytest.mark.parametrize("mark", ["slow", "slow(3)", "slow('mine')"])
+@pytest.mark.parametrize("mark", ["slow", "slow(8)", "slow('mine')"])
 def test_a_part_without_a_turn_is_refused(pytester: pytest.Pytester, mark: str) -> None:
     pytester.makeini("[pytest]\nmarkers = slow")
     text = f"import pytest\n@pytest.mark.{mark}\ndef test_it(): pass\n"
     found, _ = pytester.inline_genitems(pytester.makepyfile(text))
-    with pytest.raises(pytest.UsageError, match=r"write `slow\(0\)` to `slow\(2\)`"):
+    with pytest.raises(pytest.UsageError, match=r"write `slow\(0\)` to `slow\(7\)`"):
         turns.left_out(found, "turn", 0)
 
 

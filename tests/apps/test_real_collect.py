@@ -18,7 +18,7 @@ from beeyard.process import Command
 from beeyard.secret import Secret
 from beeyard.swarm import Manager
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.slow(2)]
 
 NODES = ("manager-1", "worker-1", "worker-2")
 

@@ -24,6 +24,8 @@ from beeyard.swarm import Manager
 from beeyard.waiting import SystemClock, wait_until
 
 pytestmark = [pytest.mark.real, pytest.mark.slow(0)]
+#: What is cut short: a part of its own.
+CUT_SHORT = pytest.mark.slow(4)
 
 NOWHERE = "sha256:" + 64 * "0"
 
@@ -311,6 +313,7 @@ def test_of_two_deploys_at_once_one_is_refused(shop: Team, real_swarm: Any) -> N
     shop.deploy()
 
 
+@CUT_SHORT
 @pytest.mark.parametrize(
     ("where", "then", "word"),
     [
@@ -341,6 +344,7 @@ def test_what_was_killed_is_undone(
         assert shop.tasks == before
 
 
+@CUT_SHORT
 def test_what_was_killed_when_it_was_found_good_is_finished(shop: Team, real_swarm: Any) -> None:
     change(shop, real_swarm, environment={"NEW": "verify"})
     with halted(shop, "verify+") as other:
@@ -358,6 +362,7 @@ def test_what_was_killed_when_it_was_found_good_is_finished(shop: Team, real_swa
     shop.deploy()
 
 
+@CUT_SHORT
 @pytest.mark.parametrize(
     ("how", "within"),
     # A connection that is reset ends at once; of one that is silent, ssh's keep-alive says so.
@@ -400,6 +405,7 @@ def cut_off(link: psutil.Process, how: list[str]) -> Iterator[None]:
             node.run(Command(["iptables", "-D", *rule]))
 
 
+@CUT_SHORT
 def test_a_manager_whose_engine_restarts_is_asked_again(shop: Team, real_swarm: Any) -> None:
     """It comes to an end by itself; to which depends on whether a task of its own was just new."""
     node = real_swarm.on("manager-1")

@@ -12,7 +12,7 @@ from beeyard.process import Command
 from beeyard.swarm import Manager
 from swarm.real_services import watched
 
-pytestmark = [pytest.mark.real, pytest.mark.slow(2)]
+pytestmark = [pytest.mark.real, pytest.mark.slow(6)]
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ from beeyard.workflows import Progress
 from beeyard.workflows.kept import busy_of, keep_signed_in
 from beeyard.workflows.progress import in_a_line
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.slow(7)]
 
 HOUR = 3600.0
 QUICK = Patience(deadline=40, settle=1, failures=2)

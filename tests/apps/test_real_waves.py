@@ -10,7 +10,7 @@ from beeyard.apps import Hook
 from beeyard.errors import AppError
 from beeyard.swarm import Manager
 
-pytestmark = [pytest.mark.real, pytest.mark.slow(2)]
+pytestmark = [pytest.mark.real, pytest.mark.slow(5)]
 
 EXITS = "echo no such table; exit 5"
 

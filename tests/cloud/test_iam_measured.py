@@ -35,7 +35,7 @@ from beeyard.workflows.cloud import Cloud, open_cloud
 from cloud.example import REGION, at, spec
 
 #: Minutes of Terraform: once, by one process, and not among the quick ones.
-pytestmark = [pytest.mark.real, pytest.mark.slow(1)]
+pytestmark = [pytest.mark.real, pytest.mark.slow(2)]
 
 HERE = Path(__file__).parent
 DATABASE = {"deletion_protection": False, "engine": "mariadb", "version": "10.11"}

@@ -25,7 +25,7 @@ from beeyard.swarm import Manager, Patience, Tunnel, await_converged
 from beeyard.waiting import SystemClock, wait_until
 from cluster.yard import DOMAIN, Running
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow(0)]
+pytestmark = [pytest.mark.cluster, pytest.mark.slow(7)]
 APPLICATION = "canaries"
 HOST = f"{APPLICATION}.{DOMAIN}"
 PATIENCE = Patience(deadline=120, settle=1.0)

@@ -141,7 +141,7 @@ def test_a_tag_alone_changes_nothing_and_so_says_a_check(cluster: Running) -> No
     assert cluster.yard.json("provision", "--check")["changed"] == 0
 
 
-@pytest.mark.slow(1)
+@pytest.mark.slow(7)
 def test_all_works_the_same_without_mitogen(cluster: Running) -> None:
     plain = Yard(cluster.yard.file, {**cluster.yard.environment, "BEEYARD_MITOGEN": "0"})
     assert plain.json("provision")["changed"] == 0

@@ -122,7 +122,7 @@ def test_a_manager_that_is_rebooted_in_mid_deploy(cluster: Running) -> None:
     assert version_that_runs(cluster) == runs
 
 
-@pytest.mark.slow(0)
+@pytest.mark.slow(7)
 def test_an_image_that_only_old_releases_used_is_gone_from_the_registry(cluster: Running) -> None:
     image = releases(cluster)[-1]["images"]["web"]
     other = f"{repository_of(image)}:other"
@@ -157,7 +157,7 @@ def canary(cluster: Running) -> Iterator["subprocess.Popen[str]"]:
         deploy.communicate()
 
 
-@pytest.mark.slow(2)
+@pytest.mark.slow(3)
 def test_a_canary_takes_over_by_itself_where_it_does_well(cluster: Running) -> None:
     with version(cluster.yard, "5.0.0"):
         watched = ("--canary", "20%", "--watch", "15")
@@ -169,7 +169,7 @@ def test_a_canary_takes_over_by_itself_where_it_does_well(cluster: Running) -> N
     assert {one["name"] for one in cluster.status["services"]} & {"timeoff_web-canary"} == set()
 
 
-@pytest.mark.slow(2)
+@pytest.mark.slow(3)
 def test_a_canary_is_promoted_and_another_aborted_by_hand(cluster: Running) -> None:
     with version(cluster.yard, "6.0.0"), canary(cluster) as deploy:
         assert cluster.yard.json("promote", "timeoff")["verdict"] == "succeeded"
@@ -182,7 +182,7 @@ def test_a_canary_is_promoted_and_another_aborted_by_hand(cluster: Running) -> N
     assert "timeoff_web-canary" not in {one["name"] for one in cluster.status["services"]}
 
 
-@pytest.mark.slow(2)
+@pytest.mark.slow(3)
 def test_a_canary_whose_watcher_was_killed_is_taken_away(cluster: Running) -> None:
     with version(cluster.yard, "8.0.0"), canary(cluster) as deploy:
         deploy.kill()

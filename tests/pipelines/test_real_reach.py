@@ -32,7 +32,7 @@ from pipelines.reach import (
     reached,
 )
 
-pytestmark = [pytest.mark.real, pytest.mark.slow(0)]
+pytestmark = [pytest.mark.real, pytest.mark.slow(6)]
 ROLE = Path(beeyard.provision.__file__).parent / "ansible" / "roles" / "steps"
 RULES = "/usr/local/sbin/beeyard-steps"
 METADATA = "169.254.169.254"

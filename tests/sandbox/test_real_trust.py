@@ -33,7 +33,12 @@ from sandbox.clouds import (
     tag,
 )
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(600), pytest.mark.usefixtures("own_state")]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.slow(4),
+    pytest.mark.timeout(600),
+    pytest.mark.usefixtures("own_state"),
+]
 
 ALLOWED, ELSEWHERE = "203.0.113.9", "198.51.100.9"
 WORLD = "0.0.0.0/0"

@@ -17,7 +17,7 @@ from beeyard.swarm.rebalance import (
 from beeyard.swarm.services import change_service
 from swarm.real_services import QUICK, find, ids, service, spec_of, watched
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.slow(3)]
 
 
 @pytest.fixture

@@ -146,7 +146,7 @@ def cloud(tree: Path, endpoint: str, terraform: Terraform) -> Cloud:
     return cloud
 
 
-@pytest.mark.slow(2)
+@pytest.mark.slow(5)
 def test_life_of_a_cluster(cloud: Cloud) -> None:
     cloud.make("elastic_ips")
     cloud.make("swarm_cluster")
