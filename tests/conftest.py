@@ -30,6 +30,7 @@ from beeyard.sandbox.engine import node_form
 from beeyard.sandbox.images import Images, build_all
 from beeyard.swarm import Manager, Tunnel
 from beeyard.waiting import SystemClock, wait_until
+from drills.told import Told
 
 #: The first half of its addresses. Another one lets two runs go on at once.
 NETWORK = os.environ.get("BEEYARD_TESTS_NETWORK", "10.78")
@@ -63,8 +64,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", choices=("all", "turn", "none"), default="all", help=words)
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     turns.begin()
+    if leavings.is_first_process():
+        config.pluginmanager.register(Told())
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
