@@ -1,19 +1,28 @@
 """Files that are the user's alone."""
 
 import os
+import tempfile
 from pathlib import Path
 
 from beeyard.errors import ToolError
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Write a file that only its owner can read, never visible to others in between."""
+    """Write a file that only its owner can read, never visible to others in between, and in one
+    move: whoever reads it meanwhile (an `ssh` its configuration) has what was there, or all of the
+    new."""
+    # A link stays one.
+    path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        # The mode above is for a new file only.
-        os.fchmod(file.fileno(), 0o600)
-        file.write(data)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    beside = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 def private_folder(path: Path) -> Path:

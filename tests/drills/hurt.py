@@ -39,6 +39,36 @@ def on(name: str, *argv: str) -> str:
     return said.decode()
 
 
+#: An engine on a disk of its own that is nearly full; and as it was.
+_SMALL = """
+set -e
+systemctl stop docker.socket docker.service
+size=$(du --summarize --block-size=1M /var/lib/docker | cut -f1)
+mkdir -p /run/small
+mount -t tmpfs -o size=$((size + 300))m tmpfs /run/small
+cp --archive /var/lib/docker/. /run/small
+mount --bind /run/small /var/lib/docker
+umount /run/small
+systemctl start docker.service
+"""
+_AS_IT_WAS = """
+set -e
+systemctl stop docker.socket docker.service
+umount /var/lib/docker
+systemctl start docker.service
+"""
+
+
+@contextmanager
+def nearly_full(name: str) -> Iterator[None]:
+    """A node's engine has all that it had, and less than 300 MB left to write to."""
+    on(name, "sh", "-c", _SMALL)
+    try:
+        yield
+    finally:
+        on(name, "sh", "-c", _AS_IT_WAS)
+
+
 @contextmanager
 def standing_still(*hurt: Container) -> Iterator[None]:
     """None of their processes runs; connections are taken, and nothing is answered."""

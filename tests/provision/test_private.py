@@ -1,6 +1,7 @@
 """Files and folders that are the user's alone."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,35 @@ def test_a_file_that_was_open_is_closed_and_replaced_whole(tmp_path: Path) -> No
     path.chmod(0o666)
     write_private(path, b"x")
     assert (path.read_bytes(), mode(path)) == (b"x", 0o600)
+
+
+def test_a_link_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "real").write_bytes(b"old")
+    (tmp_path / "link").symlink_to("real")
+    write_private(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_bytes() == b"new"
+
+
+def test_whoever_reads_it_meanwhile_has_the_old_or_the_new(tmp_path: Path) -> None:
+    path, contents = tmp_path / "ssh_config", {size * b"x" for size in (10_000, 2_000_000)}
+    write_private(path, min(contents))
+    seen: set[bytes] = set()
+    with ThreadPoolExecutor(1) as pool:
+        written = pool.submit(lambda: [write_private(path, one) for one in 50 * [*contents]])
+        while not written.done():
+            seen.add(path.read_bytes())
+        written.result()
+    assert seen
+    assert seen <= contents
+    assert [file.name for file in tmp_path.iterdir()] == ["ssh_config"]
+
+
+def test_what_can_t_be_put_there_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "taken" / "by").mkdir(parents=True)
+    with pytest.raises(IsADirectoryError):
+        write_private(tmp_path / "taken", b"x")
+    assert [file.name for file in tmp_path.iterdir()] == ["taken"]
 
 
 def test_a_folder(tmp_path: Path) -> None:

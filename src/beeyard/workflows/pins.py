@@ -198,11 +198,7 @@ def _here(cluster: Cluster) -> Pins:
 
 
 def _put_here(cluster: Cluster, pins: Pins) -> None:
-    """In one move: an `ssh` that reads it meanwhile reads the old ones or the new."""
-    file = cluster.ssh.known_hosts
-    beside = file.with_name(f"{file.name}.new")
-    write_private(beside, render(pins).encode())
-    beside.replace(file)
+    write_private(cluster.ssh.known_hosts, render(pins).encode())
 
 
 def _shared(cluster: Cluster) -> SharedText:
