@@ -18,10 +18,16 @@ def test_left_broken(whole): pass
 """
 
 
-def test_each_is_told_when_it_has_ended_and_why_it_is_red(pytester: pytest.Pytester) -> None:
+@pytest.mark.parametrize("processes", [(), ("--numprocesses=1",)])
+def test_each_is_told_when_it_has_ended_and_why_it_is_red(
+    pytester: pytest.Pytester, processes: tuple[str, ...]
+) -> None:
     pytester.makeini("[pytest]\nmarkers = drill")
     pytester.makepyfile(test_luck=TESTS)
-    said = pytester.runpytest_inprocess(plugins=[Told()]).outlines
+    said = pytester.runpytest_inprocess(*processes, plugins=[Told()]).outlines
+    table = [line for line in said if line.startswith("| test_luck: ")]
+    assert [line.split(" | ")[1] for line in table] == ["green", "red (call)", "red (teardown)"]
+    assert any(line.startswith("commit: ") for line in said)
     said = said[: said.index(next(line for line in said if "ERRORS" in line))]
     (green, red, left) = (line for line in said if line.startswith("test_luck: "))
     assert green == "test_luck: test_green: green, 0 s"

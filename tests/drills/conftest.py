@@ -13,19 +13,7 @@ from ruamel.yaml import YAML
 
 from beeyard.apps import AppUrl, Prober
 from cluster.yard import DOMAIN, NAME, Running, Yard
-from drills.table import drills_of, lines
 from drills.world import World, world_of
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Of drills, a table."""
-    stats = terminalreporter.stats
-    reports = [one for kind in ("", "passed", "failed", "error") for one in stats.get(kind, ())]
-    drills = drills_of(reports)
-    if drills:
-        terminalreporter.section("drills")
-        for line in lines(drills):
-            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
