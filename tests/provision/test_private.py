@@ -46,8 +46,13 @@ def test_whoever_reads_it_meanwhile_has_the_old_or_the_new(tmp_path: Path) -> No
     path, contents = tmp_path / "ssh_config", {size * b"x" for size in (10_000, 2_000_000)}
     write_private(path, min(contents))
     seen: set[bytes] = set()
+
+    def write() -> None:
+        for content in 50 * [*contents]:
+            write_private(path, content)
+
     with ThreadPoolExecutor(1) as pool:
-        written = pool.submit(lambda: [write_private(path, one) for one in 50 * [*contents]])
+        written = pool.submit(write)
         while not written.done():
             seen.add(path.read_bytes())
         written.result()
