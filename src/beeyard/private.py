@@ -7,10 +7,10 @@ from pathlib import Path
 from beeyard.errors import ToolError
 
 
-def write_private(path: Path, data: bytes) -> None:
-    """Write a file that only its owner can read, never visible to others in between, and in one
-    move: whoever reads it meanwhile (an `ssh` its configuration) has what was there, or all of the
-    new."""
+def write_private(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Write a file that only its owner can read (or whom `mode` lets), never visible to others in
+    between, and in one move: whoever reads it meanwhile (an `ssh` its configuration) has what was
+    there, or all of the new."""
     # A link stays one.
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -18,6 +18,7 @@ def write_private(path: Path, data: bytes) -> None:
     beside = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
+            os.fchmod(file.fileno(), mode)
             file.write(data)
         beside.replace(path)
     except BaseException:

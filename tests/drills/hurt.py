@@ -43,10 +43,11 @@ def on(name: str, *argv: str) -> str:
 _SMALL = """
 set -e
 systemctl stop docker.socket docker.service
-size=$(du --summarize --block-size=1M /var/lib/docker | cut -f1)
 mkdir -p /run/small
-mount -t tmpfs -o size=$((size + 300))m tmpfs /run/small
+mount -t tmpfs tmpfs /run/small
 cp --archive /var/lib/docker/. /run/small
+used=$(df --output=used --block-size=1M /run/small | tail -1)
+mount -o remount,size=$((used + 300))m /run/small
 mount --bind /run/small /var/lib/docker
 umount /run/small
 systemctl start docker.service

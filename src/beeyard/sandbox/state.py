@@ -12,6 +12,7 @@ from typing import Any
 import platformdirs
 
 from beeyard.errors import SandboxError
+from beeyard.private import write_private
 from beeyard.sandbox.container import NodeForm
 from beeyard.sandbox.spec import SandboxSpec
 
@@ -147,12 +148,7 @@ class StateFolder:
 
 def write_file(path: Path, text: str, mode: int = 0o600) -> None:
     """Write the whole file or nothing: who reads it meanwhile sees the old one or the new."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.touch(mode=mode)
-    partial.chmod(mode)
-    partial.write_text(text)
-    partial.replace(path)
+    write_private(path, text.encode(), mode)
 
 
 def all_folders() -> list[str]:
