@@ -1,5 +1,7 @@
 """Every slow test has its turn, in `make test` as it is."""
 
+import time
+
 import pytest
 
 import turns
@@ -38,20 +40,29 @@ def test_all_and_none(items: list[pytest.Item]) -> None:
 
 
 def test_each_has_its_turn(items: list[pytest.Item]) -> None:
-    assert taken(items, "turn", 0) == {
-        "test_quick",
-        "test_drill[0]",
-        "test_first[0]",
-        "test_first[1]",
-    }
-    assert taken(items, "turn", 4 * turns.PARTS + 1) == {
-        "test_quick",
-        "test_drill[1]",
-        "test_second",
-    }
-    assert taken(items, "turn", 7) == {"test_quick", "test_drill[3]", "test_last"}
-    runs = [taken(items, "turn", turn) for turn in range(turns.PARTS)]
-    assert set().union(*runs) == {item.name for item in items}
+    assert taken(items, "turn", 0) == {"test_quick", "test_drill[0]"}
+    assert taken(items, "turn", 1) == {"test_quick", "test_first[0]", "test_first[1]"}
+    assert taken(items, "turn", 2) == {"test_quick", "test_drill[1]"}
+    assert taken(items, "turn", 3) == {"test_quick", "test_second"}
+    assert taken(items, "turn", 15) == {"test_quick", "test_last"}
+    assert taken(items, "turn", 16) == {"test_quick", "test_drill[0]"}
+
+
+@pytest.mark.parametrize("drills", [4, 5, 6, 10])
+def test_a_run_each_day_meets_all(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, drills: int
+) -> None:
+    pytester.makeini("[pytest]\nmarkers =\n    drill\n    slow")
+    text = TESTS.replace("range(4)", f"range({drills})")
+    items, _ = pytester.inline_genitems(pytester.makepyfile(text))
+    for hour in range(24):
+        met = set()
+        for day in range(2 * (drills + 1) * turns.PARTS):
+            monkeypatch.delenv(turns.VARIABLE, raising=False)
+            monkeypatch.setattr(time, "time", lambda at=24 * day + hour: at * 3600.0)
+            turns.begin()
+            met |= taken(list(items), "turn", turns.number())
+        assert met == {item.name for item in items}, hour
 
 
 @pytest.mark.parametrize("mark", ["slow", "slow(8)", "slow('mine')"])

@@ -29,7 +29,7 @@ from beeyard.process import Command
 from beeyard.secret import Secret
 from beeyard.swarm import Manager, Patience, Progress, Service, Snapshot, await_converged
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.slow(1)]
 
 QUICK = Patience(deadline=40, settle=1, failures=2)
 SERVES = "echo serving; trap 'exit 0' TERM; while :; do sleep 0.2; done"

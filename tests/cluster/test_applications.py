@@ -81,6 +81,7 @@ def test_a_secret_is_set_and_the_next_deploy_brings_it(cluster: Running, tmp_pat
     assert f"service timeoff_web: {done['version']}" in refused["why"]
 
 
+@pytest.mark.slow(4)
 def test_the_page_stands_in_for_the_application_and_no_request_is_lost(
     cluster: Running, ca: Path
 ) -> None:

@@ -136,6 +136,7 @@ def test_each_playbook_alone_changes_nothing(cluster: Running, playbook: str) ->
     assert cluster.yard.json("provision", playbook)["changed"] == 0
 
 
+@pytest.mark.slow(6)
 def test_a_tag_alone_changes_nothing_and_so_says_a_check(cluster: Running) -> None:
     assert cluster.yard.json("provision", "--tags", "configure_efs")["changed"] == 0
     assert cluster.yard.json("provision", "--check")["changed"] == 0

@@ -195,6 +195,7 @@ def test_a_canary_whose_watcher_was_killed_is_taken_away(cluster: Running) -> No
     assert "timeoff_web-canary" not in {one["name"] for one in cluster.status["services"]}
 
 
+@pytest.mark.slow(1)
 def test_a_drained_node_is_emptied_without_a_gap_and_comes_back(cluster: Running) -> None:
     drained = cluster.yard.json("node", "drain", "worker-2")
     try:

@@ -10,7 +10,7 @@ from cluster.shipping import REGISTRY, Team, commands, pipeline
 from cluster.yard import CIDR, DOMAIN, Running
 from pipelines.reach import TRY, reached
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.slow(6)]
 REACH = pipeline(commands("reach", 'python reach.py "$(cat targets.json)"'))
 #: Where pipelines run if nobody says where: the last node.
 CI_NODE = "worker-2"

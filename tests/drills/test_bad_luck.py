@@ -34,7 +34,7 @@ from drills.hurt import (
     on,
     standing_still,
 )
-from drills.phases import stopped_at_what_is_new
+from drills.phases import HALVES, stopped_in
 from drills.world import World
 
 pytestmark = [
@@ -214,16 +214,12 @@ def test_a_host_key_is_another(yard_of: Yard) -> None:
         on("worker-1", "systemctl", "restart", "ssh")
 
 
+@pytest.mark.parametrize("half", HALVES)
 def test_ctrl_c_as_each_phase_begins(
-    yard: Yard, record_property: Callable[[str, object], None]
+    yard: Yard, record_property: Callable[[str, object], None], half: str
 ) -> None:
     """Each time it ends by itself with 130 and leaves no lock; in the end all is there."""
-    yard.run("sandbox", "down", NAME, "--yes")
-    seen: list[str] = []
-    while (phase := stopped_at_what_is_new(yard, seen, signal.SIGINT)) is not None:
-        seen.append(phase)
-    record_property("interrupted at", seen)
-    assert len(seen) > 12
+    record_property("interrupted at", stopped_in(yard, half, signal.SIGINT))
     assert yard.json("up", "--yes")["changes"] == 0
     assert yard.json("status")["ok"] is True
 

@@ -11,43 +11,20 @@ import pytest
 
 from cluster.yard import NAME, Running, Yard
 from drills.conftest import change
-from drills.phases import stopped_at_what_is_new
+from drills.phases import HALVES, stopped_in
 from drills.world import world_of
 from leavings import STATE_HOME
 
 pytestmark = [pytest.mark.real, pytest.mark.cluster, pytest.mark.drill]
 
-#: What a new cluster goes through at least.
-PHASES = {
-    "account",
-    "lock",
-    "cloud: network and nodes",
-    "nodes",
-    "hosts: swarm",
-    "cloud: efs",
-    "cloud: database",
-    "hosts: files and services",
-    "names",
-    "secrets and databases",
-    "infrastructure",
-    "timeoff: switch",
-    "services",
-    "addresses",
-}
-
 
 @pytest.mark.timeout(1800)
+@pytest.mark.parametrize("half", HALVES)
 def test_killed_as_each_phase_begins(
-    yard: Yard, record_property: Callable[[str, object], None]
+    yard: Yard, record_property: Callable[[str, object], None], half: str
 ) -> None:
     """Killed as soon as it does something new, again and again, until it comes to its end."""
-    yard.run("sandbox", "down", NAME, "--yes")
-    seen: list[str] = []
-    while (phase := stopped_at_what_is_new(yard, seen, signal.SIGKILL)) is not None:
-        seen.append(phase)
-    record_property("killed at", seen)
-    assert set(seen) >= PHASES
-
+    record_property("killed at", stopped_in(yard, half, signal.SIGKILL))
     again = yard.json("up", "--yes")
     assert again["changes"] == 0
     assert yard.json("status")["ok"] is True
