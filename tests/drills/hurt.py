@@ -4,13 +4,14 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import docker
 from docker.models.containers import Container
 
 from beeyard.sandbox.spec import KIND_LABEL, LABEL
 from beeyard.waiting import SystemClock, wait_until
-from cluster.yard import NAME, Yard
+from cluster.yard import DOMAIN, NAME, Yard
 
 
 def containers(kind: str) -> list[Container]:
@@ -60,6 +61,10 @@ systemctl start docker.service
 """
 
 
+#: What the authority's configuration says of whom it certifies.
+_ALLOWS = "challenges http-01"
+
+
 @contextmanager
 def nearly_full(name: str) -> Iterator[None]:
     """A node's engine has all that it had, and less than 300 MB left to write to."""
@@ -80,6 +85,22 @@ def standing_still(*hurt: Container) -> Iterator[None]:
     finally:
         for one in hurt:
             one.unpause()
+
+
+@contextmanager
+def refusing(hurt: Container) -> Iterator[None]:
+    """The certificate authority answers, and allows no name of the cluster's."""
+    (folder,) = (Path(one["Source"]) for one in hurt.attrs["Mounts"])
+    file = folder / "Caddyfile"
+    text = file.read_text()
+    assert text.count(_ALLOWS) == 1
+    file.write_text(text.replace(_ALLOWS, f"{_ALLOWS}\ndeny {{\ndomains *.{DOMAIN}\n}}"))
+    hurt.restart()
+    try:
+        yield
+    finally:
+        file.write_text(text)
+        hurt.restart()
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import ssl
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,6 +33,7 @@ from drills.hurt import (
     from_its_first_moment,
     nearly_full,
     on,
+    refusing,
     standing_still,
 )
 from drills.phases import HALVES, stopped_in
@@ -131,15 +133,27 @@ def test_shared_files_are_out_of_reach(yard_of: Yard) -> None:
     assert "shared file system" in json.dumps(error)
 
 
-def test_no_certificates_are_issued(running: Running, yard_of: Yard, tmp_path: Path) -> None:
-    """The old certificate stays; what has none yet is said."""
+@pytest.mark.parametrize(
+    ("trouble", "heard"),
+    [(standing_still, "Timeout"), (refusing, "rejectedIdentifier")],
+    ids=["down", "refused"],
+)
+def test_no_certificates_are_issued(
+    running: Running,
+    yard_of: Yard,
+    tmp_path: Path,
+    trouble: Callable[[Container], AbstractContextManager[None]],
+    heard: str,
+) -> None:
+    """The old certificate stays; what has none yet is said, and why."""
     before = certificate(running, f"timeoff.{DOMAIN}")
     try:
-        with standing_still(authority()):
+        with trouble(authority()):
             assert yard_of.json("up", "--yes")["changes"] == 0
             add_application(yard_of, tmp_path, "late")
             error = refused(yard_of, 10)
             assert f"late.{DOMAIN}" in json.dumps(error)
+            assert heard in error["why"]
             assert certificate(running, f"timeoff.{DOMAIN}") == before
         assert yard_of.json("up", "--yes")["urls"]
         assert certificate(running, f"late.{DOMAIN}") != before
@@ -173,6 +187,16 @@ def test_calls_are_throttled(yard_of: Yard, world: World) -> None:
 
 def test_connections_to_the_api_break(yard_of: Yard, world: World) -> None:
     yard_of.run("sandbox", "fault", "ec2:RunInstances=drop", "ec2:DescribeInstances=drop*2")
+    change(yard_of, "workers", count=3)
+    yard_of.run("up", "--yes")
+    assert yard_of.json("sandbox", "fault") == []
+    assert "worker-3" in world.instances()
+    assert world.orphans() == []
+
+
+def test_calls_time_out(yard_of: Yard, world: World) -> None:
+    """The first, beeyard's own, is given up by its client; Terraform's, by the other side."""
+    yard_of.run("sandbox", "fault", "sts:GetCallerIdentity=hang", "ec2:RunInstances=hang")
     change(yard_of, "workers", count=3)
     yard_of.run("up", "--yes")
     assert yard_of.json("sandbox", "fault") == []

@@ -1,13 +1,15 @@
 """Ordered bad luck, as AWS's own clients take it from the rehearsal's API."""
 
+import time
 from typing import Any
 
 import boto3
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError, ConnectionClosedError
+from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
 from beeyard.errors import Refused
+from beeyard.sandbox import faults
 from beeyard.sandbox.environment import ROOT
 from beeyard.sandbox.faults import Fault, fault_of, order, ordered
 
@@ -17,14 +19,17 @@ def endpoint(api: str) -> str:
     return api
 
 
-def client(endpoint: str, service: str, attempts: int = 1) -> Any:
+def client(endpoint: str, service: str, attempts: int = 1, read_timeout: int = 60) -> Any:
     return boto3.client(
         service,
         endpoint_url=endpoint,
         region_name="us-east-1",
         aws_access_key_id=ROOT,
         aws_secret_access_key=ROOT,
-        config=Config(retries={"total_max_attempts": attempts, "mode": "standard"}),
+        config=Config(
+            retries={"total_max_attempts": attempts, "mode": "standard"},
+            read_timeout=read_timeout,
+        ),
     )
 
 
@@ -65,6 +70,28 @@ def test_a_connection_is_closed_without_a_word(endpoint: str) -> None:
         client(endpoint, "ec2").describe_vpcs()
 
 
+def test_a_call_hangs_until_its_caller_gives_up(endpoint: str) -> None:
+    order(endpoint, [Fault("ec2", "DescribeVpcs", "hang"), Fault("s3", "PUT", "hang")])
+    began = time.monotonic()
+    with pytest.raises(ReadTimeoutError):
+        client(endpoint, "ec2", read_timeout=1).describe_vpcs()
+    with pytest.raises(ReadTimeoutError):
+        client(endpoint, "s3", read_timeout=1).put_object(Bucket="b", Key="k", Body=b"text")
+    assert 2 <= time.monotonic() - began < 30
+    assert ordered(endpoint) == []
+
+
+def test_a_caller_who_never_gives_up_is_hung_up_on(
+    endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faults, "SILENCE", 0.5)
+    order(endpoint, [Fault("ec2", "DescribeVpcs", "hang")])
+    began = time.monotonic()
+    with pytest.raises(ConnectionClosedError):
+        client(endpoint, "ec2").describe_vpcs()
+    assert time.monotonic() - began >= 0.5
+
+
 def test_other_calls_do_not_meet_it(endpoint: str) -> None:
     order(endpoint, [Fault("ec2", "RunInstances", "fail")])
     client(endpoint, "ec2").describe_vpcs()
@@ -78,6 +105,7 @@ def test_other_calls_do_not_meet_it(endpoint: str) -> None:
     [
         ("ec2:RunInstances=throttle*5", Fault("ec2", "RunInstances", "throttle", 5)),
         ("s3:PUT=drop", Fault("s3", "PUT", "drop")),
+        ("s3:PUT=hang", Fault("s3", "PUT", "hang")),
         ("rds:X=fail:Nope*2", Fault("rds", "X", "fail", 2, "Nope")),
     ],
 )

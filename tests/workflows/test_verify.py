@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from beeyard.apps import NO_CERTIFICATE, AppUrl, ProbeResult
-from beeyard.errors import UnverifiedError
+from beeyard.errors import SwarmError, UnverifiedError
 from beeyard.swarm import Manager
+from beeyard.swarm.logs import Entry
 from beeyard.testing import FakeClock
 from beeyard.workflows import Cluster, certificates, verify
 from cloud.example import outputs
@@ -25,6 +27,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float]]:
     """What was done, in its order: who was waited for, and for how long; `again`."""
     done: list[tuple[str, float]] = []
     monkeypatch.setattr(verify, "ask_again", lambda *_: done.append(("again", 0.0)))
+    monkeypatch.setattr(verify, "why_none", lambda _, name: f"{name} is refused")
     return done
 
 
@@ -79,7 +82,7 @@ def test_in_the_end_it_is_said(
 ) -> None:
     with pytest.raises(UnverifiedError, match="1 of 1 addresses do not answer") as caught:
         waited(monkeypatch, make_cluster(), asked, LACKS, LACKS)
-    assert LACKS in str(caught.value.why)
+    assert f"{LACKS}: shop.example.com is refused" in str(caught.value.why)
 
 
 class Labels:
@@ -117,3 +120,50 @@ def test_where_nothing_is_served_there_is_no_way(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(certificates, "change_service", labels.change)
     assert not certificates.ask_again(cast(Manager, labels), FakeClock())
     assert labels.seen == []
+
+
+#: As Traefik 3 writes it; the colours are its own.
+REFUSED = (
+    "\x1b[90m2030-01-01T00:00:31Z\x1b[0m \x1b[31mERR\x1b[0m "
+    "\x1b[1mUnable to obtain ACME certificate for domains\x1b[0m "
+    "\x1b[36merror=\x1b[0m\x1b[31m\x1b[1m"
+    '"unable to generate a certificate for the domains [NAME]: WORDS"\x1b[0m\x1b[0m '
+    '\x1b[36mACME CA=\x1b[0mhttps://ca.test/directory \x1b[36mdomains=\x1b[0m["NAME"] '
+    "\x1b[36mrouterName=\x1b[0mshop@swarm"
+)
+
+
+def refused(name: str, words: str, second: int) -> Entry:
+    text = REFUSED.replace("NAME", name).replace("WORDS", words)
+    return Entry("t", "n", "stdout", f"2030-01-01T00:00:{second:02d}Z", text)
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[Entry]:
+    """What Traefik wrote."""
+    lines: list[Entry] = []
+    monkeypatch.setattr(certificates, "service_log", lambda *_: iter(lines))
+    return lines
+
+
+def traefik() -> Manager:
+    return cast(Manager, SimpleNamespace(client=None, snapshot=Labels(traefik_traefik={}).snapshot))
+
+
+def test_what_traefik_heard_last_of_a_name(written: list[Entry]) -> None:
+    written += [
+        refused("other.example.com", "acme: error: 403", 9),
+        refused("shop.example.com", 'error: Post \\"https://ca.test/new\\": timeout', 8),
+        refused("shop.example.com", "acme: error: 400", 2),
+    ]
+    heard = certificates.why_none(traefik(), "shop.example.com")
+    assert heard == 'error: Post "https://ca.test/new": timeout'
+    assert certificates.why_none(traefik(), "op.example.com") == "its log does not say why"
+
+
+def test_a_log_that_cannot_be_had_hides_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: object) -> None:
+        raise SwarmError("the service's log could not be read", why="no answer")
+
+    monkeypatch.setattr(certificates, "service_log", gone)
+    assert certificates.why_none(traefik(), "a.example.com") == "its log can't be had: no answer"

@@ -88,8 +88,9 @@ def fault(
     still to come.
 
     ANSWER is throttle (called too often), fail (an error with CODE, which calling again does not
-    mend) or drop (the connection is closed). ACTION is the API's name of the call; of EFS, S3 and
-    Route 53, the HTTP method. What was ordered before is replaced.
+    mend), drop (the connection is closed) or hang (the same, after a minute without a word). ACTION
+    is the API's name of the call; of EFS, S3 and Route 53, the HTTP method. What was ordered before
+    is replaced.
 
     [bold]Examples[/bold]
     beeyard sandbox fault ec2:RunInstances=fail:InsufficientInstanceCapacity

@@ -1,12 +1,14 @@
 """Bad luck to order: answers of the AWS API that AWS gives now and then, and moto never."""
 
+import contextlib
 import json
+import select
 import socket
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import httpx
 
@@ -17,7 +19,11 @@ from beeyard.sandbox.api_error import error_body
 #: Where the API server takes orders and tells of them. Nothing of AWS's API is below this path.
 PATH = "/_beeyard/faults"
 
-Answer = Literal["throttle", "fail", "drop"]
+Answer = Literal["throttle", "fail", "drop", "hang"]
+#: Seconds after which the API closes the connection of a call that hangs. boto3 gives up by itself
+#: before, after 60 or what it is told; Terraform's provider would wait as long as a resource may
+#: take to be made.
+SILENCE = 65.0
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,8 @@ class Fault:
     API's name of a call (`RunInstances`); of services whose API is REST (EFS, S3, Route 53), the
     HTTP method. `answer`: `throttle` asks to call again later, as AWS does beyond its rates;
     `fail` is an error with `code` that calling again doesn't mend; `drop` closes the connection
-    without a word. `times`: how many calls meet it.
+    without a word; `hang` does so too, but only when the caller has given up, or after `SILENCE`.
+    `times`: how many calls meet it.
     """
 
     service: str
@@ -79,8 +86,9 @@ class Faults:
         if fault is None:
             answer: Iterable[bytes] = self._application(environ, start_response)
             return answer
-        if fault.answer == "drop":
-            environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+        if fault.answer in {"drop", "hang"}:
+            read_body(environ)
+            _hang_up(environ["werkzeug.socket"], SILENCE if fault.answer == "hang" else 0.0)
             raise ConnectionResetError(f"ordered: {fault}")
         status, code = error_of(fault)
         body, kind = error_body(fault.service, code, "Ordered by beeyard sandbox fault.")
@@ -107,6 +115,15 @@ class Faults:
         return None
 
 
+def _hang_up(connection: socket.socket, silence: float) -> None:
+    """Close a connection, all of whose request was read, as soon as its other end has closed it,
+    or after so many seconds."""
+    select.select([connection], [], [], silence)
+    # The other end may have ended it for both.
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+
+
 def error_of(fault: Fault) -> tuple[HTTPStatus, str]:
     """Status and code of the service's answer."""
     if fault.answer == "throttle":
@@ -129,11 +146,11 @@ def fault_of(text: str) -> Fault:
     service, _, action = call.partition(":")
     rest, _, times = rest.partition("*")
     answer, _, code = rest.partition(":")
-    known: dict[str, Answer] = {"throttle": "throttle", "fail": "fail", "drop": "drop"}
+    known: dict[str, Answer] = {one: one for one in get_args(Answer)}
     if not (service and action and answer in known and (times or "1").isdigit()):
         raise Refused(
             f"`{text}` is no fault",
-            why="it is SERVICE:ACTION=ANSWER[:CODE][*TIMES], with throttle, fail or drop",
+            why="it is SERVICE:ACTION=ANSWER[:CODE][*TIMES], with throttle, fail, drop or hang",
             fix="such as ec2:RunInstances=fail:InsufficientInstanceCapacity",
         )
     return Fault(service, action, known[answer], int(times or 1), code or "InternalFailure")

@@ -1,6 +1,10 @@
-"""Certificates that Traefik was refused, asked for once more."""
+"""Certificates that Traefik was refused: asked for once more, and why it has none."""
 
+import re
+
+from beeyard.errors import SwarmError
 from beeyard.swarm import Manager
+from beeyard.swarm.logs import Excerpt, service_log
 from beeyard.swarm.services import change_service, with_labels
 from beeyard.waiting import Clock
 
@@ -9,6 +13,16 @@ _LABEL = "traefik.http.middlewares.beeyard-ask-again.headers.customresponseheade
 #: Seconds until Traefik has seen a label: it reads every second (`providers.swarm.refreshseconds`),
 #: and takes up what is new every two (`providers.providersthrottleduration`).
 _SEEN = 5.0
+_TRAEFIK = "traefik_traefik"
+#: How far back its log is read, in lines.
+_LINES = 1000
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_REFUSED = re.compile(
+    r"Unable to obtain ACME certificate for domains "
+    r'error="(?P<error>(?:[^"\\]|\\.)*)".* domains=\[(?P<names>[^]]*)]'
+)
+# What such an error begins with, before that which the authority said.
+_OF_NAMES = re.compile(r"^unable to generate a certificate for the domains \[[^]]*]: ")
 
 
 def ask_again(manager: Manager, clock: Clock) -> bool:
@@ -33,3 +47,24 @@ def ask_again(manager: Manager, clock: Clock) -> bool:
     finally:
         change_service(manager, name, lambda spec: with_labels(spec, {_LABEL: None}))
     return True
+
+
+def why_none(manager: Manager, name: str) -> str:
+    """What Traefik heard when it last asked for the certificate of a name, by its log."""
+    try:
+        lines = _log(manager)
+    except SwarmError as error:
+        return f"its log can't be had: {error.why or error.what}"
+    for line in reversed(lines):
+        refused = _REFUSED.search(_COLOUR.sub("", line))
+        if refused and f'"{name}"' in refused["names"]:
+            return _OF_NAMES.sub("", refused["error"].replace('\\"', '"'))
+    return "its log does not say why"
+
+
+def _log(manager: Manager) -> list[str]:
+    """The last lines of Traefik, oldest first. Raises SwarmError."""
+    ids = [one.id for one in manager.snapshot().services if one.name == _TRAEFIK]
+    read = [service_log(manager.client, one, Excerpt(tail=_LINES)) for one in ids]
+    entries = sorted((entry for entries in read for entry in entries), key=lambda one: one.time)
+    return [entry.text for entry in entries]

@@ -8,7 +8,7 @@ from beeyard.cloud import Outputs
 from beeyard.config import ClusterSpec
 from beeyard.errors import UnverifiedError
 from beeyard.swarm import Manager, Patience, Snapshot, await_converged
-from beeyard.workflows.certificates import ask_again
+from beeyard.workflows.certificates import ask_again, why_none
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.progress import Phase
 from beeyard.workflows.site import urls_of
@@ -114,14 +114,19 @@ def _await(
         ask_again(manager, cluster.clock)
     if late:
         found |= _answers(cluster, outputs, tuple(late), phase, DEADLINE - REFUSED)
-    failures = [result for result in found.values() if isinstance(result, UnverifiedError)]
+    failures = {url: one for url, one in found.items() if isinstance(one, UnverifiedError)}
     if failures:
         raise UnverifiedError(
             f"{len(failures)} of {len(wanted)} addresses do not answer",
-            why="\n".join(f"{failure.what}: {failure.why}" for failure in failures),
+            why="\n".join(_why(manager, url, failure) for url, failure in failures.items()),
             fix="see `beeyard status`; running the command again goes on from here",
         )
     return [one for results in found.values() if isinstance(results, list) for one in results]
+
+
+def _why(manager: Manager, url: AppUrl, failure: UnverifiedError) -> str:
+    said = f"{failure.what}: {failure.why}"
+    return f"{said}: {why_none(manager, url.host)}" if NO_CERTIFICATE in said else said
 
 
 def _answers(
