@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-import beeyard.provision
+from infra_given import ROLE, given
 
-PROJECT = Path(beeyard.provision.__file__).parent / "ansible"
 Tool = Callable[..., subprocess.CompletedProcess[str]]
 Stacks = dict[str, dict[str, Any]]
 
@@ -37,16 +36,9 @@ _PLAY = """
         - portainer/stack.yml
         - ci/stack.yml
 """
-_NAMES = (
-    *("dashboard_users", "registry_htpasswd", "registry_http_secret", "portainer_password"),
-    *("registry_password", "ci_cluster", "ci_admin_token", "ci_runner_token", "ci_vault_key"),
-    "ci_ssh_key",
-)
-_CI = {"image": "registry.cluster.test/beeyard/controller:1", "parallel": 2, "cpus": 1.5}
-
 
 #: The two worlds: AWS as it usually is, and one without IPVS, on other ports, with a CA of its own.
-_USUAL: dict[str, Any] = {"infra_stack_https_port": 443}
+_USUAL: dict[str, Any] = {}
 _OTHER: dict[str, Any] = {
     "infra_stack_https_port": 8443,
     "infra_stack_acme_ca_certificate": "PEM",
@@ -56,23 +48,13 @@ _OTHER: dict[str, Any] = {
 
 def _render(tool: Tool, folder: Path, ipvs: tuple[str, ...], variables: dict[str, Any]) -> Stacks:
     """All templates, rendered by Ansible into `folder`; gives the stacks by file name."""
-    role = PROJECT / "roles" / "infra_stack"
     # The templates look each other up beside the playbook, as they do beside their role.
-    (folder / "templates").symlink_to(role / "templates")
+    (folder / "templates").symlink_to(ROLE / "templates")
     (folder / "play.yml").write_text(_PLAY)
     nodes = [{"Spec": {"Labels": {"beeyard.ipvs": value, "zone": "a"}}} for value in ipvs]
-    given = {
-        "role": str(role),
-        "out": str(folder),
-        "efs_path": "/mnt/efs",
-        "infra_stack_domain": "cluster.test",
-        "infra_stack_secrets": {"digests": dict.fromkeys(_NAMES, "0123456789ab")},
-        "infra_stack_ci": {**_CI, "memory_mib": 512, "timeout": 60},
-        "infra_stack_swarm": {"nodes": nodes, "services": []},
-        **variables,
-    }
+    variables = {**given([], nodes), "out": str(folder), **variables}
     play = str(folder / "play.yml")
-    ran = tool("ansible-playbook", "-i", "localhost,", "-e", json.dumps(given), play)
+    ran = tool("ansible-playbook", "-i", "localhost,", "-e", json.dumps(variables), play)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return {path.name: yaml.safe_load(path.read_text()) for path in folder.glob("*-stack.yml")}
 
@@ -177,7 +159,7 @@ def test_the_controller_trusts_an_authority_of_its_own(usual: Stacks, other: Sta
     ],
 )
 def test_the_socket_proxy_lets_through_what_traefik_reads(path: str, allowed: bool) -> None:
-    text = (PROJECT / "roles/infra_stack/templates/traefik/haproxy.cfg.j2").read_text()
+    text = (ROLE / "templates/traefik/haproxy.cfg.j2").read_text()
     pattern = re.search(r"path -m reg (\S+)", text)
     assert pattern
     assert bool(re.search(pattern[1], path)) is allowed

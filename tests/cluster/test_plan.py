@@ -47,6 +47,10 @@ def test_what_is_changed_by_hand_is_named_in_each_layer_and_mended(
     cluster.docker_on(
         *("manager-1", "service", "update", "--detach", "--label-add", "by=hand", "timeoff_web")
     )
+    cluster.docker_on(
+        *("manager-1", "service", "update", "--detach", "--label-add", "by=hand"),
+        "registry_registry",
+    )
     drifted = {
         "cloud": [
             (
@@ -58,12 +62,13 @@ def test_what_is_changed_by_hand_is_named_in_each_layer_and_mended(
         "hosts": [
             ("worker-2", "Certificate authorities of the registries", ""),
             ("worker-1", "Label the node", ""),
+            ("manager-1", "Deploy", ""),
         ],
         "swarm": [("timeoff", "web", "changed by hand")],
     }
     plan = yard.json("plan", code=2)
     assert changes(plan) == drifted
-    assert plan["changes"] == 4
+    assert plan["changes"] == 5
 
     assert yard.json("up", "--yes")["changes"] > 0
     plan = yard.json("plan")

@@ -18,6 +18,7 @@ pytestmark = [
 ]
 
 NODES = ("manager-1", "worker-1", "worker-2")
+OLDER = "older/traefik:1"
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +35,11 @@ def as_root(yard: Yard, node: str, script: str, *arguments: str) -> str:
 
 def version(yard: Yard, node: str, package: str) -> str:
     return as_root(yard, node, "dpkg-query -W -f '${Version}' $1", package)
+
+
+def image_of(running: Running, service: str) -> str:
+    form = "'{{.Spec.TaskTemplate.ContainerSpec.Image}}'"
+    return running.docker_on("manager-1", "service", "inspect", "--format", form, service).strip()
 
 
 def offered(yard: Yard, package: str, more: str, *nodes: str) -> None:
@@ -75,6 +81,23 @@ def test_the_only_manager_where_it_stands(running: Running) -> None:
     assert upgrade(yard, "manager-1")["nodes"] == ["manager-1"]
     assert version(yard, "manager-1", "docker.io").endswith("+drill1")
     assert yard.json("status")["ok"] is True
+
+
+def test_traefik_is_brought_to_its_version(running: Running) -> None:
+    """An older one runs, as an older beeyard deployed it."""
+    yard = running.yard
+    offered(yard, "tar", "+drill1")
+    wanted = image_of(running, "traefik_traefik")
+    running.docker_on("manager-1", "tag", wanted, OLDER)
+    update = ("service", "update", "--quiet", "--no-resolve-image", "--image", OLDER)
+    older = (*update, "--label-add", "beeyard.digest=older", "traefik_traefik")
+    running.docker_on("manager-1", *older)
+    assert image_of(running, "traefik_traefik") == OLDER
+    done = upgrade(yard)
+    assert done["nodes"] == []
+    assert done["services"] != []
+    assert image_of(running, "traefik_traefik") == wanted
+    running.docker_on("manager-1", "rmi", OLDER)
 
 
 def test_it_stops_at_a_node_that_does_not_come_back(running: Running, users: Prober) -> None:
