@@ -58,6 +58,8 @@ def test_grow_and_shrink(running: Running, world: World, users: Prober) -> None:
     assert running.status["ok"] is True
 
     change(running.yard, "workers", count=2)
+    assert running.yard.json("up", code=11)["what"] == "nobody is there to say yes"
+    assert_these_alone(running, world, *_NODES)
     assert running.yard.json("up", "--yes")["changes"] > 0
     assert_these_alone(running, world, *_NODES[:3])
     assert running.yard.json("up", "--yes")["changes"] == 0
