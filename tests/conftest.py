@@ -103,15 +103,14 @@ def _line(item: pytest.Item) -> int:
 
 
 def _place(item: pytest.Item) -> int:
-    """Where in its line a test comes. Of the cluster's, drills that make it themselves are first:
-    the others find it made. Other drills are last but for what ends it: the others would pay for
-    what they break. Of those that fill in, Terraform's take longest: at the end, one process would
-    wait for them."""
+    """Where in its line a test comes. Of the cluster's, drills are last but for what ends it: the
+    others would pay for what they break. Of those that fill in, Terraform's take longest: at the
+    end, one process would wait for them."""
     parts = item.path.parts
     if item.path.stem == "test_the_end":
         return 3
     if item.get_closest_marker("drill"):
-        return 2 if {"running", "cluster"} & set(getattr(item, "fixturenames", ())) else 0
+        return 2
     if item.get_closest_marker("cluster"):
         return 1
     return 0 if "terraform" in parts else 4

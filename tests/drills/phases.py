@@ -28,25 +28,25 @@ PHASES = {
     "services",
     "addresses",
 }
-#: All of them one after the other would take a quarter of an hour: each half is a drill.
-HALVES = ("one half", "the other")
+#: All of them one after the other would take a quarter of an hour: each third is a drill.
+THIRDS = (0, 1, 2)
 
 
-def half_of(phase: str) -> str:
-    """Of `HALVES`, by the name alone: in whichever order phases begin, each is in one of them."""
-    return HALVES[zlib.crc32(phase.encode()) % len(HALVES)]
+def third_of(phase: str) -> int:
+    """Of `THIRDS`, by the name alone: in whichever order phases begin, each is in one of them."""
+    return zlib.crc32(phase.encode()) % len(THIRDS)
 
 
-def stopped_in(yard: Yard, half: str, by: signal.Signals) -> list[str]:
-    """Make a cluster anew, with an `up` that is stopped as each phase of a half begins, and is
+def stopped_in(yard: Yard, third: int, by: signal.Signals) -> list[str]:
+    """Make a cluster anew, with an `up` that is stopped as each phase of a third begins, and is
     begun again each time, until one has come to its end. Gives the phases, which are those that
     there have to be, or more."""
     yard.run("sandbox", "down", NAME, "--yes")
     stopped: list[str] = []
     said: list[str] = []
-    while (phase := _stopped_at_what_is_new(yard, half, stopped, by, said)) is not None:
+    while (phase := _stopped_at_what_is_new(yard, third, stopped, by, said)) is not None:
         stopped.append(phase)
-    assert set(stopped) >= {phase for phase in PHASES if half_of(phase) == half}
+    assert set(stopped) >= {phase for phase in PHASES if third_of(phase) == third}
     # Of one that is dead with a word; who ends by himself gives it back.
     taken_over = [line for line in said if "taken over from" in line]
     assert bool(taken_over) is (by is signal.SIGKILL), taken_over
@@ -54,9 +54,9 @@ def stopped_in(yard: Yard, half: str, by: signal.Signals) -> list[str]:
 
 
 def _stopped_at_what_is_new(
-    yard: Yard, half: str, stopped: list[str], by: signal.Signals, said: list[str]
+    yard: Yard, third: int, stopped: list[str], by: signal.Signals, said: list[str]
 ) -> str | None:
-    """Run `up` until a phase of the half begins that it was not stopped at, and send it a signal
+    """Run `up` until a phase of the third begins that it was not stopped at, and send it a signal
     there; gives the phase. None: it came to its end. What it says is added to `said`.
 
     By SIGINT, as Ctrl-C does, it has to end by itself, with its own code and in words, and to leave
@@ -67,7 +67,7 @@ def _stopped_at_what_is_new(
         for line in process.stderr:
             said.append(line)
             begins = BEGINS.match(line)
-            if begins and half_of(begins[1]) == half and begins[1] not in stopped:
+            if begins and third_of(begins[1]) == third and begins[1] not in stopped:
                 process.send_signal(by)
                 if by is signal.SIGINT:
                     rest = process.stderr.read()

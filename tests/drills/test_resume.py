@@ -11,7 +11,7 @@ import pytest
 
 from cluster.yard import NAME, Running, Yard
 from drills.conftest import change
-from drills.phases import HALVES, stopped_in
+from drills.phases import THIRDS, stopped_in
 from drills.world import world_of
 from leavings import STATE_HOME
 
@@ -19,12 +19,12 @@ pytestmark = [pytest.mark.real, pytest.mark.cluster, pytest.mark.drill]
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize("third", THIRDS)
 def test_killed_as_each_phase_begins(
-    yard: Yard, record_property: Callable[[str, object], None], half: str
+    yard: Yard, record_property: Callable[[str, object], None], third: int
 ) -> None:
     """Killed as soon as it does something new, again and again, until it comes to its end."""
-    record_property("killed at", stopped_in(yard, half, signal.SIGKILL))
+    record_property("killed at", stopped_in(yard, third, signal.SIGKILL))
     again = yard.json("up", "--yes")
     assert again["changes"] == 0
     assert yard.json("status")["ok"] is True

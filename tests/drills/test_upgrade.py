@@ -93,11 +93,13 @@ def test_traefik_is_brought_to_its_version(running: Running) -> None:
     older = (*update, "--label-add", "beeyard.digest=older", "traefik_traefik")
     running.docker_on("manager-1", *older)
     assert image_of(running, "traefik_traefik") == OLDER
-    done = upgrade(yard)
-    assert done["nodes"] == []
-    assert done["services"] != []
-    assert image_of(running, "traefik_traefik") == wanted
-    running.docker_on("manager-1", "rmi", OLDER)
+    try:
+        done = upgrade(yard)
+        assert done["nodes"] == []
+        assert done["services"] != []
+        assert image_of(running, "traefik_traefik") == wanted
+    finally:
+        running.docker_on("manager-1", "rmi", "--force", OLDER)
 
 
 def test_it_stops_at_a_node_that_does_not_come_back(running: Running, users: Prober) -> None:

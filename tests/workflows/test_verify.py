@@ -155,9 +155,12 @@ def test_what_traefik_heard_last_of_a_name(written: list[Entry]) -> None:
         refused("other.example.com", "acme: error: 403", 9),
         refused("shop.example.com", 'error: Post \\"https://ca.test/new\\": timeout', 8),
         refused("shop.example.com", "acme: error: 400", 2),
+        refused("two.example.com", "problem:\\n[two.example.com] acme: error: 403", 3),
     ]
     heard = certificates.why_none(traefik(), "shop.example.com")
     assert heard == 'error: Post "https://ca.test/new": timeout'
+    heard = certificates.why_none(traefik(), "two.example.com")
+    assert heard == "problem:; [two.example.com] acme: error: 403"
     assert certificates.why_none(traefik(), "op.example.com") == "its log does not say why"
 
 

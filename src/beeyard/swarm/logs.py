@@ -23,6 +23,9 @@ _ERRORS = 3
 _STREAMS: dict[int, Stream] = {0: "stdout", 1: "stdout", 2: "stderr"}
 _TASK, _NODE = "com.docker.swarm.task.id", "com.docker.swarm.node.id"
 _CONNECT = 20.0
+#: Seconds without a word after which a log that is not followed is given up: a manager may wait for
+#: a node that stands still.
+_SILENT = 60.0
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ def service_log(client: DockerClient, service_id: str, excerpt: Excerpt) -> Iter
             params=_parameters(excerpt),
             stream=True,
             # A service may be silent for any time; a link that died is noticed by ssh's keep-alive.
-            timeout=(_CONNECT, None),
+            timeout=(_CONNECT, None if excerpt.follow else _SILENT),
         ) as answer:
             answer.raise_for_status()
             yield from _entries(_whole(answer) if terminal else _frames(answer))

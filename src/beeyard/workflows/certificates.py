@@ -24,6 +24,8 @@ _REFUSED = re.compile(
 # What such an error begins with, before that which the authority said.
 _OF_NAMES = re.compile(r"^unable to generate a certificate for the domains \[[^]]*]: ")
 
+_ESCAPES = {"n": "; ", "t": " "}
+
 
 def ask_again(manager: Manager, clock: Clock) -> bool:
     """Have Traefik ask for each certificate that it lacks; give whether there was a way to.
@@ -58,8 +60,13 @@ def why_none(manager: Manager, name: str) -> str:
     for line in reversed(lines):
         refused = _REFUSED.search(_COLOUR.sub("", line))
         if refused and f'"{name}"' in refused["names"]:
-            return _OF_NAMES.sub("", refused["error"].replace('\\"', '"'))
+            return _OF_NAMES.sub("", _unquoted(refused["error"]))
     return "its log does not say why"
+
+
+def _unquoted(text: str) -> str:
+    """What Go's strconv.Quote made of lines, as one."""
+    return re.sub(r"\\(.)", lambda escaped: _ESCAPES.get(escaped[1], escaped[1]), text)
 
 
 def _log(manager: Manager) -> list[str]:

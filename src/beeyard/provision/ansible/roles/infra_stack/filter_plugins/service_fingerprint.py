@@ -5,15 +5,12 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-#: Where the hash is kept: with the service itself, so that it is in the Swarm's backups.
-LABEL = "beeyard.deployed"
-
 DOCUMENTATION = r"""
 name: service_fingerprint
 short_description: What a Swarm service is, as a hash
 description:
-  - Hashes a service's specification as the Docker API gives it, but for the label that keeps such a
-    hash, and for the counter by which tasks are started anew (C(docker service update --force)).
+  - Hashes a service's specification as the Docker API gives it, but for the counter by which tasks
+    are started anew (C(docker service update --force)).
 options:
   _input:
     description: The service's C(Spec).
@@ -22,7 +19,7 @@ options:
 """
 
 EXAMPLES = r"""
-changed: "{{ (service.Spec | service_fingerprint) != service.Spec.Labels['beeyard.deployed'] }}"
+changed: "{{ (service.Spec | service_fingerprint) != noted }}"
 """
 
 RETURN = r"""
@@ -33,9 +30,8 @@ _value:
 
 
 def service_fingerprint(spec: Mapping[str, Any]) -> str:
-    labels = {name: value for name, value in spec.get("Labels", {}).items() if name != LABEL}
     task = {**spec.get("TaskTemplate", {}), "ForceUpdate": 0}
-    text = json.dumps({**spec, "Labels": labels, "TaskTemplate": task}, sort_keys=True)
+    text = json.dumps({**spec, "TaskTemplate": task}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
