@@ -16,7 +16,7 @@ PYTEST := $(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadgroup
 
 SLOW ?= turn
 # Where it is set, as in many containers, every start of our own programs and of the tests compiles all
-# of their modules anew: a third of the time that `beeyard` takes to start.
+# of their modules anew: a quarter of the time that `beeyard` takes to start.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo demo-down test test-example images check lint drill bench lock clean venv venv-dev prerequisites-%

@@ -6,6 +6,15 @@ from typing import Any
 import beeyard.provision
 
 ROLE = Path(beeyard.provision.__file__).parent / "ansible/roles/infra_stack"
+#: How a playbook begins that looks at them.
+PLAY = """
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  tasks:
+    - ansible.builtin.include_vars: "{{ role }}/defaults/main.yml"
+    - ansible.builtin.include_vars: "{{ role }}/vars/main.yml"
+"""
 _NAMES = (
     *("dashboard_users", "registry_htpasswd", "registry_http_secret", "portainer_password"),
     *("registry_password", "ci_cluster", "ci_admin_token", "ci_runner_token", "ci_vault_key"),

@@ -10,15 +10,11 @@ from typing import Any
 
 import pytest
 
-from infra_given import ROLE, given
+from infra_given import PLAY, ROLE, given
 
-PLAY = """
-- hosts: localhost
-  connection: local
-  gather_facts: false
-  tasks:
-    - ansible.builtin.include_vars: "{{ role }}/defaults/main.yml"
-    - ansible.builtin.include_vars: "{{ role }}/vars/main.yml"
+_PLAY = (
+    PLAY
+    + """\
     - ansible.builtin.copy:
         content: "{{ found | to_json }}"
         dest: "{{ out }}"
@@ -29,6 +25,7 @@ PLAY = """
           digests: "{{ infra_stack_digests }}"
           note: "{{ infra_stack_to_note }}"
 """
+)
 Tool = Callable[..., subprocess.CompletedProcess[str]]
 Services = list[dict[str, Any]]
 Look = Callable[..., dict[str, Any]]
@@ -43,7 +40,7 @@ def look(tool: Tool, tmp_path_factory: pytest.TempPathFactory) -> Look:
     # The templates look each other up beside the playbook, as they do beside their role.
     for part in ("templates", "filter_plugins"):
         (folder / part).symlink_to(ROLE / part)
-    (folder / "play.yml").write_text(PLAY)
+    (folder / "play.yml").write_text(_PLAY)
 
     def look(
         services: Services, noted: dict[str, str] | None = None, deployed: Services | None = None

@@ -10,18 +10,14 @@ from typing import Any
 import pytest
 import yaml
 
-from infra_given import ROLE, given
+from infra_given import PLAY, ROLE, given
 
 Tool = Callable[..., subprocess.CompletedProcess[str]]
 Stacks = dict[str, dict[str, Any]]
 
-_PLAY = """
-- hosts: localhost
-  connection: local
-  gather_facts: false
-  tasks:
-    - ansible.builtin.include_vars: "{{ role }}/defaults/main.yml"
-    - ansible.builtin.include_vars: "{{ role }}/vars/main.yml"
+_PLAY = (
+    PLAY
+    + """\
     - ansible.builtin.template:
         src: "{{ role }}/templates/{{ item }}.j2"
         dest: "{{ out }}/{{ item | replace('/', '-') }}"
@@ -36,6 +32,7 @@ _PLAY = """
         - portainer/stack.yml
         - ci/stack.yml
 """
+)
 
 #: The two worlds: AWS as it usually is, and one without IPVS, on other ports, with a CA of its own.
 _USUAL: dict[str, Any] = {}

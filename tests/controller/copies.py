@@ -182,6 +182,20 @@ def obey(folder: Path, name: str) -> None:
         print("sure", flush=True)  # noqa: T201
 
 
+def keep(folder: Path, name: str) -> None:
+    """Hold the lease and write nothing, until it is lost; tell why."""
+    lease, lost = epochs.claim(folder, name), threading.Event()
+    journal: Journal[Said] = Journal.open(lease, Json(), lambda _: None)
+    lease.at_each_beat(journal.look)
+
+    def tell(error: LeaseLost) -> None:
+        print(error.why, flush=True)  # noqa: T201
+        lost.set()
+
+    lease.keep(tell)
+    lost.wait()
+
+
 def follow(folder: Path, name: str) -> None:
     """Take over, append one record, and tell in JSON all that is then read."""
     journal: Journal[Said] = Journal.open(take(folder, name), Json(), lambda _: None)
@@ -196,6 +210,8 @@ def main(what: str, where: str, *more: str) -> None:
         race([Path(one) for one in where.split(",")], int(more[0]), int(more[1]))
     elif what == "follow":
         follow(Path(where), more[0])
+    elif what == "keep":
+        keep(Path(where), more[0])
     else:
         obey(Path(where), more[0])
 

@@ -231,6 +231,27 @@ def test_what_can_not_be_written_is_said_and_nothing_more_is_taken(
     assert lease.lost, "nor does it look alive any more"
 
 
+def test_a_file_that_is_lost_is_found_out_before_somebody_writes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease = Fenced()
+    audit = Audit.open(folder, lease)
+    head = audit.append(entry())
+    audit.look()
+
+    def lost(_: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", lost)
+    with audit._one:
+        audit.look()  # Whoever writes finds out by himself, and is not waited for.
+    lease.check()
+    with pytest.raises(AuditFailed, match="could not be written"):
+        audit.look()
+    assert lease.lost
+    assert verify(folder, head).problems == ()
+
+
 # Tampering
 
 

@@ -258,3 +258,23 @@ def test_who_can_not_write_any_more_does_not_look_alive(
     clock = FakeClock()
     assert claim(folder, "two", clock=clock).epoch == 2
     assert clock.monotonic() >= GONE
+
+
+def test_at_each_beat_it_is_seen_whether_it_can_go_on(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(epochs, "BEATS", 0.01)
+    lease, lost = claim(folder, "one"), threading.Event()
+    looks = 0
+
+    def look() -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 3:
+            lease.give_up("a file of its is lost")
+            raise Held("what a look raises is not told of")
+
+    lease.at_each_beat(look)
+    lease.keep(lambda _: lost.set())
+    assert lost.wait(10)
+    assert looks == 3

@@ -244,6 +244,28 @@ def test_a_failed_write_fails_all_that_waited_and_ever_after(
     assert str(lost.value.why).startswith("its journal is broken: ")
 
 
+def test_a_file_that_is_lost_is_found_out_before_somebody_writes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = opened(folder)
+    write(written, "one")
+    written.look()
+    write(written, "two")
+
+    def lost(_: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", lost)
+    written._take_turn()
+    with written._end_of_turn():
+        written.look()  # Whoever writes finds out by himself, and is not waited for.
+    with pytest.raises(JournalBroken, match="could not be written"):
+        written.look()
+    with pytest.raises(LeaseLost):
+        written.lease.check()
+    assert words(folder) == ["one", "two"]
+
+
 def test_too_much_at_once_is_refused_and_harms_nobody(folder: Path) -> None:
     written = opened(folder)
     with pytest.raises(ValueError, match="in one append"):

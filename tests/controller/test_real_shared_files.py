@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from docker import DockerClient
 from docker.models.containers import Container as Running
 
 import beeyard
+from beeyard.controller.journal import NAME
 from beeyard.sandbox import files as shared
 from beeyard.sandbox.images import Images
 from beeyard.waiting import SystemClock, wait_until
@@ -71,6 +73,9 @@ class Node:
         assert isinstance(output, bytes)
         assert done.exit_code == 0, output.decode()
         return output.decode()
+
+    def has(self, path: Path) -> bool:
+        return bool(self.container.exec_run(["test", "-s", str(path)]).exit_code == 0)
 
     def copies(self, *argv: str) -> str:
         return self.run("python3", PROGRAM, *argv)
@@ -179,3 +184,17 @@ def test_a_holder_that_was_frozen_on_one_node_is_ignored_on_the_other(node: Node
 
 def _state(node: Node, pid: str) -> str:
     return node.run("cat", f"/proc/{pid}/stat").rpartition(")")[2].split()[0]
+
+
+def test_a_copy_ends_whose_files_did_not_come_back_with_the_mount(node: Node) -> None:
+    """Files that were open when a mount lost its server are lost, though the mount is back: the
+    copy ends that has them open, before somebody's change is the one to find out."""
+    with ThreadPoolExecutor(1) as pool:
+        why = pool.submit(node.copies, "keep", "/mnt/a/kept", "one")
+        begun = Path("/mnt/a/kept/00000001") / NAME
+        wait_until(lambda: node.has(begun), clock=SystemClock(), deadline=20)
+        node.run("pkill", "-f", f"^ssh .*{MOUNTS['/mnt/a']}")
+        said = why.result(timeout=60)
+    assert said.startswith("its journal is broken: ")
+    assert "Input/output error" in said
+    assert node.copies("follow", "/mnt/a/kept", "two")

@@ -174,30 +174,19 @@ def test_there_is_no_capacity(yard_of: Yard, world: World) -> None:
     assert world.orphans() == []
 
 
-def test_calls_are_throttled(yard_of: Yard, world: World) -> None:
-    """Whoever is told to wait waits, and goes on."""
-    yard_of.run(
-        "sandbox", "fault", "ec2:DescribeInstances=throttle*3", "ec2:RunInstances=throttle*2"
-    )
-    change(yard_of, "workers", count=3)
-    yard_of.run("up", "--yes")
-    assert yard_of.json("sandbox", "fault") == []
-    assert "worker-3" in world.instances()
-    assert world.orphans() == []
-
-
-def test_connections_to_the_api_break(yard_of: Yard, world: World) -> None:
-    yard_of.run("sandbox", "fault", "ec2:RunInstances=drop", "ec2:DescribeInstances=drop*2")
-    change(yard_of, "workers", count=3)
-    yard_of.run("up", "--yes")
-    assert yard_of.json("sandbox", "fault") == []
-    assert "worker-3" in world.instances()
-    assert world.orphans() == []
-
-
-def test_calls_time_out(yard_of: Yard, world: World) -> None:
-    """The first, beeyard's own, is given up by its client; Terraform's, by the other side."""
-    yard_of.run("sandbox", "fault", "sts:GetCallerIdentity=hang", "ec2:RunInstances=hang")
+@pytest.mark.parametrize(
+    "faults",
+    [
+        # Whoever is told to wait waits, and goes on.
+        ("ec2:DescribeInstances=throttle*3", "ec2:RunInstances=throttle*2"),
+        ("ec2:RunInstances=drop", "ec2:DescribeInstances=drop*2"),
+        # The first, beeyard's own, is given up by its client; Terraform's, by the other side.
+        ("sts:GetCallerIdentity=hang", "ec2:RunInstances=hang"),
+    ],
+    ids=["throttled", "broken", "timed-out"],
+)
+def test_calls_are_made_again(yard_of: Yard, world: World, faults: tuple[str, ...]) -> None:
+    yard_of.run("sandbox", "fault", *faults)
     change(yard_of, "workers", count=3)
     yard_of.run("up", "--yes")
     assert yard_of.json("sandbox", "fault") == []

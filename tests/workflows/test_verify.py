@@ -27,7 +27,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float]]:
     """What was done, in its order: who was waited for, and for how long; `again`."""
     done: list[tuple[str, float]] = []
     monkeypatch.setattr(verify, "ask_again", lambda *_: done.append(("again", 0.0)))
-    monkeypatch.setattr(verify, "why_none", lambda _, name: f"{name} is refused")
+    monkeypatch.setattr(
+        verify, "why_none", lambda _, names: {name: f"{name} is refused" for name in names}
+    )
     return done
 
 
@@ -157,11 +159,12 @@ def test_what_traefik_heard_last_of_a_name(written: list[Entry]) -> None:
         refused("shop.example.com", "acme: error: 400", 2),
         refused("two.example.com", "problem:\\n[two.example.com] acme: error: 403", 3),
     ]
-    heard = certificates.why_none(traefik(), "shop.example.com")
-    assert heard == 'error: Post "https://ca.test/new": timeout'
-    heard = certificates.why_none(traefik(), "two.example.com")
-    assert heard == "problem:; [two.example.com] acme: error: 403"
-    assert certificates.why_none(traefik(), "op.example.com") == "its log does not say why"
+    names = ("shop.example.com", "two.example.com", "op.example.com")
+    assert certificates.why_none(traefik(), names) == {
+        "shop.example.com": 'error: Post "https://ca.test/new": timeout',
+        "two.example.com": "problem:; [two.example.com] acme: error: 403",
+        "op.example.com": "its log does not say why",
+    }
 
 
 def test_a_log_that_cannot_be_had_hides_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,4 +172,5 @@ def test_a_log_that_cannot_be_had_hides_no_failure(monkeypatch: pytest.MonkeyPat
         raise SwarmError("the service's log could not be read", why="no answer")
 
     monkeypatch.setattr(certificates, "service_log", gone)
-    assert certificates.why_none(traefik(), "a.example.com") == "its log can't be had: no answer"
+    heard = certificates.why_none(traefik(), ["a.example.com"])
+    assert heard == {"a.example.com": "its log can't be had: no answer"}

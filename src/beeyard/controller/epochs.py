@@ -22,6 +22,7 @@ nobody reads, and change its own heartbeat, which nobody looks at any more. It f
 What is relied on of the file system stands in `beeyard.controller.files`.
 """
 
+import contextlib
 import json
 import threading
 from collections.abc import Callable
@@ -62,6 +63,7 @@ class Lease:
     _one: threading.RLock = field(default_factory=threading.RLock, init=False)
     _stop: threading.Event = field(default_factory=threading.Event, init=False)
     _thread: threading.Thread | None = field(default=None, init=False)
+    _looks: tuple[Callable[[], None], ...] = field(default=(), init=False)
 
     def __post_init__(self) -> None:
         self._renewed = self.clock.monotonic()
@@ -99,6 +101,11 @@ class Lease:
         """Renew from now on, in a thread. `lost` is called from it once, if the lease is lost."""
         self._thread = threading.Thread(target=self._keep, args=(lost,), name="lease", daemon=True)
         self._thread.start()
+
+    def at_each_beat(self, *looks: Callable[[], None]) -> None:
+        """What is done, too, in the thread that keeps the lease, whenever that was renewed. Gives
+        it up (`give_up`) where it finds a reason; what it raises (BeeyardError) is not told of."""
+        self._looks = looks
 
     def advance(self) -> None:
         """Go on in the next epoch, without a pause. Raises LeaseLost if another has claimed it."""
@@ -138,6 +145,7 @@ class Lease:
         while not self._stop.wait(BEATS):
             try:
                 self.renew()
+                self._look()
             except LeaseLost as error:
                 if not self._stop.is_set():
                     lost(error)
@@ -145,6 +153,13 @@ class Lease:
             except OSError:
                 # `quiet` tells of it; the storage may come back before anybody takes over.
                 continue
+
+    def _look(self) -> None:
+        """Raises LeaseLost where a look has given it up."""
+        for look in self._looks:
+            with contextlib.suppress(BeeyardError):
+                look()
+        self.check()
 
 
 def claim(

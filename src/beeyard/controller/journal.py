@@ -156,6 +156,19 @@ class Journal(Generic[R]):
             self._snapshot = self._offset
             self._retire()
 
+    def look(self) -> None:
+        """See whether the file can still be written to, unless somebody writes just now. One that
+        was open while a network file system was away may not come back with it.
+
+        Raises what `append` raises.
+        """
+        with self._turns:
+            if self._writing:
+                return
+            self._writing = True
+        with self._end_of_turn(), self._breaking():
+            self._sync()
+
     def close(self) -> None:
         """Write no more."""
         self._take_turn()

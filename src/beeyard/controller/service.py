@@ -86,6 +86,7 @@ class Service:
         self.journal: Journal[Record] = Journal.open(lease, kinds(), self.state.apply)
         self.state.begin(self.journal)
         self.audit = Audit.open(given.data / "audit", lease)
+        lease.at_each_beat(self.journal.look, self.audit.look)
         self.inbox = Inbox(given.data / "audit", self.audit)
         self.logs = Logs(given.data / "logs", days=spec.pipelines.log_days)
         self.core = Core(self.state.runs, self.journal, take_in=self.state.apply)

@@ -1,6 +1,7 @@
 """Certificates that Traefik was refused: asked for once more, and why it has none."""
 
 import re
+from collections.abc import Collection, Iterable
 
 from beeyard.errors import SwarmError
 from beeyard.swarm import Manager
@@ -51,17 +52,24 @@ def ask_again(manager: Manager, clock: Clock) -> bool:
     return True
 
 
-def why_none(manager: Manager, name: str) -> str:
-    """What Traefik heard when it last asked for the certificate of a name, by its log."""
+def why_none(manager: Manager, names: Collection[str]) -> dict[str, str]:
+    """What Traefik heard when it last asked for the certificate of each name, by its log."""
     try:
-        lines = _log(manager)
+        heard = _heard(_log(manager))
     except SwarmError as error:
-        return f"its log can't be had: {error.why or error.what}"
-    for line in reversed(lines):
-        refused = _REFUSED.search(_COLOUR.sub("", line))
-        if refused and f'"{name}"' in refused["names"]:
-            return _OF_NAMES.sub("", _unquoted(refused["error"]))
-    return "its log does not say why"
+        return dict.fromkeys(names, f"its log can't be had: {error.why or error.what}")
+    return {name: heard.get(name, "its log does not say why") for name in names}
+
+
+def _heard(lines: Iterable[str]) -> dict[str, str]:
+    """The last refusal of each name, of lines that begin with the oldest."""
+    found = (_REFUSED.search(_COLOUR.sub("", line)) for line in lines)
+    return {
+        name: _OF_NAMES.sub("", _unquoted(refused["error"]))
+        for refused in found
+        if refused
+        for name in re.findall(r'"([^"]*)"', refused["names"])
+    }
 
 
 def _unquoted(text: str) -> str:

@@ -118,15 +118,17 @@ def _await(
     if failures:
         raise UnverifiedError(
             f"{len(failures)} of {len(wanted)} addresses do not answer",
-            why="\n".join(_why(manager, url, failure) for url, failure in failures.items()),
+            why="\n".join(_whys(manager, failures)),
             fix="see `beeyard status`; running the command again goes on from here",
         )
     return [one for results in found.values() if isinstance(results, list) for one in results]
 
 
-def _why(manager: Manager, url: AppUrl, failure: UnverifiedError) -> str:
-    said = f"{failure.what}: {failure.why}"
-    return f"{said}: {why_none(manager, url.host)}" if NO_CERTIFICATE in said else said
+def _whys(manager: Manager, failures: Mapping[AppUrl, UnverifiedError]) -> list[str]:
+    said = [(url.host, f"{failure.what}: {failure.why}") for url, failure in failures.items()]
+    lacking = {host for host, words in said if NO_CERTIFICATE in words}
+    heard = why_none(manager, lacking) if lacking else {}
+    return [f"{words}: {heard[host]}" if NO_CERTIFICATE in words else words for host, words in said]
 
 
 def _answers(
