@@ -54,6 +54,15 @@ class TestInstances:
 
         assert states == {runs: "running", stops: "stopped"}
 
+    def test_those_that_are_stopped_are_started(self, aws: Aws) -> None:
+        stopped = self.launch(aws, "shop")
+        aws.client("ec2").stop_instances(InstanceIds=[stopped])
+
+        aws.start_instances([stopped])
+
+        wanted = outputs(nodes=(replace(MANAGER, instance_id=stopped),))
+        assert aws.instance_states(wanted) == {stopped: "running"}
+
     def test_one_that_is_well_fails_no_check(self, aws: Aws) -> None:
         assert aws.failed_checks(self.launch(aws, "shop")) == ()
 

@@ -212,6 +212,7 @@ def _changed(life: Life, phase: Phase) -> None:
             backups={"times": [], "aws_backup_days": 0},
         )
     )
+    cloud.lay_out()
     cloud.apply(phase, cloud.waves[:2])
     folder = cloud.folders["swarm_cluster"]
     node = 'module.swarm_cluster.aws_instance.node["manager-1"]'
@@ -221,6 +222,7 @@ def _changed(life: Life, phase: Phase) -> None:
 
 def _taken_away(life: Life, phase: Phase) -> None:
     cloud = open_cloud(life.cluster())
+    cloud.lay_out()
     aws = cloud.cluster.aws
     cloud.destroy(phase, final_snapshot=True)
     (snapshot,) = aws.snapshots("shop")

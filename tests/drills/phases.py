@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import zlib
+from collections.abc import Callable
 
 from cluster.yard import NAME, Yard
 
@@ -42,11 +43,24 @@ def stopped_in(yard: Yard, third: int, by: signal.Signals) -> list[str]:
     begun again each time, until one has come to its end. Gives the phases, which are those that
     there have to be, or more."""
     yard.run("sandbox", "down", NAME, "--yes")
+    stopped = stopped_as_it_begins(yard, lambda phase: third_of(phase) == third, by)
+    assert set(stopped) >= {phase for phase in PHASES if third_of(phase) == third}
+    return stopped
+
+
+def stopped_as_it_begins(
+    yard: Yard, wanted: Callable[[str], bool], by: signal.Signals
+) -> list[str]:
+    """Run `up`, stopped as each phase that is `wanted` begins, and begun again each time, until one
+    has come to its end. Gives the phases."""
     stopped: list[str] = []
     said: list[str] = []
-    while (phase := _stopped_at_what_is_new(yard, third, stopped, by, said)) is not None:
+
+    def new(phase: str) -> bool:
+        return wanted(phase) and phase not in stopped
+
+    while (phase := _stopped_at_what_is_new(yard, new, by, said)) is not None:
         stopped.append(phase)
-    assert set(stopped) >= {phase for phase in PHASES if third_of(phase) == third}
     # Of one that is dead with a word; who ends by himself gives it back.
     taken_over = [line for line in said if "taken over from" in line]
     assert bool(taken_over) is (by is signal.SIGKILL), taken_over
@@ -54,10 +68,10 @@ def stopped_in(yard: Yard, third: int, by: signal.Signals) -> list[str]:
 
 
 def _stopped_at_what_is_new(
-    yard: Yard, third: int, stopped: list[str], by: signal.Signals, said: list[str]
+    yard: Yard, new: Callable[[str], bool], by: signal.Signals, said: list[str]
 ) -> str | None:
-    """Run `up` until a phase of the third begins that it was not stopped at, and send it a signal
-    there; gives the phase. None: it came to its end. What it says is added to `said`.
+    """Run `up` until a phase begins that is `new`, and send it a signal there; gives the phase.
+    None: it came to its end. What it says is added to `said`.
 
     By SIGINT, as Ctrl-C does, it has to end by itself, with its own code and in words, and to leave
     no lock that the next one would have to take over.
@@ -67,7 +81,7 @@ def _stopped_at_what_is_new(
         for line in process.stderr:
             said.append(line)
             begins = BEGINS.match(line)
-            if begins and third_of(begins[1]) == third and begins[1] not in stopped:
+            if begins and new(begins[1]):
                 process.send_signal(by)
                 if by is signal.SIGINT:
                     rest = process.stderr.read()

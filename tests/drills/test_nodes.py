@@ -1,7 +1,9 @@
 """Nodes come, go, change and die; `up` makes of the cluster what the file says."""
 
+import signal
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,6 +13,8 @@ from beeyard.apps import Prober
 from beeyard.waiting import SystemClock, wait_until
 from cluster.yard import NAME, Running
 from drills.conftest import change
+from drills.hurt import on
+from drills.phases import stopped_as_it_begins
 from drills.world import World
 from leavings import STATE_HOME
 
@@ -48,6 +52,7 @@ def assert_these_alone(running: Running, world: World, *nodes: str) -> None:
 
 
 _NODES = ("manager-1", "worker-1", "worker-2", "worker-3")
+_TURNED = ("worker-1", "worker-2")
 _NAMING = ("hosts.yml", "hosts.yaml", "ssh_config", "inventory.yml", "hosts.json")
 
 
@@ -56,26 +61,67 @@ def test_grow_and_shrink(running: Running, world: World, users: Prober) -> None:
     assert running.yard.json("up", "--yes")["changes"] > 0
     assert_these_alone(running, world, *_NODES)
     assert running.status["ok"] is True
+    running.yard.run("scale", "timeoff", "web=3")
+    assert _on(running, "worker-3") == 1, "else nothing has to move before it goes"
 
     change(running.yard, "workers", count=2)
     assert running.yard.json("up", code=11)["what"] == "nobody is there to say yes"
     assert_these_alone(running, world, *_NODES)
     assert running.yard.json("up", "--yes")["changes"] > 0
     assert_these_alone(running, world, *_NODES[:3])
+    assert _on(running, "worker-1") + _on(running, "worker-2") == 3
     assert running.yard.json("up", "--yes")["changes"] == 0
+    running.yard.run("scale", "timeoff", "web=2")
     assert_nothing_lost(users)
 
 
 def test_another_instance_type_one_at_a_time(running: Running, world: World, users: Prober) -> None:
     before = world.instances()
     change(running.yard, "workers", type="t3.medium")
-    with watched(world) as most_away:
+    with watched(running, world) as most_away:
         running.yard.run("up", "--yes")
     assert most_away() == 1
     assert world.types()["worker-1"] == world.types()["worker-2"] == "t3.medium"
     assert world.instances() == before, "stopped and started, not made anew"
     assert_these_alone(running, world, *_NODES[:3])
     assert_nothing_lost(users)
+
+
+@pytest.mark.timeout(2400)
+@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGINT])
+def test_another_instance_type_stopped_as_each_phase_begins(
+    running: Running,
+    world: World,
+    users: Prober,
+    by: signal.Signals,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """Stopped as soon as it does something new, and run again: one is away at a time all the same,
+    also where the one that is has yet to come back."""
+    change(running.yard, "workers", type="t3.medium")
+    with watched(running, world) as most_away:
+        stopped = stopped_as_it_begins(running.yard, lambda _: True, by)
+    record_property("stopped at", stopped)
+    assert set(stopped) >= {f"{what} {node}" for what in ("drain", "activate") for node in _TURNED}
+    assert set(stopped) >= {f"cloud: {node}" for node in _TURNED}
+    assert most_away() == 1
+    assert world.types()["worker-1"] == world.types()["worker-2"] == "t3.medium"
+    assert_these_alone(running, world, *_NODES[:3])
+    assert_nothing_lost(users)
+
+
+@pytest.mark.usefixtures("ends_in_need_of_nothing")
+def test_an_instance_that_somebody_stopped(running: Running, world: World) -> None:
+    before = world.instances()
+    world.client("ec2").stop_instances(InstanceIds=[before["worker-2"]])
+    plan = running.yard.json("plan", code=2)
+    cloud = next(layer for layer in plan["layers"] if layer["name"] == "cloud")
+    assert {"where": "swarm_cluster", "action": "start", "what": "worker-2"}.items() <= next(
+        one.items() for one in cloud["changes"] if one["what"] == "worker-2"
+    )
+    assert running.yard.json("up", "--yes")["changes"] > 0
+    assert world.instances() == before
+    assert_these_alone(running, world, *_NODES[:3])
 
 
 @pytest.mark.usefixtures("ends_in_need_of_nothing")
@@ -136,18 +182,25 @@ def _on(running: Running, node: str) -> int:
 
 
 @contextmanager
-def watched(world: World) -> Iterator[Any]:
-    """Within, counts how many workers are away at once at most."""
+def watched(running: Running, world: World) -> Iterator[Any]:
+    """Within, counts how many nodes are away at once at most: that EC2 does not run, or that the
+    Swarm does not call ready or gives no tasks."""
     most, stop = [0], threading.Event()
+    form = "{{.Hostname}} {{.Status}} {{.Availability}}"
+
+    def away() -> set[str]:
+        said = on("manager-1", "docker", "node", "ls", "--format", form)
+        members = [line.split() for line in said.splitlines()]
+        return world.away() | {name for name, *state in members if state != ["Ready", "Active"]}
 
     def watch() -> None:
         while not stop.wait(0.2):
-            most[0] = max(most[0], world.away())
+            most[0] = max(most[0], len(away()))
 
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield lambda: most[0]
-    finally:
-        stop.set()
-        thread.join()
+    with ThreadPoolExecutor(1) as pool:
+        watching = pool.submit(watch)
+        try:
+            yield lambda: most[0]
+        finally:
+            stop.set()
+        watching.result()

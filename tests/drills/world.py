@@ -35,9 +35,9 @@ class World:
         """The same nodes' instance types."""
         return {name: str(one["InstanceType"]) for name, one in self._instances()}
 
-    def away(self) -> int:
-        """How many of them do not run."""
-        return sum(one["State"]["Name"] != "running" for _, one in self._instances())
+    def away(self) -> set[str]:
+        """Those of them that do not run."""
+        return {name for name, one in self._instances() if one["State"]["Name"] != "running"}
 
     def _instances(self) -> Iterator[tuple[str, dict[str, Any]]]:
         for page in self.client("ec2").describe_instances()["Reservations"]:

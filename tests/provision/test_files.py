@@ -10,7 +10,7 @@ import pytest
 
 from beeyard.inventory import SshAccess, build, render_ssh_config
 from beeyard.process import Command, LocalRunner
-from beeyard.provision import ProvisionFiles, write
+from beeyard.provision import ProvisionFiles, write, write_inventory
 from cloud.example import outputs, spec
 
 SECRETS = {"shop_token": "env:SHOP_TOKEN", "shop_key": "generate"}
@@ -24,7 +24,10 @@ def files(request: pytest.FixtureRequest, tmp_path: Path) -> ProvisionFiles:
 def written(folder: Path) -> ProvisionFiles:
     access = SshAccess("admin", folder / "id", folder / "known_hosts", folder / "sockets")
     described = spec(applications={"shop": {"path": ".", "secrets": SECRETS}})
-    return write(build(described, outputs(), access), folder / "provision")
+    inventory = build(described, outputs(), access)
+    files = write(inventory, folder / "provision")
+    write_inventory(inventory, files)
+    return files
 
 
 def as_ansible_reads(files: ProvisionFiles) -> dict[str, Any]:
@@ -87,6 +90,14 @@ def test_no_value_of_a_secret_is_written(monkeypatch: pytest.MonkeyPatch, tmp_pa
     texts = [path.read_text() for path in files.folder.rglob("*") if path.is_file()]
     assert len(texts) == 2
     assert not any("hush-hush" in text for text in texts)
+
+
+def test_who_only_looks_changes_nothing_of_what_a_playbook_reads(tmp_path: Path) -> None:
+    """It knows less: neither of backups nor of pipelines."""
+    before = written(tmp_path).inventory.read_bytes()
+    access = SshAccess("admin", tmp_path / "id", tmp_path / "known_hosts", tmp_path / "sockets")
+    files = write(build(spec(), outputs(), access), tmp_path / "provision")
+    assert files.inventory.read_bytes() == before
 
 
 def test_written_again_they_are_the_same(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ class StubCloud:
     cluster: Cluster
     folders: dict[str, Path] = field(default_factory=dict)
     bucket: str = BUCKET
+    laid_out: list[bool] = field(default_factory=list)
 
     @property
     def terraform(self) -> "StubCloud":
@@ -43,6 +44,10 @@ class StubCloud:
 
     def has_bucket(self) -> bool:
         return state_bucket.exists(self.cluster.aws, self.bucket)
+
+    def lay_out(self) -> None:
+        """Notes whether the lock was held."""
+        self.laid_out.append(look(self.cluster.aws.client("s3"), BUCKET) is not None)
 
 
 @pytest.fixture
@@ -82,6 +87,16 @@ def test_it_is_held_within_and_the_bucket_made(cluster: Cluster, events: list[Ev
         assert found.holder.doing == "up"
     assert look(cluster.aws.client("s3"), BUCKET) is None
     assert [(one.phase, one.text) for one in events if one.state == "done"] == [("lock", "held")]
+
+
+def test_the_projects_are_laid_out_by_who_holds_it_alone(cluster: Cluster) -> None:
+    """What another is at work with is not changed under its hands."""
+    refused, first = cloud(cluster), cloud(cluster)
+    with alone(cluster, first, "up"):
+        with pytest.raises(ClusterHeld), alone(cluster, refused, "up"):
+            pass
+        assert first.laid_out == [True]
+    assert refused.laid_out == []
 
 
 def test_no_phase_begins_once_it_is_lost(cluster: Cluster) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from beeyard.cloud.api import Account
 from beeyard.cloud.terraform import Change, Plan
-from beeyard.workflows.up import describe, describe_changes
+from beeyard.workflows.consent import describe, describe_changes
 from cloud.example import spec
 
 ACCOUNT = Account("123456789012", "arn:aws:iam::123456789012:user/ops")

@@ -58,6 +58,7 @@ class World:
             stateful=lambda: self.applied,
             foresee=lambda _, projects: self.foresee(projects),
             outputs=lambda: given(self.outputs),
+            lay_out=lambda: None,
         )
 
     def foresee(self, projects: tuple[str, ...]) -> dict[str, Plan | BeeyardError]:
@@ -194,6 +195,16 @@ def test_of_a_swarm_that_is_lost_it_says_how_it_comes_back(
     assert swarm_.text.startswith("manager-1 is gone, and what the Swarm knew with it")
     assert swarm_.text.endswith("beeyard recover")
     assert world.played == []
+
+
+def test_an_instance_that_was_stopped_is_to_be_started(
+    world: World, make_cluster: MakeCluster
+) -> None:
+    assert isinstance(world.instances, dict)
+    (worker, *_) = outputs().workers
+    world.instances |= {worker.instance_id: "stopped"}
+    cloud, *_ = run_plan(shop_of(make_cluster)).layers
+    assert Step("swarm_cluster", "start", worker.name, "it was stopped") in cloud.steps
 
 
 def test_instances_that_can_t_be_asked_for_are_no_lost_ones(

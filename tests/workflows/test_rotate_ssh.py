@@ -139,7 +139,7 @@ class KeyPair:
             self.key = launch
 
         terraform = SimpleNamespace(init=lambda _: None, plan=lambda _: plan, apply=apply)
-        return SimpleNamespace(folders={PROJECT: Path()}, terraform=terraform)
+        return SimpleNamespace(folders={PROJECT: Path()}, terraform=terraform, lay_out=lambda: None)
 
 
 @pytest.mark.parametrize("launched_with", ["mine", "another's"])

@@ -10,8 +10,14 @@ from beeyard.cloud.nodes import Turnover
 from beeyard.errors import Refused
 from beeyard.swarm.exclusion import DRAINING
 from beeyard.workflows import Cluster
-from beeyard.workflows.turnover import TURNING, ghosts, left_draining, refuse_managers
-from cloud.example import spec
+from beeyard.workflows.turnover import (
+    TURNING,
+    absent_members,
+    ghosts,
+    left_draining,
+    refuse_managers,
+)
+from cloud.example import MANAGER, WORKERS, spec
 from swarm.swarms import node, swarm
 
 MakeCluster = Callable[..., Cluster]
@@ -69,6 +75,37 @@ DOWN = node("worker-2", address="10.0.0.12", state="down", id="old")
 )
 def test_ghosts(nodes: tuple[Any, ...], addresses: list[str], gone: list[Any]) -> None:
     assert list(ghosts(swarm(nodes=nodes), addresses)) == gone
+
+
+MACHINES = (
+    replace(MANAGER, private_ip="10.0.0.2"),
+    *(
+        replace(one, private_ip=address)
+        for one, address in zip(WORKERS, ("10.0.0.11", "10.0.0.12"), strict=True)
+    ),
+)
+LEADER = node("manager-1", role="manager", reachability="reachable", address="0.0.0.0")
+
+
+@pytest.mark.parametrize(
+    ("nodes", "touched", "missing"),
+    [
+        pytest.param((LEADER, UP, DOWN), (), ("worker-2",), id="its-engine-does-not-run"),
+        pytest.param((LEADER, UP), (), ("worker-2",), id="it-never-joined"),
+        pytest.param(
+            (LEADER, UP, replace(DOWN, state="ready", address="10.0.0.99")),
+            (),
+            ("worker-2",),
+            id="the-machine-before-it",
+        ),
+        pytest.param((LEADER, UP), ("worker-2",), (), id="it-is-to-go-anyway"),
+        pytest.param((LEADER, UP, replace(DOWN, state="ready")), (), (), id="all-there"),
+    ],
+)
+def test_who_has_to_come_back_first(
+    nodes: tuple[Any, ...], touched: tuple[str, ...], missing: tuple[str, ...]
+) -> None:
+    assert absent_members(MACHINES, swarm(nodes=nodes), touched) == missing
 
 
 def test_what_a_killed_run_was_draining() -> None:

@@ -16,6 +16,7 @@ from beeyard.errors import CloudError, Refused
 from beeyard.workflows import Cluster, Event, Phase, lost, run_up
 from beeyard.workflows import up as up_workflow
 from beeyard.workflows.cloud import Cloud
+from beeyard.workflows.consent import Consent, describe
 from beeyard.workflows.lost import SwarmLost
 from beeyard.workflows.up import _keep
 from cloud.example import spec
@@ -77,7 +78,7 @@ def never(what: str) -> NoReturn:
 
 def test_a_change_comes_first_once_it_was_confirmed(make_cluster: MakeCluster) -> None:
     asked: list[str] = []
-    kept = _keep(make_cluster(), cloud(ADDRESSES, NODES), asked.append)
+    kept = _keep(make_cluster(), cloud(ADDRESSES, NODES), Consent.by(asked.append))
     assert kept == Turnover()
     assert asked == [SHOWN]
 
@@ -117,16 +118,16 @@ def test_a_manager_that_is_gone_is_not_made_again_where_there_was_a_swarm(
     cluster = replace(make_cluster(), spec=spec(managers={"count": 1}))
     if says:
         with pytest.raises(SwarmLost, match=says):
-            _keep(cluster, one, never)
+            _keep(cluster, one, Consent.by(never))
     else:
-        assert _keep(cluster, one, lambda _: None) == Turnover(absent=("manager-1",))
+        assert _keep(cluster, one, Consent.by(lambda _: None)) == Turnover(absent=("manager-1",))
 
 
 def test_without_a_change_nothing_is_asked_and_the_hosts_have_their_say(
     make_cluster: MakeCluster,
 ) -> None:
     with pytest.raises(CloudError, match="only half made"):
-        _keep(make_cluster(), cloud(ADDRESSES), never)
+        _keep(make_cluster(), cloud(ADDRESSES), Consent.by(never))
 
 
 @pytest.fixture
@@ -149,7 +150,7 @@ def test_a_change_that_is_refused_is_not_made(
 ) -> None:
     nothing_made(cloud(ADDRESSES, NODES))
     with pytest.raises(Refused) as caught:
-        run_up(make_cluster(), refuse)
+        run_up(make_cluster(), Consent.by(refuse))
     assert caught.value.what == f"no: {SHOWN}"
     assert [event.phase for event in events if event.state == "done"] == ["account", "cloud"]
 
@@ -160,6 +161,6 @@ def test_a_cluster_that_is_refused_is_neither_planned_nor_made(
     one = cloud(ADDRESSES, NODES, missing=("swarm_cluster",))
     nothing_made(one)
     with pytest.raises(Refused) as caught:
-        run_up(make_cluster(), refuse)
-    assert caught.value.what == f"no: {up_workflow.describe(spec(), ACCOUNT)}"
+        run_up(make_cluster(), Consent.by(refuse))
+    assert caught.value.what == f"no: {describe(spec(), ACCOUNT)}"
     assert one.planned == 0

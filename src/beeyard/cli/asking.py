@@ -16,9 +16,9 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 def asker(
     options: Options, cluster: Cluster, *, yes: bool, rehearsal: bool = False
 ) -> Callable[[str], None]:
-    """Show what is made or removed, and ask; a rehearsal costs nothing, so it just goes.
+    """Show what is made or removed, and ask; to make a rehearsal costs nothing, so it just goes.
 
-    rehearsal  ask there as well: what would be lost is somebody's data
+    rehearsal  ask there as well: something would be lost
     """
 
     def ask(what: str) -> None:

@@ -34,6 +34,7 @@ from beeyard.workflows import (
 )
 from beeyard.workflows.alone import alone_in
 from beeyard.workflows.audit import Change
+from beeyard.workflows.consent import Consent
 
 
 def add_to(app: typer.Typer) -> None:
@@ -58,7 +59,8 @@ def up(
 ) -> None:
     """Bring the cluster to what beeyard.yml says, and end when all of it runs and answers.
 
-    `beeyard plan` says beforehand what that would change.
+    `beeyard plan` says beforehand what that would change. It asks before anything is made on AWS,
+    and, in a rehearsal too, before anything goes, is made anew or restarts.
 
     [bold]Examples[/bold]
     beeyard --sandbox up    rehearse it: what it costs is this machine's time
@@ -66,7 +68,11 @@ def up(
     """
     options: Options = context.obj
     with open_cluster(options, start=True, noting=Change("up")) as cluster:
-        result = run_up(cluster, asker(options, cluster, yes=yes), builder, unlock=unlock)
+        consent = Consent(
+            make=asker(options, cluster, yes=yes),
+            destroy=asker(options, cluster, yes=yes, rehearsal=True),
+        )
+        result = run_up(cluster, consent, builder, unlock=unlock)
     if options.json:
         sys.stdout.write(json.dumps(_up_as_json(result), indent=2) + "\n")
         return

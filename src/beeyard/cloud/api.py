@@ -1,7 +1,7 @@
 """The AWS API, as far as beeyard itself calls it: who we are, the state bucket, RDS's password."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -125,6 +125,14 @@ class Aws:
             for instance in instances
             if instance["InstanceId"] in wanted
         }
+
+    def start_instances(self, instance_ids: Sequence[str]) -> None:
+        """Start instances that are stopped, or about to be, and wait until EC2 says they run."""
+        ec2, ids = self.client("ec2"), list(instance_ids)
+        with _in_words():
+            ec2.get_waiter("instance_stopped").wait(InstanceIds=ids)
+            ec2.start_instances(InstanceIds=ids)
+            ec2.get_waiter("instance_running").wait(InstanceIds=ids)
 
     def failed_checks(self, instance_id: str) -> tuple[str, ...]:
         """Which of EC2's own checks an instance that runs fails: `instance`, `system`."""

@@ -48,9 +48,16 @@ def foresee_all(
 
 
 def apply_all(
-    terraform: Terraform, folders: Mapping[str, Path], waves: Sequence[Sequence[str]], say: Say
+    terraform: Terraform,
+    folders: Mapping[str, Path],
+    waves: Sequence[Sequence[str]],
+    say: Say,
+    asked: Callable[[Mapping[str, Plan]], None] | None = None,
 ) -> dict[str, Plan]:
-    """Plan and apply wave by wave, the projects of one wave at once. Gives what was done."""
+    """Plan and apply wave by wave, the projects of one wave at once. Gives what was done.
+
+    asked  is shown each project's plan before that is done, and raises what keeps it from being
+    """
     done: dict[str, Plan] = {}
 
     def one(project: str) -> Plan:
@@ -59,6 +66,8 @@ def apply_all(
         terraform.init(folder)
         plan = terraform.plan(folder)
         say(project, str(plan))
+        if asked:
+            asked({project: plan})
         if plan.pending:
             terraform.apply(folder, on_line=lambda line: say(project, line))
         return plan

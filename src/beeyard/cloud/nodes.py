@@ -1,9 +1,10 @@
 """What a Terraform plan does to nodes that are there. Pure."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from beeyard.cloud.outputs import Node, Outputs
 from beeyard.cloud.terraform import Change, Plan
 
 #: The project that makes the nodes.
@@ -46,6 +47,13 @@ def turnover(plan: Plan) -> Turnover:
         replaced=tuple(_names(plan, lambda change: change.action == "replace")),
         restarted=tuple(_names(plan, restarts)),
         absent=tuple(_names(plan, lambda change: change.action == "create")),
+    )
+
+
+def stopped(outputs: Outputs, states: Mapping[str, str]) -> tuple[Node, ...]:
+    """The nodes whose instances are stopped, or about to be. `states`: by the instances' IDs."""
+    return tuple(
+        node for node in outputs.nodes if states.get(node.instance_id) in ("stopping", "stopped")
     )
 
 

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -22,15 +22,15 @@ def lay_out(
     region: str,
     target: Target,
 ) -> dict[str, Path]:
-    """Write modules and projects below `folder`; gives each project's folder by name.
+    """Write modules and projects below `folder`; gives each project's folder by name (`homes`).
 
     Files whose content is the same are left alone, so that what Terraform keeps beside them holds.
     """
     with resources.as_file(resources.files("beeyard.cloud") / "terraform") as source:
         _mirror(source, folder)
-    folders = {}
+    folders = homes(folder, variables)
     for project, values in variables.items():
-        home = folder / "projects" / project
+        home = folders[project]
         _write(home / "terraform.tfvars.json", _json(values))
         _write(home / "backend.json", _json(backend_config(project, bucket, region)))
         if target.endpoint:
@@ -39,8 +39,12 @@ def lay_out(
             _write(home / "override.tf.json", _json(override))
         else:
             (home / "override.tf.json").unlink(missing_ok=True)
-        folders[project] = home
     return folders
+
+
+def homes(folder: Path, names: Iterable[str]) -> dict[str, Path]:
+    """Where the projects of these names lie below `folder`, once they are laid out."""
+    return {name: folder / "projects" / name for name in names}
 
 
 def set_variables(home: Path, values: Mapping[str, Any]) -> None:

@@ -4,7 +4,7 @@ from beeyard.config.certificates import root_certificate
 from beeyard.config.check import Finding, Level, check, require
 from beeyard.config.find import FILE_NAME, find
 from beeyard.config.load import load
-from beeyard.config.model import ClusterSpec, InfrastructureService, json_schema
+from beeyard.config.model import INFRASTRUCTURE, ClusterSpec, InfrastructureService, json_schema
 from beeyard.config.network import Subnet, subnets
 from beeyard.config.nodes import NodePlan, nodes
 from beeyard.config.secrets import SecretSource
@@ -27,6 +27,7 @@ from beeyard.config.starter import starter
 
 __all__ = [
     "FILE_NAME",
+    "INFRASTRUCTURE",
     "Acme",
     "Application",
     "ClusterRegistry",

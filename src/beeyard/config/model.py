@@ -7,7 +7,7 @@ A rule that takes in two fields belongs to the later one, as a field validator t
 import re
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -32,6 +32,8 @@ from beeyard.config.sections import (
 )
 
 InfrastructureService = Literal["registry", "portainer", "ci"]
+#: All of them.
+INFRASTRUCTURE: tuple[str, ...] = get_args(InfrastructureService)
 
 # What S3 takes as the name of a bucket.
 _LONGEST_BUCKET = 63

@@ -1,7 +1,7 @@
 """Stage `provision`: `Inventory` to converged hosts, by Ansible."""
 
 from beeyard.provision.connections import close as close_connections
-from beeyard.provision.files import ProvisionFiles, write
+from beeyard.provision.files import ProvisionFiles, write, write_inventory
 from beeyard.provision.playbook import PLAYBOOKS, Converged, Options, mitogen_wanted, run
 from beeyard.provision.reach import DEADLINE as SSH_DEADLINE
 from beeyard.provision.reach import Silent, await_ssh, unreachable
@@ -21,4 +21,5 @@ __all__ = [
     "run",
     "unreachable",
     "write",
+    "write_inventory",
 ]

@@ -23,14 +23,19 @@ class ProvisionFiles:
 
 
 def write(inventory: Inventory, folder: Path) -> ProvisionFiles:
-    """Write inventory and SSH configuration; the folders are the user's alone."""
+    """Write the SSH configuration; the folders are the user's alone."""
     private_folder(folder)
     private_folder(inventory.ssh.sockets)
     files = files_in(folder)
     write_private(files.ssh_config, render_ssh_config(inventory).encode())
+    return files
+
+
+def write_inventory(inventory: Inventory, files: ProvisionFiles) -> None:
+    """Write what a playbook is about to read. Only then: other commands, which know less of the
+    cluster, may run beside it."""
     text = to_yaml(render_inventory(inventory, files.ssh_config))
     write_private(files.inventory, text.encode())
-    return files
 
 
 def files_in(folder: Path) -> ProvisionFiles:

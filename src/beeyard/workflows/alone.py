@@ -16,7 +16,7 @@ _PATIENCE = 3600.0
 
 @contextmanager
 def alone(cluster: Cluster, cloud: Cloud, doing: str, *, unlock: bool = False) -> Iterator[None]:
-    """Hold the cluster's lock; no phase begins once it is lost.
+    """Hold the cluster's lock, with the projects laid out; no phase begins once it is lost.
 
     unlock  Terraform's locks are removed, whoever made them: for when a machine is gone for good
 
@@ -32,6 +32,7 @@ def alone(cluster: Cluster, cloud: Cloud, doing: str, *, unlock: bool = False) -
             stack.enter_context(lock)
             _await_terraform(cluster, cloud, phase)
             _free_states(cluster, cloud, lock, phase, unlock=unlock)
+            cloud.lay_out()
             phase.result = f"taken over from {lock.taken_over}" if lock.taken_over else "held"
         stack.enter_context(cluster.progress.gated(lock.check))
         yield

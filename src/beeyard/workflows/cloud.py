@@ -11,11 +11,12 @@ from beeyard.cloud.converge import apply_all, destroy_all, foresee_all, plan_all
 from beeyard.cloud.nodes import PROJECT
 from beeyard.cloud.read import read
 from beeyard.cloud.terraform import Plan, Terraform
-from beeyard.cloud.workspace import lay_out, set_variables
+from beeyard.cloud.workspace import homes, lay_out, set_variables
 from beeyard.config import root_certificate
 from beeyard.errors import BeeyardError, CloudError, ConfigError
 from beeyard.secret import Secret
 from beeyard.workflows.cluster import Cluster
+from beeyard.workflows.consent import Consent
 from beeyard.workflows.operators import launch_key
 from beeyard.workflows.progress import Phase
 
@@ -25,13 +26,46 @@ NODES = 2
 
 @dataclass(frozen=True)
 class Cloud:
-    """The cloud side of one cluster, ready to plan, apply, read and destroy."""
+    """The cloud side of one cluster: to read, and, once it is laid out, to plan, apply and destroy.
+
+    aside   laid out in folders of its own: to look, where somebody may be at work in the others
+    launch  the public key that new nodes are to boot with, where not the one that they do
+    """
 
     cluster: Cluster
     account: Account
     bucket: str
     terraform: Terraform
-    folders: dict[str, Path]
+    aside: bool = False
+    launch: str | None = None
+
+    @property
+    def folders(self) -> dict[str, Path]:
+        """Each project's, by its name, in the order in which they are made."""
+        return homes(self._home, projects.wanted(self.cluster.spec))
+
+    @property
+    def _home(self) -> Path:
+        return (
+            self.cluster.folder / "terraform-aside" if self.aside else self.cluster.terraform_folder
+        )
+
+    def lay_out(self) -> None:
+        """Write the projects, and what the file says of them. Not `aside`, only for who holds the
+        cluster's lock: another may be at work with what an earlier file said."""
+        cluster = self.cluster
+        context = projects.Context(
+            state_bucket=self.bucket,
+            ssh_public_key=self.launch or launch_key(cluster, self.bucket),
+            operator=cluster.target.operator,
+        )
+        lay_out(
+            self._home,
+            projects.variables(cluster.spec, context),
+            bucket=self.bucket,
+            region=cluster.spec.region,
+            target=cluster.target,
+        )
 
     @property
     def waves(self) -> tuple[tuple[str, ...], ...]:
@@ -57,9 +91,10 @@ class Cloud:
             )
         return found
 
-    def plan(self, phase: Phase) -> dict[str, Plan]:
-        """What every project would change, all of them having been applied before."""
-        return plan_all(self.terraform, self.folders, _sayer(phase))
+    def plan(self, phase: Phase, projects: Sequence[str] | None = None) -> dict[str, Plan]:
+        """What these projects (None: all) would change, which have been applied before."""
+        folders = {name: self.folders[name] for name in projects or self.folders}
+        return plan_all(self.terraform, folders, _sayer(phase))
 
     def foresee(self, phase: Phase, projects: Sequence[str]) -> dict[str, Plan | BeeyardError]:
         """What each of these projects, which have been applied before, would change, or why that
@@ -67,12 +102,18 @@ class Cloud:
         folders = {name: self.folders[name] for name in projects}
         return foresee_all(self.terraform, folders, _sayer(phase))
 
-    def apply(self, phase: Phase, waves: Sequence[Sequence[str]]) -> dict[str, Plan]:
-        """Bring the projects of these waves to what their variables say; gives what was done."""
+    def apply(
+        self, phase: Phase, waves: Sequence[Sequence[str]], consent: Consent | None = None
+    ) -> dict[str, Plan]:
+        """Bring the projects of these waves to what their variables say; gives what was done.
+
+        consent  is needed for what would be destroyed, if it was not given before
+        """
         state_bucket.ensure(self.cluster.aws, self.bucket)
         if self.cluster.spec.backups.aws_backup_days:
             backup_vault.ensure(self.cluster.aws, backup_vault.name(self.cluster.spec.name))
-        return apply_all(self.terraform, self.folders, waves, _sayer(phase))
+        asked = consent.to_losses if consent else None
+        return apply_all(self.terraform, self.folders, waves, _sayer(phase), asked)
 
     def apply_only(self, what: str, only: Sequence[str], replace: str = "") -> None:
         """Apply what concerns these resources of the nodes' project, as a phase of its own.
@@ -90,12 +131,21 @@ class Cloud:
             self.terraform.refresh(folder)
             phase.result = str(plan)
 
+    def refresh(self) -> None:
+        """Bring the state of the nodes' project to what is there, addresses included."""
+        self.terraform.init(self.folders[PROJECT])
+        self.terraform.refresh(self.folders[PROJECT])
+
     def outputs(self, projects: Sequence[str] | None = None) -> Outputs:
         """What the cloud gave, as far as these projects go (None: all that the file wants).
 
         Raises CloudError where there is nothing yet.
         """
         return outputs_of(self.cluster, self.bucket, tuple(projects or self.folders))
+
+    def present(self) -> Outputs:
+        """The same, as far as the projects have been applied."""
+        return self.outputs(self.stateful())
 
     def managers(self) -> tuple[str, ...]:
         """The names of the managers that are there. Raises CloudError where there is no node."""
@@ -165,24 +215,8 @@ def _root(cluster: Cluster) -> str:
 
 
 def open_cloud(cluster: Cluster, *, aside: bool = False, launch: str | None = None) -> Cloud:
-    """Find out who we are, find Terraform, and lay out the projects.
-
-    aside   in folders of their own: to look, where somebody may be at work in the others
-    launch  the public key that new nodes are to boot with, where not the one that they do
-    """
+    """Find out who we are, and find Terraform. The projects are not laid out yet (`alone` does)."""
     account, bucket = cluster.account, bucket_of(cluster)
-    context = projects.Context(
-        state_bucket=bucket,
-        ssh_public_key=launch or launch_key(cluster, bucket),
-        operator=cluster.target.operator,
-    )
-    folders = lay_out(
-        cluster.folder / "terraform-aside" if aside else cluster.terraform_folder,
-        projects.variables(cluster.spec, context),
-        bucket=bucket,
-        region=cluster.spec.region,
-        target=cluster.target,
-    )
     terraform = Terraform(
         cluster.runner,
         terraform_binary.find(cluster.runner),
@@ -192,7 +226,7 @@ def open_cloud(cluster: Cluster, *, aside: bool = False, launch: str | None = No
             "TF_VAR_initial_password": Secret.generate().reveal(),
         },
     )
-    return Cloud(cluster, account, bucket, terraform, folders)
+    return Cloud(cluster, account, bucket, terraform, aside, launch)
 
 
 def summary(plans: Mapping[str, Plan]) -> str:

@@ -1,7 +1,7 @@
 """`deploy` and `rollback`: from a team's folder, or an old release, to a new one that runs."""
 
 import platform
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -71,6 +71,8 @@ class Request:
     max_failed  instead of what beeyard.yml says
     canary      the share of the requests that the new release gets first, for `watched` seconds;
                 None: it is switched at once
+    removing    is told the services that are to be removed, before anything changes; raises what
+                keeps them from being
     commit, author, cause   what is noted of where the release is from; None: the folder's commit,
                 and who runs this where
     """
@@ -80,6 +82,7 @@ class Request:
     max_failed: int | None = None
     canary: float | None = None
     watched: float = 60.0
+    removing: Callable[[Sequence[str]], None] = lambda _: None
     commit: str | None = None
     author: str | None = None
     cause: str = "deploy"
@@ -137,6 +140,8 @@ class Deployer:
             if before is not None and not plan.pending and _same(release, before.release):
                 keep_signed_in(self.hosts.cluster, self.manager, self.name)
                 return Outcome(before.release, plan, None, built)
+            if gone := plan.of("remove"):
+                request.removing(gone)
             return replace(self._roll_out(release, plan, lock, before, request), built=built)
 
     def plan(self, request: Request = Request()) -> tuple[Release, Plan]:

@@ -56,7 +56,9 @@ class Hosts:
         return swarm_state(self.manager) == "active"
 
     def play(self, phase: Phase, playbook: str, options: Options) -> Converged:
-        """Run one playbook on all nodes."""
+        """Run one playbook on all nodes. Not for who looks only (`open_hosts` without the last two
+        of its arguments): backups and pipelines would be taken away."""
+        provision.write_inventory(self.inventory, self.files)
         done = provision.run(playbook, self.files, options, phase.say)
         if done.total <= _FEW:
             for task in done.tasks:
@@ -79,7 +81,7 @@ def open_hosts(
     controller: inventories.Controller | None = None,
     backups: Mapping[str, Any] = _NONE,
 ) -> Hosts:
-    """Write inventory and SSH configuration from what the cloud gave. `controller`, `backups`: what
+    """Write the SSH configuration from what the cloud gave. `controller`, `backups`: what
     playbooks have to know of them; needed before one is run (`workflows.schedule`)."""
     inventory = inventories.build(cluster.spec, outputs, cluster.ssh, controller, backups)
     return Hosts(cluster, outputs, inventory, provision.write(inventory, cluster.provision_folder))

@@ -4,21 +4,24 @@ The database takes minutes on AWS, half a minute in a rehearsal. The Swarm needs
 infrastructure services only the shared files besides, and the applications' images only the Swarm.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 from beeyard.apps import load_stack
 from beeyard.cloud import Outputs
 from beeyard.cloud.names import await_records
+from beeyard.cloud.nodes import stopped as stopped_nodes
 from beeyard.cloud.terraform import Plan
-from beeyard.config import ExternalRegistry
+from beeyard.config import INFRASTRUCTURE, ClusterSpec, ExternalRegistry
 from beeyard.inventory import DATABASE_PASSWORD
 from beeyard.provision import SSH_DEADLINE, Options, require_room
 from beeyard.secret import Secret
+from beeyard.swarm import Snapshot
 from beeyard.workflows.applications import hand_over
 from beeyard.workflows.cloud import NODES, Cloud, summary
 from beeyard.workflows.cluster import Cluster
+from beeyard.workflows.consent import Consent
 from beeyard.workflows.controller import have_image
 from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.images import Images, Where
@@ -30,23 +33,28 @@ from beeyard.workflows.schedule import hosts_to_play, told
 AT_ONCE = 5.0
 
 
-def make(cluster: Cluster, cloud: Cloud, where: Where) -> tuple[Hosts, int]:
+def make(cluster: Cluster, cloud: Cloud, consent: Consent, where: Where) -> tuple[Hosts, int]:
     """Apply what is to be applied and bring the hosts to it. Gives the number of changes."""
     nodes = [name for wave in cloud.waves[:NODES] for name in wave]
     with cluster.progress.phase("cloud: network and nodes") as phase:
-        plans = cloud.apply(phase, cloud.waves[:NODES])
+        plans = cloud.apply(phase, cloud.waves[:NODES], consent)
         phase.result = summary(plans)
     with ThreadPoolExecutor(len(cloud.folders)) as pool:
         rest = {
-            name: pool.submit(_project, cluster, cloud, name)
+            name: pool.submit(_project, cluster, cloud, consent, name)
             for name in cloud.folders
             if name not in nodes
         }
+        changes = start_stopped(cluster, cloud, cloud.outputs(nodes))
         hosts = reach(cluster, cloud.outputs(nodes))
         fresh = not hosts.in_swarm()
         if fresh:
             refuse_orphans(hosts)
-        changes = swarm_of(cluster, hosts)
+        changes += swarm_of(cluster, hosts)
+        if not fresh:
+            with hosts.swarm() as manager:
+                stacks = unwanted(cluster.spec, manager.snapshot())
+            consent.to_removals("infrastructure", stacks)
         with _images(cluster, hosts, where, wanted=fresh) as images, _runtime(hosts) as runtime:
             plans |= rest.pop("efs").result()
             outputs = cloud.outputs([*nodes, "efs"])
@@ -62,11 +70,38 @@ def make(cluster: Cluster, cloud: Cloud, where: Where) -> tuple[Hosts, int]:
     return hosts, changes + sum(len(plan.changes) for plan in plans.values())
 
 
-def _project(cluster: Cluster, cloud: Cloud, name: str) -> dict[str, Plan]:
+def _project(cluster: Cluster, cloud: Cloud, consent: Consent, name: str) -> dict[str, Plan]:
     with cluster.progress.phase(f"cloud: {name}") as phase:
-        plans = cloud.apply(phase, [[name]])
+        plans = cloud.apply(phase, [[name]], consent)
         phase.result = summary(plans)
     return plans
+
+
+def start_stopped(
+    cluster: Cluster,
+    cloud: Cloud,
+    outputs: Outputs,
+    when_nobody_plans: Callable[[], object] = lambda: None,
+) -> int:
+    """Start instances that somebody, or AWS for its maintenance, has stopped; gives how many. No
+    plan of Terraform's shows them, but they may get other addresses: its state is brought up to
+    date."""
+    stopped = stopped_nodes(outputs, cluster.aws.instance_states(outputs))
+    if stopped:
+        with cluster.progress.phase("instances that are stopped") as phase:
+            phase.say(", ".join(node.name for node in stopped))
+            cluster.aws.start_instances([node.instance_id for node in stopped])
+            when_nobody_plans()
+            cloud.refresh()
+            phase.result = f"{len(stopped)} started"
+    return len(stopped)
+
+
+def unwanted(spec: ClusterSpec, snapshot: Snapshot) -> tuple[str, ...]:
+    """Stacks of infrastructure services that run and that the file does not name: the role
+    `infra_stack` removes them. Pure."""
+    run = {service.stack for service in snapshot.services}
+    return tuple(name for name in INFRASTRUCTURE if name in run and name not in spec.infrastructure)
 
 
 def reach(cluster: Cluster, outputs: Outputs, deadline: float = SSH_DEADLINE) -> Hosts:

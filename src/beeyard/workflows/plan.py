@@ -10,12 +10,14 @@ from typing import TypeVar
 
 from beeyard.cloud import Outputs, cluster_lock
 from beeyard.cloud.api import in_words
+from beeyard.cloud.nodes import stopped
 from beeyard.config import nodes
 from beeyard.errors import BeeyardError, HostError
 from beeyard.provision import Converged, Options, unreachable
 from beeyard.workflows.applications import missing_secrets
 from beeyard.workflows.cloud import Cloud, open_cloud
 from beeyard.workflows.cluster import Cluster
+from beeyard.workflows.consent import describe
 from beeyard.workflows.controller import lacking_image
 from beeyard.workflows.deploy import Deployer, Foreseen
 from beeyard.workflows.hosts import Hosts
@@ -31,7 +33,6 @@ from beeyard.workflows.plan_report import (
     unseen_layer,
 )
 from beeyard.workflows.schedule import hosts_to_play
-from beeyard.workflows.up import describe
 
 T = TypeVar("T")
 
@@ -44,6 +45,7 @@ def plan(cluster: Cluster) -> ClusterPlan:
     """
     with cluster.progress.phase("account") as phase:
         cloud = open_cloud(cluster, aside=True)
+        cloud.lay_out()
         applied = cloud.stateful()
         missing = tuple(name for name in cloud.folders if name not in applied)
         holder = _holder(cloud)
@@ -51,8 +53,8 @@ def plan(cluster: Cluster) -> ClusterPlan:
         if holder:
             phase.say(f"being changed right now: {holder}")
     with ThreadPoolExecutor(2) as pool:
-        planning = pool.submit(_cloud, cloud, applied, missing)
         outputs = _seen(cloud.outputs)
+        planning = pool.submit(_cloud, cloud, applied, missing, outputs)
         if isinstance(outputs, BeeyardError):
             rest = (
                 unseen_layer("hosts", "all nodes", outputs),
@@ -97,13 +99,29 @@ def _holder(cloud: Cloud) -> str | None:
     return f"{found.holder}{' (its process is gone)' * found.holder.is_gone()}"
 
 
-def _cloud(cloud: Cloud, applied: tuple[str, ...], missing: tuple[str, ...]) -> Layer:
+def _cloud(
+    cloud: Cloud,
+    applied: tuple[str, ...],
+    missing: tuple[str, ...],
+    outputs: Outputs | BeeyardError,
+) -> Layer:
     with cloud.cluster.progress.phase("cloud") as phase:
         found = _seen(lambda: cloud.foresee(phase, applied))
         plans = dict.fromkeys(applied, found) if isinstance(found, BeeyardError) else found
-        layer = cloud_layer(plans, missing)
+        layer = cloud_layer(plans, missing, _stopped(cloud.cluster, outputs))
         phase.result = _summary(layer)
     return layer
+
+
+def _stopped(cluster: Cluster, outputs: Outputs | BeeyardError) -> tuple[str, ...]:
+    """The nodes whose instances somebody has stopped. That they can't be asked for is said with
+    the nodes themselves."""
+    if isinstance(outputs, BeeyardError):
+        return ()
+    states = _seen(lambda: cluster.aws.instance_states(outputs))
+    if isinstance(states, BeeyardError):
+        return ()
+    return tuple(node.name for node in stopped(outputs, states))
 
 
 def _hosts(hosts: Hosts) -> Layer:

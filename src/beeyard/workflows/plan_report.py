@@ -8,6 +8,7 @@ from typing import Any, Literal
 from beeyard.apps.bundle import fingerprints
 from beeyard.apps.contents import names_with_versions
 from beeyard.apps.plan import Change, fewer, said_replicas
+from beeyard.cloud.nodes import PROJECT
 from beeyard.cloud.terraform import Plan
 from beeyard.config import ClusterSpec
 from beeyard.config.interpolation import interpolate
@@ -107,9 +108,15 @@ class ClusterPlan:
         }
 
 
-def cloud_layer(found: Mapping[str, Plan | BeeyardError], missing: Iterable[str] = ()) -> Layer:
-    """From the projects' plans, and the projects that were never applied."""
+def cloud_layer(
+    found: Mapping[str, Plan | BeeyardError],
+    missing: Iterable[str] = (),
+    stopped: Iterable[str] = (),
+) -> Layer:
+    """From the projects' plans, the projects that were never applied, and the nodes whose instances
+    are stopped."""
     steps = [Step(name, "create", "the whole project") for name in missing]
+    steps += (Step(PROJECT, "start", name, "it was stopped") for name in stopped)
     unseen = []
     for name, plan in found.items():
         if isinstance(plan, BeeyardError):

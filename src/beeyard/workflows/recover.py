@@ -21,6 +21,7 @@ from beeyard.workflows.alone import alone
 from beeyard.workflows.backups import Reader, open_backups
 from beeyard.workflows.cloud import Cloud, open_cloud
 from beeyard.workflows.cluster import Cluster
+from beeyard.workflows.consent import Consent
 from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.operators import refuse_lockout
 from beeyard.workflows.pins import meet
@@ -107,7 +108,7 @@ def recover(
             _prepare(hosts)
             different = _restore(hosts, backups.store, backup, url, identity)
         _await_workers(hosts)
-        done = converge(cluster, cloud, confirm)
+        done = converge(cluster, cloud, Consent.by(confirm))
         since = differences(backup.manifest.facts, facts_of(hosts))
         asked(hosts, "ended")
     rto = cluster.clock.monotonic() - began

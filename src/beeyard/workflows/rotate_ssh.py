@@ -128,6 +128,7 @@ def _bring_in(cluster: Cluster, hosts: Hosts, new: str, private: Path) -> None:
         return
     with cluster.progress.phase("key pair of new nodes") as phase:
         cloud = open_cloud(cluster, launch=new)
+        cloud.lay_out()
         folder = cloud.folders[PROJECT]
         cloud.terraform.init(folder)
         plan = cloud.terraform.plan(folder)

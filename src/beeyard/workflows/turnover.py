@@ -1,20 +1,25 @@
 """Nodes that go, or are made anew, under a Swarm that goes on: drained first, and one at a time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
+from beeyard.cloud import Node as Machine
+from beeyard.cloud import Outputs
 from beeyard.cloud.nodes import Turnover, address_of
-from beeyard.errors import Refused
+from beeyard.errors import HostError, Refused
 from beeyard.provision import Options
 from beeyard.swarm import Manager, Snapshot
 from beeyard.swarm.exclusion import DRAINING
 from beeyard.swarm.model import Node
 from beeyard.workflows.alone import alone
-from beeyard.workflows.cloud import Cloud, open_cloud
+from beeyard.workflows.cloud import Cloud, open_cloud, summary
 from beeyard.workflows.cluster import Cluster
+from beeyard.workflows.coming_back import await_back
 from beeyard.workflows.hosts import Hosts
-from beeyard.workflows.make import controller_image, reach
+from beeyard.workflows.lost import refuse_orphans
+from beeyard.workflows.make import controller_image, reach, start_stopped
 from beeyard.workflows.nodes import activate_node, drain_node, mark_node, rebalanced, remove_node
 from beeyard.workflows.operators import refuse_lockout
+from beeyard.workflows.schedule import hosts_to_play
 from beeyard.workflows.status import hosts_of
 
 #: On a node that is drained because its machine is to go, or to be restarted.
@@ -50,9 +55,21 @@ def refuse_managers(cluster: Cluster, turn: Turnover, managers: Sequence[str]) -
 def turn_over(cluster: Cluster, cloud: Cloud, turn: Turnover) -> int:
     """Let nodes go that are to go, and make others anew, or restart them, one at a time.
 
-    Tasks run elsewhere before a node is touched. Gives how many nodes it were. Raises SwarmError
-    where there is no room for them, with that node as it was.
+    Tasks run elsewhere before a node is touched, and what a run that was killed left away comes
+    back first: else two would be. Gives how many nodes it were. Raises SwarmError where there is no
+    room for their tasks, with that node as it was.
     """
+    with cluster.progress.phase("nodes that are there") as phase:
+        # A run that was killed may have applied more than the state's outputs say.
+        cloud.refresh()
+        hosts = hosts_to_play(cluster, cloud.present())
+        swarm = hosts.in_swarm()
+        phase.result = f"{len(hosts.outputs.nodes)}"
+    if not swarm:
+        # Nothing runs there yet: all may be changed at once.
+        refuse_orphans(hosts)
+        return 0
+    _made_whole(cluster, cloud, hosts, turn)
     for name in turn.leaving:
         leave(cluster, name)
     for name in turn.replaced:
@@ -61,6 +78,43 @@ def turn_over(cluster: Cluster, cloud: Cloud, turn: Turnover) -> int:
     for name in turn.restarted:
         _restart(cluster, cloud, name)
     return len(turn.leaving) + len(turn.replaced) + len(turn.restarted)
+
+
+def _made_whole(cluster: Cluster, cloud: Cloud, hosts: Hosts, turn: Turnover) -> None:
+    """Have all nodes that are to stay as they are in the Swarm, and take tasks: those that are not
+    there yet as well."""
+    if turn.absent:
+        cloud.apply_only("nodes that are missing", [address_of(name) for name in turn.absent])
+        with cluster.progress.phase("cloud: efs") as phase:
+            # A zone that had no node before has no way to the shared files.
+            phase.result = summary(cloud.apply(phase, [["efs"]]))
+    outputs = cloud.present()
+    start_stopped(cluster, cloud, outputs)
+    with hosts.swarm() as manager:
+        forget_ghosts(cluster, hosts_to_play(cluster, outputs), manager, manager.snapshot())
+        seen = manager.snapshot()
+    missing = absent_members(outputs.nodes, seen, {*turn.leaving, *turn.replaced, *turn.restarted})
+    if missing:
+        _join(cluster, outputs, ", ".join(missing), missing)
+    put_back(cluster, seen, {*turn.leaving, *turn.replaced, *turn.restarted})
+
+
+def absent_members(
+    nodes: Sequence[Machine], snapshot: Snapshot, touched: Collection[str]
+) -> tuple[str, ...]:
+    """The nodes that the Swarm does not call ready, by name, but for those that are to be touched
+    in any case. Pure."""
+    ready = {(one.name, one.address) for one in snapshot.nodes if one.state == "ready"}
+    managers = {
+        one.name for one in snapshot.nodes if one.role == "manager" and one.state == "ready"
+    }
+    return tuple(
+        node.name
+        for node in nodes
+        if node.name not in touched
+        and (node.name, node.private_ip) not in ready
+        and node.name not in managers
+    )
 
 
 def leave(cluster: Cluster, name: str) -> None:
@@ -81,12 +135,38 @@ def make_anew(cluster: Cluster, cloud: Cloud, name: str, *, whatever: bool = Fal
     """
     address = address_of(name)
     cloud.apply_only(name, [address], address if whatever else "")
-    hosts = reach(cluster, cloud.outputs())
-    with cluster.progress.phase(f"{name} joins") as phase:
-        hosts.play(phase, "deploy", Options(tags=_PARTS, mitogen=cluster.mitogen))
+    return _join(cluster, cloud.present(), name, [name])
+
+
+def _join(cluster: Cluster, outputs: Outputs, what: str, names: Sequence[str]) -> Hosts:
+    """Have machines that are there join the Swarm, and be ready."""
+    hosts = reach(cluster, outputs)
+    # The shared files come after the nodes, where the cluster was never all there.
+    tags = _PARTS if outputs.shared_files else _PARTS[:1]
+    with cluster.progress.phase(f"{what} joins" if len(names) == 1 else f"{what} join") as phase:
+        hosts.play(phase, "deploy", Options(tags=tags, mitogen=cluster.mitogen))
     if cluster.spec.runs_pipelines:
         controller_image(hosts)
+    for name in names:
+        _await_back(cluster, hosts, name)
     return hosts
+
+
+def _await_back(cluster: Cluster, hosts: Hosts, name: str) -> None:
+    with cluster.progress.phase(f"{name} comes back") as phase:
+        await_back(cluster, hosts, name, _lost)
+        phase.result = "its engine answers, and it is ready"
+
+
+def _lost(name: str, why: str) -> HostError:
+    return HostError(
+        f"{name} does not come back",
+        where=name,
+        why=why,
+        fix=f"no other node was touched after it. Look at it: beeyard ssh {name}; mended, run "
+        "this again. A worker can be made anew instead: "
+        f"beeyard node replace {name}",
+    )
 
 
 def replace_node(cluster: Cluster, name: str, confirm: Callable[[str], None]) -> None:
@@ -116,7 +196,9 @@ def _restart(cluster: Cluster, cloud: Cloud, name: str) -> None:
     if node and is_worker:
         _drain(cluster, node)
     cloud.apply_only(name, [address_of(name)])
-    reach(cluster, cloud.outputs())
+    hosts = reach(cluster, cloud.present())
+    if node:
+        _await_back(cluster, hosts, name)
     if node and is_worker:
         _let_in(cluster, node)
 
@@ -132,13 +214,14 @@ def _let_in(cluster: Cluster, node: Node) -> None:
     mark_node(hosts_of(cluster), node.id, TURNING, None)
 
 
-def put_back(cluster: Cluster, snapshot: Snapshot) -> int:
+def put_back(cluster: Cluster, snapshot: Snapshot, touched: Collection[str] = ()) -> int:
     """Let those nodes take tasks again that a killed run of ours was draining, and that are to stay
-    after all: for who holds the cluster's lock, with all that was to go gone. Gives their number.
+    after all, but for those that are yet to be `touched`: for who holds the cluster's lock. Gives
+    their number.
 
     Drained by `beeyard node drain`, a node stays drained.
     """
-    left = left_draining(snapshot)
+    left = [node for node in left_draining(snapshot) if node.name not in touched]
     for node in left:
         _let_in(cluster, node)
     return len(left)
@@ -152,7 +235,9 @@ def left_draining(snapshot: Snapshot) -> tuple[Node, ...]:
 def _member(cluster: Cluster, name: str) -> Node | None:
     with hosts_of(cluster).swarm() as manager:
         snapshot = manager.snapshot()
-    return next((node for node in snapshot.nodes if node.name == name), None)
+    # Of one that was made anew the Swarm may know what it was before, too.
+    same = [node for node in snapshot.nodes if node.name == name]
+    return next((node for node in same if node.state == "ready"), next(iter(same), None))
 
 
 def forget_ghosts(cluster: Cluster, hosts: Hosts, manager: Manager, snapshot: Snapshot) -> int:

@@ -1,15 +1,14 @@
 """`up`: from the file to a running cluster, in the order of the stages."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from beeyard.apps import ProbeResult
 from beeyard.cloud import Outputs
-from beeyard.cloud.api import Account
-from beeyard.cloud.nodes import PROJECT, Turnover, restarts, turnover
+from beeyard.cloud.nodes import PROJECT, Turnover, turnover
 from beeyard.cloud.terraform import Plan
-from beeyard.config import ClusterSpec
 from beeyard.errors import BeeyardError, HostError
 from beeyard.provision import Options
 from beeyard.provision.facts import skipped
@@ -19,6 +18,7 @@ from beeyard.workflows.applications import missing_secrets
 from beeyard.workflows.audit import keep_head
 from beeyard.workflows.cloud import Cloud, open_cloud, summary
 from beeyard.workflows.cluster import Cluster
+from beeyard.workflows.consent import Consent, describe
 from beeyard.workflows.deploy import Deployer, Request
 from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.images import Where
@@ -31,7 +31,9 @@ from beeyard.workflows.make import (
     make,
     reach,
     secrets_of,
+    start_stopped,
     swarm_of,
+    unwanted,
 )
 from beeyard.workflows.nodes import rebalanced
 from beeyard.workflows.operators import refuse_lockout
@@ -45,9 +47,6 @@ from beeyard.workflows.turnover import (
 )
 from beeyard.workflows.verify import await_infrastructure, await_services, await_urls
 
-#: Shows what would be made and where; raises Refused if the user does not want it.
-Confirm = Callable[[str], None]
-
 
 @dataclass(frozen=True)
 class UpResult:
@@ -60,31 +59,31 @@ class UpResult:
 
 
 def up(
-    cluster: Cluster, confirm: Confirm, where: Where = "manager", *, unlock: bool = False
+    cluster: Cluster, consent: Consent, where: Where = "manager", *, unlock: bool = False
 ) -> UpResult:
     """Bring the cluster to what its file says. Ends only when all of it runs and answers.
 
     unlock  remove the locks that a machine left behind which is gone for good
     """
-    cloud, whole = _account(cluster, confirm)
+    cloud, whole = _account(cluster, consent)
     with alone(cluster, cloud, "up", unlock=unlock):
-        return converge(cluster, cloud, confirm, where, whole=whole)
+        return converge(cluster, cloud, consent, where, whole=whole)
 
 
 def converge(
     cluster: Cluster,
     cloud: Cloud,
-    confirm: Confirm,
+    consent: Consent,
     where: Where = "manager",
     *,
     whole: bool = True,
 ) -> UpResult:
     """The same for whoever holds the cluster's lock. `whole`: every project has been applied
     before."""
-    kept = _keep(cluster, cloud, confirm) if whole else _grown(cluster, cloud, confirm)
+    kept = _keep(cluster, cloud, consent) if whole else _grown(cluster, cloud, consent)
     if isinstance(kept, Turnover):
         turned = turn_over(cluster, cloud, kept)
-        hosts, changes = make(cluster, cloud, where)
+        hosts, changes = make(cluster, cloud, consent, where)
         changes += turned
     else:
         hosts, changes = kept
@@ -95,7 +94,8 @@ def converge(
         with cluster.progress.phase("infrastructure") as phase:
             await_infrastructure(cluster, hosts.outputs, manager, left_out, phase)
         for name in cluster.spec.applications:
-            done = Deployer(hosts, manager, name).deploy(Request(where))
+            removing = partial(consent.to_removals, name)
+            done = Deployer(hosts, manager, name).deploy(Request(where, removing=removing))
             changes += len(done.plan.changed) if done.verdict else 0
         with cluster.progress.phase("services") as phase:
             snapshot = await_services(cluster, manager, phase, deadline=180.0)
@@ -129,7 +129,7 @@ def _keep_audit_head(cluster: Cluster, hosts: Hosts) -> None:
             phase.result = f"no head was put into S3: {error.what}"
 
 
-def _account(cluster: Cluster, confirm: Confirm) -> tuple[Cloud, bool]:
+def _account(cluster: Cluster, consent: Consent) -> tuple[Cloud, bool]:
     """Who we are, and whether we may: nothing is made before somebody has said yes.
 
     Gives also whether every project has been applied before.
@@ -140,22 +140,20 @@ def _account(cluster: Cluster, confirm: Confirm) -> tuple[Cloud, bool]:
         missing = set(cloud.folders) - set(cloud.stateful())
         phase.result = f"{cloud.account.id} in {cluster.spec.region}"
     if missing:
-        confirm(describe(cluster.spec, cloud.account))
+        consent.make(describe(cluster.spec, cloud.account))
     return cloud, not missing
 
 
-def _grown(cluster: Cluster, cloud: Cloud, confirm: Confirm) -> Turnover:
+def _grown(cluster: Cluster, cloud: Cloud, consent: Consent) -> Turnover:
     """Of a cluster that is not all there, what is to become of the nodes that are."""
-    if PROJECT not in cloud.stateful():
+    there = cloud.stateful()
+    if not there:
         return Turnover()
-    with cluster.progress.phase("cloud: nodes that are there") as phase:
-        folder = cloud.folders[PROJECT]
-        cloud.terraform.init(folder)
-        plan = cloud.terraform.plan(folder)
-        phase.result = str(plan)
-    turn = _turnover(cluster, cloud, plan)
-    if turn:
-        confirm(describe_changes(cluster.spec, cloud.account, {PROJECT: plan}))
+    with cluster.progress.phase("cloud: what is there") as phase:
+        plans = cloud.plan(phase, there)
+        phase.result = summary(plans)
+    turn = _turnover(cluster, cloud, plans[PROJECT]) if PROJECT in plans else Turnover()
+    consent.to_losses(plans)
     return turn
 
 
@@ -168,10 +166,10 @@ def _turnover(cluster: Cluster, cloud: Cloud, plan: Plan) -> Turnover:
     return turn
 
 
-def _keep(cluster: Cluster, cloud: Cloud, confirm: Confirm) -> tuple[Hosts, int] | Turnover:
+def _keep(cluster: Cluster, cloud: Cloud, consent: Consent) -> tuple[Hosts, int] | Turnover:
     """Plan projects that were all applied before, and beside it bring the hosts to what they should
-    be. Where the cloud has to change, whatever the hosts said, it comes first, once `confirm` was
-    shown how: then gives what becomes of nodes that are there.
+    be. Where the cloud has to change, whatever the hosts said, it comes first, with `consent`: then
+    gives what becomes of nodes that are there.
 
     Else gives the hosts, and how many tasks changed something.
     """
@@ -181,13 +179,13 @@ def _keep(cluster: Cluster, cloud: Cloud, confirm: Confirm) -> tuple[Hosts, int]
         try:
             outputs = cloud.outputs()
             refuse_count(cluster, [one.name for one in outputs.managers])
-            kept = _hosts(cluster, outputs, planning)
+            kept = _hosts(cluster, cloud, outputs, consent, planning)
         except BeeyardError as error:
             kept = error
         plans = planning.result()
     if _pending(plans):
         turn = _turnover(cluster, cloud, plans[PROJECT])
-        confirm(describe_changes(cluster.spec, cloud.account, plans))
+        consent.to_plans(cluster.spec, cloud.account, plans)
         return turn
     if isinstance(kept, BeeyardError):
         raise kept
@@ -207,10 +205,17 @@ def _pending(plans: Mapping[str, Plan]) -> bool:
 
 
 def _hosts(
-    cluster: Cluster, outputs: Outputs, planning: Future[dict[str, Plan]]
+    cluster: Cluster,
+    cloud: Cloud,
+    outputs: Outputs,
+    consent: Consent,
+    planning: Future[dict[str, Plan]],
 ) -> tuple[Hosts, int]:
     """Bring hosts that should be there to what they should be: by one playbook, or in turns where
     the Swarm lacks secrets."""
+    changes = start_stopped(cluster, cloud, outputs, planning.result)
+    if changes:
+        outputs = cloud.outputs()
     try:
         hosts = reach(cluster, outputs, deadline=AT_ONCE)
     except HostError:
@@ -221,54 +226,16 @@ def _hosts(
     await_names(cluster, outputs)
     if hosts.in_swarm():
         with hosts.swarm() as manager:
-            missing = missing_secrets(cluster.spec, manager.snapshot())
+            snapshot = manager.snapshot()
+        missing = missing_secrets(cluster.spec, snapshot)
+        consent.to_removals("infrastructure", unwanted(cluster.spec, snapshot))
         if cluster.spec.runs_pipelines:
             controller_image(hosts)
         if not missing:
             with cluster.progress.phase("hosts") as phase:
-                return hosts, hosts.play(phase, "deploy", Options(mitogen=cluster.mitogen)).total
+                done = hosts.play(phase, "deploy", Options(mitogen=cluster.mitogen))
+            return hosts, changes + done.total
     else:
         refuse_orphans(hosts)
-    changes = swarm_of(cluster, hosts) + infrastructure_of(cluster, hosts)
+    changes += swarm_of(cluster, hosts) + infrastructure_of(cluster, hosts)
     return hosts, changes + secrets_of(cluster, hosts)
-
-
-def describe(spec: ClusterSpec, account: Account) -> str:
-    """What will be made, where, in a few lines: for whoever has to say yes."""
-    lines = [
-        f"account {account.id} ({account.arn}), region {spec.region}",
-        (
-            f"{_many(spec.managers.count, 'manager')} ({spec.managers.type}), "
-            f"{_many(spec.workers.count, 'worker')} ({spec.workers.type}), "
-            f"in {len(spec.zones)} zones of a VPC {spec.vpc_cidr}"
-        ),
-        f"{_many(spec.managers.count, 'elastic IP')}, an encrypted EFS",
-    ]
-    if spec.workers.egress == "nat":
-        lines.append("a NAT gateway in every zone")
-    if spec.database:
-        size = f"{spec.database.instance_class}, {spec.database.storage_gib} GiB"
-        spread = "Multi-AZ" if spec.database.multi_az else "one zone"
-        lines.append(f"a {spec.database.engine} database on RDS ({size}, {spread})")
-    if spec.dns:
-        lines.append(f"records for {spec.domain} and *.{spec.domain} in zone {spec.dns.zone}")
-    return "\n".join(lines)
-
-
-def describe_changes(spec: ClusterSpec, account: Account, plans: Mapping[str, Plan]) -> str:
-    """What will be changed of a cluster that is there, each thing that is destroyed, and each node
-    that is restarted, by its name."""
-    lines = [f"account {account.id} ({account.arn}), region {spec.region}"]
-    for project, plan in plans.items():
-        if plan.pending:
-            lines.append(f"{project}: {plan}")
-            lines.extend(
-                f"  {'restart' if restarts(change) else change.action} {change.address}"
-                for change in plan.changes
-                if change.action in ("replace", "delete") or restarts(change)
-            )
-    return "\n".join(lines)
-
-
-def _many(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

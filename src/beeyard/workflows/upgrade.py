@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from beeyard.errors import BeeyardError, HostError, Refused
 from beeyard.process import Command, Runner
-from beeyard.provision import Options, await_ssh
+from beeyard.provision import Options
 from beeyard.provision.facts import skipped
 from beeyard.provision.packages import DEADLINE as UPGRADE_DEADLINE
 from beeyard.provision.packages import (
@@ -30,6 +30,7 @@ from beeyard.waiting import Timeout, wait_until
 from beeyard.workflows.alone import alone
 from beeyard.workflows.cloud import open_cloud, read_outputs
 from beeyard.workflows.cluster import Cluster
+from beeyard.workflows.coming_back import BACK, await_back
 from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.nodes import activate_node, drain_node, mark_node
 from beeyard.workflows.operators import refuse_lockout
@@ -39,8 +40,6 @@ from beeyard.workflows.verify import await_services, await_urls
 
 #: On a node of the Swarm: it was drained to be upgraded, so it is let in again afterwards.
 UPGRADING = "beeyard.upgrading"
-#: Seconds for a node to come back with its engine, after a reboot as well.
-_BACK = 300.0
 
 
 @dataclass(frozen=True)
@@ -196,7 +195,7 @@ def _upgrade(cluster: Cluster, hosts: Hosts, step: Step) -> bool:
     if reboot and drained:
         _reboot(cluster, hosts, step.node)
     with cluster.progress.phase(f"{step.node} comes back") as phase:
-        _await_back(cluster, hosts, step.node)
+        await_back(cluster, hosts, step.node, _lost)
         phase.result = "its engine answers, and it is ready"
     if drained:
         activate_node(cluster, step.node)
@@ -247,47 +246,10 @@ def _reboot(cluster: Cluster, hosts: Hosts, name: str) -> None:
             return now.code == 0 and now.stdout != before
 
         try:
-            wait_until(is_another, clock=cluster.clock, deadline=_BACK, interval=2.0)
+            wait_until(is_another, clock=cluster.clock, deadline=BACK, interval=2.0)
         except Timeout:
             raise _lost(name, "it was rebooted, and does not let us in") from None
         phase.result = "a package asked for it"
-
-
-def _await_back(cluster: Cluster, hosts: Hosts, name: str) -> None:
-    """Its engine answers, its shared files are there, and the Swarm calls it ready."""
-    runner = hosts.run_on(name, sudo=True)
-    last = ["nothing was heard of it"]
-
-    def engine() -> bool:
-        argv = ["docker", "info", "--format", "{{.Swarm.LocalNodeState}}"]
-        said = runner.run(Command(argv, timeout=60), check=False)
-        last[0] = said.tail() or said.stdout.strip()
-        return said.code == 0 and said.stdout.strip() == "active"
-
-    def files() -> bool:
-        argv = ["timeout", "10", "mountpoint", "-q", cluster.spec.efs.path]
-        last[0] = f"{cluster.spec.efs.path} is not mounted"
-        return runner.run(Command(argv, timeout=30), check=False).code == 0
-
-    def ready() -> bool:
-        last[0] = "the Swarm does not call it ready"
-        try:
-            with hosts.swarm() as manager:
-                return any(
-                    node.name == name and node.state == "ready" for node in manager.snapshot().nodes
-                )
-        except BeeyardError as error:
-            last[0] = error.what
-            return False
-
-    try:
-        await_ssh(
-            hosts.inventory, cluster.runner, hosts.files.ssh_config, cluster.clock, lambda _: None
-        )
-        for condition in (engine, files, ready):
-            wait_until(condition, clock=cluster.clock, deadline=_BACK, interval=1.0)
-    except (Timeout, HostError):
-        raise _lost(name, last[0]) from None
 
 
 def _lost(name: str, why: str) -> HostError:

@@ -1,0 +1,53 @@
+"""Waiting for a node that was away: until it is again what tasks need."""
+
+from collections.abc import Callable
+
+from beeyard.errors import BeeyardError, HostError
+from beeyard.process import Command
+from beeyard.provision import await_ssh
+from beeyard.waiting import Timeout, wait_until
+from beeyard.workflows.cluster import Cluster
+from beeyard.workflows.hosts import Hosts
+
+#: Seconds for a node to come back with its engine, after a reboot as well.
+BACK = 300.0
+
+
+def await_back(
+    cluster: Cluster, hosts: Hosts, name: str, lost: Callable[[str, str], HostError]
+) -> None:
+    """Return once its engine answers, its shared files are there, and the Swarm calls it ready.
+    Raises what `lost` makes of the node's name and of what is missing."""
+    runner = hosts.run_on(name, sudo=True)
+    last = ["nothing was heard of it"]
+
+    def engine() -> bool:
+        argv = ["docker", "info", "--format", "{{.Swarm.LocalNodeState}}"]
+        said = runner.run(Command(argv, timeout=60), check=False)
+        last[0] = said.tail() or said.stdout.strip()
+        return said.code == 0 and said.stdout.strip() == "active"
+
+    def files() -> bool:
+        argv = ["timeout", "10", "mountpoint", "-q", cluster.spec.efs.path]
+        last[0] = f"{cluster.spec.efs.path} is not mounted"
+        return runner.run(Command(argv, timeout=30), check=False).code == 0
+
+    def ready() -> bool:
+        last[0] = "the Swarm does not call it ready"
+        try:
+            with hosts.swarm() as manager:
+                return any(
+                    node.name == name and node.state == "ready" for node in manager.snapshot().nodes
+                )
+        except BeeyardError as error:
+            last[0] = error.what
+            return False
+
+    try:
+        await_ssh(
+            hosts.inventory, cluster.runner, hosts.files.ssh_config, cluster.clock, lambda _: None
+        )
+        for condition in (engine, files, ready):
+            wait_until(condition, clock=cluster.clock, deadline=BACK, interval=1.0)
+    except (Timeout, HostError):
+        raise lost(name, last[0]) from None
