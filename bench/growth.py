@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from beeyard.errors import BeeyardError
 from beeyard.process import Command, Runner
 from beeyard.waiting import SystemClock, wait_until
 from bench import memory
@@ -70,7 +71,11 @@ def _size(nodes: int) -> Size:
         _, first = yard.up()
         result, again = yard.up()
         if result["changes"]:
-            say(f"the second `up` made {result['changes']} changes")
+            raise BeeyardError(
+                f"the second `up` of {nodes} nodes made {result['changes']} changes",
+                why="then its time is none of an `up` with nothing to do",
+                fix="see `beeyard plan` what is not as it should be after the first",
+            )
         return Size(nodes, first, again, statistics.mean(memory.of_nodes_and_others()[0]))
 
 

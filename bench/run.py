@@ -80,7 +80,7 @@ def measure(only: frozenset[str], *, cold: bool, plot: Path | None) -> Generator
         yield images.measure(cold=cold)
     if not only or "pushes" in only:
         yield pushes.measure()
-    if "sizes" in only:
+    if not only or "sizes" in only:
         yield growth.sizes(plot)
     if only and only <= {"images", "pushes", "sizes"}:
         return

@@ -1,6 +1,8 @@
 """What `plan` says: nothing of a cluster that is as it should be, and of each layer what somebody
 has changed by hand; and that `up` mends it."""
 
+import re
+import subprocess
 from typing import Any
 
 import boto3
@@ -74,3 +76,20 @@ def test_what_is_changed_by_hand_is_named_in_each_layer_and_mended(
     plan = yard.json("plan")
     assert changes(plan) == {"cloud": [], "hosts": [], "swarm": []}
     assert (plan["pending"], plan["holder"], plan["to_make"]) == (False, None, "")
+
+
+def test_what_the_cloud_has_no_part_in_is_mended_by_the_same_up(cluster: Running) -> None:
+    """The one with nothing to do in the cloud, which brings the hosts to it by one playbook."""
+    yard = cluster.yard
+    yard.run("ssh", "worker-2", "--", f"echo '# by hand' | sudo tee --append {CA}")
+    cluster.docker_on("manager-1", "node", "update", "--label-rm", "zone", "worker-1")
+    cluster.docker_on(
+        *("manager-1", "service", "update", "--detach", "--label-add", "by=hand", "timeoff_web")
+    )
+    with yard.start("up", "--yes", stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+        said = process.communicate()[1]
+    assert process.returncode == 0, said
+    assert re.search(r"  hosts: \d+ changed", said), said
+    assert "cloud: no changes" in said
+    assert "hosts: swarm" not in said
+    assert yard.json("plan")["changes"] == 0

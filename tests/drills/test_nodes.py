@@ -11,6 +11,7 @@ import pytest
 
 from beeyard.apps import Prober
 from beeyard.waiting import SystemClock, wait_until
+from beeyard.workflows import pins
 from cluster.yard import NAME, Running
 from drills.conftest import change
 from drills.hurt import on
@@ -45,6 +46,8 @@ def assert_these_alone(running: Running, world: World, *nodes: str) -> None:
     assert world.orphans() == []
     pinned = (FOLDER / "known_hosts").read_text().split("\n")[:-1]
     assert {line.split()[0] for line in pinned} == set(there.values())
+    assert {line.split()[0] for line in world.kept(pins.KEY)} == set(there.values())
+    assert set(world.kept(pins.MET)) == set(there.values())
     inventory = "".join(
         path.read_text() for path in (FOLDER / "provision").rglob("*") if path.name in _NAMING
     )

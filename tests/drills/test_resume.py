@@ -1,6 +1,7 @@
 """`up` that is killed, and run again, comes to the same end."""
 
 import contextlib
+import os
 import random
 import signal
 import subprocess
@@ -36,15 +37,16 @@ def test_killed_as_each_phase_begins(
 def test_killed_at_any_moment(
     running: Running, record_property: Callable[[str, object], None]
 ) -> None:
-    """While a worker comes, and while it goes again."""
+    """While a worker comes, and while it goes again. `DRILL_SEED=N` repeats its moments."""
     yard = running.yard
-    seed = random.randrange(1 << 32)
+    seed = int(os.environ.get("DRILL_SEED") or random.randrange(1 << 32))
     record_property("seed", seed)
     moments = random.Random(seed)
-    for count in (3, 2):
+    # About as long as such an `up` takes.
+    for count, longest in ((3, 60.0), (2, 30.0)):
         change(yard, "workers", count=count)
         for _ in range(2):
-            killed_after(yard, moments.uniform(2.0, 30.0))
+            killed_after(yard, moments.uniform(2.0, longest))
         yard.run("up", "--yes")
         assert len(yard.json("node", "ls")) == 1 + count
         assert yard.json("status")["ok"] is True

@@ -39,6 +39,18 @@ class World:
         """Those of them that do not run."""
         return {name for name, one in self._instances() if one["State"]["Name"] != "running"}
 
+    def kept(self, key: str) -> list[str]:
+        """The lines of an object in the cluster's bucket."""
+        s3 = self.client("s3")
+        name = f"beeyard-{self._cluster}-"
+        (bucket,) = (
+            one["Name"]
+            for one in s3.list_buckets()["Buckets"]
+            if one["Name"].startswith(name) and one["Name"].removeprefix(name)[:1].isdigit()
+        )
+        text: str = s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+        return [line for line in text.splitlines() if line.strip()]
+
     def _instances(self) -> Iterator[tuple[str, dict[str, Any]]]:
         for page in self.client("ec2").describe_instances()["Reservations"]:
             for one in page["Instances"]:

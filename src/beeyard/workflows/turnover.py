@@ -59,6 +59,8 @@ def turn_over(cluster: Cluster, cloud: Cloud, turn: Turnover) -> int:
     back first: else two would be. Gives how many nodes it were. Raises SwarmError where there is no
     room for their tasks, with that node as it was.
     """
+    if not turn:
+        return 0
     with cluster.progress.phase("nodes that are there") as phase:
         # A run that was killed may have applied more than the state's outputs say.
         cloud.refresh()
