@@ -191,6 +191,26 @@ def test_an_engine_whose_copier_was_killed_goes_on(node: Node) -> None:
     assert "State:\tT" not in node.sh("cat /proc/$(cat /run/docker.pid)/status")
 
 
+def test_of_several_managers_one_that_follows_is_copied(real_swarm: Any, node: Node) -> None:
+    """The one that leads would have the others elect another while it stands still."""
+    follower = Node(real_swarm, "worker-1")
+    node.sh("docker node promote worker-1")
+    try:
+        follower.sh("until docker node ls >/dev/null; do sleep 0.2; done")
+        facts, versions = follower.python(_TAKE)
+        assert float(versions["stood still (s)"]) < 2
+        assert {"service shop", "secret shop_key", "config shop_settings"} <= set(facts)
+        assert follower.python(_of("verify")) == facts
+        assert node.refusal(_TAKE).endswith(
+            "manager-1 leads the Swarm: take the copy on another manager"
+        )
+    finally:
+        node.sh("docker node demote worker-1")
+        node.sh(
+            "until docker node ls | grep -q 'worker-1 *Ready *Active *[0-9]'; do sleep 0.2; done"
+        )
+
+
 def test_a_worker_has_nothing_to_copy(real_swarm: Any, node: Node) -> None:
     said = Node(real_swarm, "worker-1").refusal(_TAKE)
     assert said.endswith("worker-1 is no manager of a Swarm that works")

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from contextlib import nullcontext
+from dataclasses import asdict, replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,8 +12,12 @@ import pytest
 from beeyard.backup import Fact
 from beeyard.testing import FakeRunner
 from beeyard.workflows import Cluster, raft
+from beeyard.workflows.backup_parts import PARTS
+from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.raft import is_as_in
 from cloud.example import node
+from swarm.swarms import node as member
+from swarm.swarms import swarm
 from workflows.backups_of import backup
 from workflows.test_lost import ONE, hosts_of
 
@@ -55,3 +61,28 @@ def test_of_several_managers_another_one_is_copied_which_has_none(
     would_skip: Callable[..., bool],
 ) -> None:
     assert would_skip({**FACTS, "/etc/beeyard": Fact(3, "bb")}, READERS, TWO)
+
+
+FIRST = member("manager-1", role="manager", reachability="reachable", leader=True)
+SECOND = member("manager-2", role="manager", reachability="reachable")
+
+
+@pytest.mark.parametrize(
+    ("managers", "taken_from"),
+    [
+        ((FIRST, SECOND), "manager-2"),
+        ((replace(FIRST, leader=False), replace(SECOND, leader=True)), "manager-1"),
+        # Nobody else can be asked: the one that leads says itself why it is not copied.
+        ((FIRST, replace(SECOND, reachability="unreachable")), "manager-1"),
+    ],
+)
+def test_of_several_managers_one_that_follows_is_copied(
+    make_cluster: Callable[..., Cluster],
+    monkeypatch: pytest.MonkeyPatch,
+    managers: tuple[Any, ...],
+    taken_from: str,
+) -> None:
+    seen = SimpleNamespace(snapshot=lambda: swarm(nodes=managers))
+    monkeypatch.setattr(Hosts, "swarm", lambda _: nullcontext(seen))
+    hosts = hosts_of(make_cluster(), FakeRunner(), ONE, TWO)
+    assert PARTS["raft"].node(hosts) == taken_from
