@@ -40,7 +40,7 @@ def consent(asked: list[str]) -> Consent:
 
 def test_a_change_is_no_loss(consent: Consent, asked: list[str]) -> None:
     consent.to_plans(spec(), ACCOUNT, plans(Change("rule", "update")))
-    assert asked == ["make swarm_cluster: 1 to update"]
+    assert asked == ["make swarm_cluster: 1 to change"]
 
 
 def test_nothing_is_asked_for_nothing(consent: Consent, asked: list[str]) -> None:

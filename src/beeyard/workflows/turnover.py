@@ -66,7 +66,7 @@ def turn_over(cluster: Cluster, cloud: Cloud, turn: Turnover) -> int:
         cloud.refresh()
         hosts = hosts_to_play(cluster, cloud.present())
         swarm = hosts.in_swarm()
-        phase.result = f"{len(hosts.outputs.nodes)}"
+        phase.result = f"{len(hosts.outputs.nodes)} nodes"
     if not swarm:
         # Nothing runs there yet: all may be changed at once.
         refuse_orphans(hosts)
