@@ -67,13 +67,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     turns.begin()
-    _leave_home_alone(config)
     if leavings.is_first_process():
+        _leave_home_alone(config)
         config.pluginmanager.register(Told())
 
 
 def _leave_home_alone(config: pytest.Config) -> None:
-    """What beeyard keeps on a machine goes elsewhere, where a test does not say where."""
+    """What beeyard keeps on a machine goes elsewhere, where a test does not say where. A run's other
+    processes go by it as well."""
     patch = pytest.MonkeyPatch()
     folder = tempfile.TemporaryDirectory(prefix="beeyard-tests-")
     patch.setenv("XDG_STATE_HOME", folder.name)
