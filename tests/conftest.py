@@ -73,8 +73,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _leave_home_alone(config: pytest.Config) -> None:
-    """What beeyard keeps on a machine goes elsewhere, where a test does not say where. A run's other
-    processes go by it as well."""
+    """What beeyard keeps on a machine goes elsewhere, where a test does not say where. All of the
+    processes of a run go by it."""
     patch = pytest.MonkeyPatch()
     folder = tempfile.TemporaryDirectory(prefix="beeyard-tests-")
     patch.setenv("XDG_STATE_HOME", folder.name)
