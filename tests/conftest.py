@@ -6,6 +6,7 @@ import base64
 import contextlib
 import os
 import shlex
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +68,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     turns.begin()
     if leavings.is_first_process():
+        _leave_home_alone(config)
         config.pluginmanager.register(Told())
+
+
+def _leave_home_alone(config: pytest.Config) -> None:
+    """What beeyard keeps on a machine goes elsewhere, where a test does not say where. All of the
+    processes of a run go by it."""
+    patch = pytest.MonkeyPatch()
+    folder = tempfile.TemporaryDirectory(prefix="beeyard-tests-")
+    patch.setenv("XDG_STATE_HOME", folder.name)
+    config.add_cleanup(patch.undo)
+    config.add_cleanup(folder.cleanup)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

@@ -1,20 +1,35 @@
 """Who is at work on something that one may change at a time, and whether they still are."""
 
 import getpass
+import hashlib
 import os
 import platform
+import re
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol, Self, TypeVar
 
+import platformdirs
+
+from beeyard.private import write_private
 from beeyard.waiting import Clock
+
+#: The namespace of processes that are in no container: linux/proc_ns.h, PROC_PID_INIT_INO.
+_NO_CONTAINER = "pid:[4026531836]"
+_KERNEL = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+#: Of how many starts of the machine a word is kept.
+_STARTS = 20
 
 
 @dataclass(frozen=True)
 class Holder:
-    """A process that holds a lock: whose it is, where, since when, and for what."""
+    """A process that holds a lock: whose it is, where, since when, and for what.
+
+    `boot`: which start of which machine it is a process of, in words of `_boot`.
+    """
 
     who: str
     host: str
@@ -32,8 +47,15 @@ class Holder:
 
     def is_gone(self) -> bool:
         """Whether it was a process of this machine that is no more. False: nobody knows."""
-        here = self.host == platform.node() and self.boot == _boot()
-        return here and self.started != started(self.pid)
+        if self.host != platform.node():
+            return False
+        kernel, where, machine = _words(self.boot)
+        now, here, _ = _words(_boot())
+        if (kernel, where) == (now, here):
+            return self.started != started(self.pid)
+        # All that ran before this machine was started again has ended.
+        again = kernel != now and where == here == _NO_CONTAINER
+        return again and machine != "" and machine == _machine(kernel)
 
     def __str__(self) -> str:
         return f"{self.who} on {self.host} (process {self.pid}), since {self.since}: {self.doing}"
@@ -94,12 +116,43 @@ def user() -> str:
 
 def _boot() -> str:
     """Tells one start of this machine from another, and among its containers one from another;
-    empty where it does not say."""
+    empty where it does not say. In words: the kernel's start, the namespace of processes, and,
+    where that is no container's, what tells the machine itself."""
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+        kernel = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        where = str(Path("/proc/self/ns/pid").readlink())
     except OSError:
         return ""
+    machine = _machine(kernel, make=True) if where == _NO_CONTAINER else ""
+    return f"{kernel} {where} {machine}".strip()
+
+
+def _words(boot: str) -> tuple[str, str, str]:
+    kernel, where, machine, *_ = [*boot.split(), "", "", ""]
+    return kernel, where, machine
+
+
+def _machine(kernel: str, *, make: bool = False) -> str:
+    """What only the machine can say that was started like this, later as well; empty: it is not
+    this one, or nobody knows.
+
+    Neither a machine's name nor its ID is its alone: copies of one image have both in common. So it
+    keeps a word of each start on its disk, with `make`, which no other disk has.
+    """
+    if not _KERNEL.fullmatch(kernel):
+        return ""
+    starts = platformdirs.user_state_path("beeyard") / "starts"
+    try:
+        if make and not (starts / kernel).exists():
+            write_private(starts / kernel, secrets.token_hex(16).encode())
+            for old in sorted(starts.iterdir(), key=lambda one: one.stat().st_mtime)[:-_STARTS]:
+                old.unlink(missing_ok=True)
+        word = (starts / kernel).read_text()
+        # Homes may be on a disk that machines share; their systems are not.
+        machine = Path("/etc/machine-id").read_text()
+    except OSError:
+        return ""
+    return hashlib.sha256(f"{machine}{word}".encode()).hexdigest()
 
 
 def started(pid: int) -> str:

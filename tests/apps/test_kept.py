@@ -59,7 +59,10 @@ def test_one_that_was_updated_does_not(state: str) -> None:
 
 @pytest.mark.parametrize("mode", ["replicated-job", "global-job"])
 def test_jobs_are_left_alone(mode: str) -> None:
-    assert "it is a job" in renewals(swarm(ours("web", "worker-1", mode=mode)), ECR).held["web"]
+    for update in (None, Update("updating", "")):
+        found = renewals(swarm(ours("web", "worker-1", mode=mode, update=update)), ECR)
+        assert (found.due, found.held) == ((), {})
+        assert "it is a job" in found.ended["web"]
 
 
 RUNS = ("1", "running", "running")
@@ -85,6 +88,9 @@ def test_what_came_to_its_end_is_not_run_again(
     tasks: list[tuple[str, str, str]], ended: str
 ) -> None:
     one = with_tasks(ours("web", "worker-1"), *tasks)
-    held = {"web": f"{ended} has come to its end, and would be run again"} if ended else {}
+    why = {"web": f"{ended} has come to its end, and would be run again"} if ended else {}
     found = renewals(swarm(one), ECR)
-    assert (found.held, len(found.due)) == (held, 0 if ended else 1)
+    assert (found.held, found.ended, len(found.due)) == ({}, why, 0 if ended else 1)
+    # While it is updated, nobody knows yet whether that is its end.
+    found = renewals(swarm(replace(one, update=Update("updating", ""))), ECR)
+    assert (list(found.held), found.ended, found.due) == (["web"], {}, ())

@@ -228,7 +228,7 @@ def test_what_has_come_to_its_end_would_be_run_again(yard: Yard) -> None:
     wait_until(lambda: runs() == ["complete"], clock=SystemClock(), deadline=30)
     snapshot = yard.manager.snapshot()
     found = renewals(snapshot, yard.ecr.swarm.registry)
-    assert found.held == {"ends_once": "ends_once.1 has come to its end, and would be run again"}
+    assert found.ended == {"ends_once": "ends_once.1 has come to its end, and would be run again"}
     known = Credentials("AWS", Secret("another"))
     assert renew(yard.manager.client, snapshot.stack("ends"), known, lambda _: None) == {}
     wait_until(lambda: runs() == ["complete", "complete"], clock=SystemClock(), deadline=30)

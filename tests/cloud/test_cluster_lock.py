@@ -1,6 +1,7 @@
 """One change of a cluster at a time, in a real S3 API."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -71,7 +72,7 @@ class Meanwhile(FakeClock):
 @contextmanager
 def held_by_a_process(moto: Moto) -> Iterator[subprocess.Popen[str]]:
     argv = [sys.executable, "-c", HOLDS, moto.endpoint]
-    paths = {"PYTHONPATH": ":".join(path for path in sys.path if path)}
+    paths = {**os.environ, "PYTHONPATH": ":".join(path for path in sys.path if path)}
     with subprocess.Popen(
         argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=paths
     ) as process:

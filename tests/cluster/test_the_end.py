@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from cluster.yard import CIDR, NAME, Running, leftovers
+from leavings import STATE_HOME
 
 pytestmark = pytest.mark.cluster
 
@@ -20,6 +21,8 @@ def test_down_leaves_nothing(cluster: Running, sandbox: dict[str, Any]) -> None:
     assert leftovers()
     cluster.yard.run("down", "--yes")
     assert leftovers() == []
+    # Not even the SSH key, which a cluster on AWS leaves: no backup of a rehearsal stays.
+    assert not (STATE_HOME / "beeyard/clusters" / f"{NAME}@sandbox").exists()
     for port in ports:
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", port)) != 0, port

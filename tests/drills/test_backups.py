@@ -1,13 +1,16 @@
 """Data is lost and comes back; a backup that is damaged, or was cut short, is found out."""
 
-import json
 import shlex
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from beeyard.backup.store import DATA, MANIFEST, PREFIX
+from beeyard.cli.options import Options
+from beeyard.cli.wiring import open_cluster
+from beeyard.workflows import Kept, run_down
 from cluster.yard import Running
 from drills.world import World
 
@@ -23,6 +26,13 @@ FOLDER = "/mnt/efs/apps/timeoff/drill"
 #: In the data, and nowhere else.
 CANARY = "canary-5d1f8e"
 ROWS = 5000
+#: Prints where the database answers.
+_ADDRESS = "python3 -c {}".format(
+    shlex.quote(
+        "import json; "
+        "print(json.load(open('/etc/beeyard/backups.json'))['kinds']['database']['address'])"
+    )
+)
 
 
 class Data:
@@ -30,8 +40,6 @@ class Data:
 
     def __init__(self, running: Running) -> None:
         self._running = running
-        told = json.loads(self.on_manager("cat /etc/beeyard/backups.json"))
-        self._host = told["kinds"]["database"]["address"]
 
     def on_manager(self, script: str) -> str:
         """Run a script on the first manager, as root."""
@@ -41,7 +49,7 @@ class Data:
         """What the application's own user gets as an answer."""
         return self.on_manager(
             'MYSQL_PWD="$(cat /etc/beeyard/secrets/timeoff_database_password)" '
-            f"mariadb --host={self._host} --user=timeoff --batch --skip-column-names "
+            f'mariadb --host="$({_ADDRESS})" --user=timeoff --batch --skip-column-names '
             f"--execute={shlex.quote(statement)} timeoff"
         )
 
@@ -165,6 +173,48 @@ def test_a_backup_that_was_cut_short_is_none(running: Running, world: World, dat
     assert cut in {one["id"] for one in found["leftovers"]}
     refused = backup(running, "restore", "files", cut, "--yes", code=5)
     assert "no manifest" in refused["why"]
+
+
+def take_away(running: Running, monkeypatch: pytest.MonkeyPatch) -> Kept:
+    """What `beeyard down` does on AWS. In a rehearsal, the command removes everything."""
+    environment = running.yard.environment
+    monkeypatch.setenv("XDG_STATE_HOME", environment["XDG_STATE_HOME"])
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with open_cluster(Options(file=running.yard.file, sandbox=True)) as cluster:
+            return run_down(cluster, lambda _: None)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("ends_in_need_of_nothing")
+def test_a_cluster_that_was_taken_away_gets_its_data_back(
+    running: Running,
+    world: World,
+    data: Data,
+    monkeypatch: pytest.MonkeyPatch,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """All of it is another one afterwards: the bucket and the SSH key that beeyard made are what is
+    left of the first."""
+    before, machines = data.look(), world.instances()
+    made = {one["kind"]: one["id"] for one in backup(running, "create")["made"]}
+    kept = take_away(running, monkeypatch)
+    assert world.instances() == {}
+    assert kept.bucket == bucket_of(world)
+    assert [path.name for path in kept.keys if ".until-" not in path.name] == ["id_ed25519"]
+
+    running.yard.run("up", "--yes")
+    assert not set(world.instances().values()) & set(machines.values())
+    assert data.sql("SHOW TABLES LIKE 'drill%'") == ""
+    for kind in ("database", "files"):
+        done = backup(running, "restore", kind, made[kind], "--yes")
+        record_property(f"{kind}: restored after seconds", round(done["rto"], 1))
+    # The registry's images are among the files: they are those of the first cluster again.
+    running.yard.run("up", "--yes")
+    assert data.look() == before
+    assert running.yard.json("status")["ok"] is True
 
 
 def assert_nothing_readable(world: World, made: dict[str, str]) -> None:

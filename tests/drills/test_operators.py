@@ -1,23 +1,29 @@
 """A second operator, a lost laptop, and every key and password made anew while users are served."""
 
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import docker
 import pytest
+from docker.models.containers import Container
+from ruamel.yaml import YAML
 
 from beeyard.apps import Prober
 from beeyard.cli.wiring import sockets_of
 from beeyard.config.ssh_keys import key_of
 from beeyard.process import LocalRunner
 from beeyard.provision import close_connections
+from beeyard.waiting import SystemClock, wait_until
 from beeyard.workflows.keys import public_key
 from beeyard.workflows.pins import KEY as PINS
 from cluster.yard import NAME, Running, Yard
 from drills.conftest import asking_for, change
+from drills.doors import SECRETS, SOON, Admin, Doors
 from drills.phases import BEGINS
 from drills.world import World
 from leavings import STATE_HOME
@@ -33,19 +39,53 @@ pytestmark = [
 FOLDER = STATE_HOME / "beeyard" / "clusters" / f"{NAME}@sandbox"
 NODES = ("manager-1", "worker-1", "worker-2")
 KEYS = "/home/admin/.ssh/authorized_keys"
-SECRETS = "/etc/beeyard/secrets"
+
+
+class Bob(NamedTuple):
+    """Another operator: a clone of the project, and a home with nothing in it but an SSH key."""
+
+    yard: Yard
+    key: Path
+
+    @property
+    def public(self) -> str:
+        return public_key(self.key, own=False)
+
+    @property
+    def folder(self) -> Path:
+        """What beeyard keeps there of the cluster."""
+        return Path(self.yard.environment["XDG_STATE_HOME"]) / f"beeyard/clusters/{NAME}@sandbox"
+
+    def clone(self, yard: Yard) -> None:
+        """Have the project as it is now: the file, and what it names."""
+        folder = self.yard.file.parent
+        shutil.rmtree(folder, ignore_errors=True)
+        yaml = YAML()
+        document = yaml.load(yard.file)
+        named = document["applications"]["timeoff"]["path"]
+        shutil.copytree(named, folder / "timeoff", copy_function=shutil.copy, symlinks=True)
+        document["applications"]["timeoff"]["path"] = "timeoff"
+        yaml.dump(document, self.yard.file)
 
 
 @pytest.fixture
-def bob(yard: Yard, tmp_path: Path) -> Yard:
-    """The same file on another machine, on which nothing is but an SSH key."""
-    public_key(tmp_path / "bob", own=True)
-    mine = {"XDG_STATE_HOME": str(tmp_path / "state"), "BEEYARD_SSH_KEY": str(tmp_path / "bob")}
-    # The rehearsal's cloud is this machine's: what stands for AWS is found by both.
-    sandboxes = tmp_path / "state/beeyard/sandbox"
+def bob(yard: Yard, tmp_path: Path) -> Bob:
+    """On another machine, as far as one machine can be two."""
+    home = tmp_path / "home"
+    key = home / ".ssh/bees"
+    public_key(key, own=True)
+    # What stands for AWS is this machine's, and with it the credentials: both find it.
+    sandboxes = home / ".local/state/beeyard/sandbox"
     sandboxes.parent.mkdir(parents=True)
     sandboxes.symlink_to(STATE_HOME / "beeyard/sandbox")
-    return replace(yard, environment={**yard.environment, **mine})
+    mine = {"HOME": str(home), "XDG_STATE_HOME": str(home / ".local/state")}
+    made = Bob(Yard(tmp_path / "clone/beeyard.yml", {**mine, **signing_in_with(key)}), key)
+    made.clone(yard)
+    return made
+
+
+def signing_in_with(key: Path) -> dict[str, str]:
+    return {"BEEYARD_SSH_KEY": str(key), "NO_COLOR": "1"}
 
 
 @pytest.fixture
@@ -55,6 +95,11 @@ def asking(running: Running) -> Iterator[Prober]:
         yield prober
 
 
+@pytest.fixture
+def doors(running: Running) -> Doors:
+    return Doors(running)
+
+
 def let_in(yard: Yard, **operators: str) -> None:
     change(yard, "ssh", operators=operators)
     yard.run("up", "--yes")
@@ -62,10 +107,6 @@ def let_in(yard: Yard, **operators: str) -> None:
 
 def key_in_use() -> str:
     return (FOLDER / "id_ed25519.pub").read_text().strip()
-
-
-def folder_of(bob: Yard) -> Path:
-    return Path(bob.environment["XDG_STATE_HOME"]) / "beeyard/clusters" / f"{NAME}@sandbox"
 
 
 def keys_of(yard: Yard, node: str) -> set[str]:
@@ -93,32 +134,32 @@ def killed_at(yard: Yard, begins: str, *arguments: str) -> None:
     pytest.fail(f"no phase `{begins}` in\n{''.join(said)}")
 
 
-def test_a_second_operator_needs_a_clone_and_a_key(
-    running: Running, bob: Yard, tmp_path: Path
-) -> None:
-    yard = running.yard
+def test_a_second_operator_needs_a_clone_and_a_key(running: Running, bob: Bob) -> None:
+    yard, other = running.yard, bob.yard
     # Before somebody lets him in: in words, with nothing made and nothing changed.
-    refused = bob.json("up", "--yes", code=7)
+    refused = other.json("up", "--yes", code=7)
     assert "does not let us in" in refused["what"]
 
-    let_in(yard, alice=key_in_use(), bob=public_key(tmp_path / "bob", own=False))
-    assert bob.json("status")["ok"] is True
+    let_in(yard, alice=key_in_use(), bob=bob.public)
+    bob.clone(yard)
+    assert other.json("status")["ok"] is True
     pinned = (FOLDER / "known_hosts").read_text()
-    assert (folder_of(bob) / "known_hosts").read_text() == pinned
-    config = (folder_of(bob) / "provision/ssh_config").read_text()
+    assert (bob.folder / "known_hosts").read_text() == pinned
+    config = (bob.folder / "provision/ssh_config").read_text()
     assert "StrictHostKeyChecking yes" in config
-    plan = bob.json("plan")
+    plan = other.json("plan")
     assert [layer["changes"] for layer in plan["layers"]] == [[], [], []]
-    assert {one["state"] for one in bob.json("node", "ls")} == {"ready"}
-    assert bob.json("deploy", "timeoff")["changed"] is False
-    assert bob.json("up", "--yes")["changes"] == 0
+    assert {one["state"] for one in other.json("node", "ls")} == {"ready"}
+    assert other.json("deploy", "timeoff")["changed"] is False
+    assert other.json("up", "--yes")["changes"] == 0
     assert (FOLDER / "known_hosts").read_text() == pinned
+    assert not (bob.folder / "id_ed25519").exists()
 
     # And out again: a key that the file no longer has is on no node any more.
     let_in(yard, alice=key_in_use())
     for node in NODES:
         assert keys_of(yard, node) == {key_of(key_in_use())}
-    assert "did not accept the SSH key" in bob.json("node", "ls", code=8)["what"]
+    assert "did not accept the SSH key" in other.json("node", "ls", code=8)["what"]
 
 
 def test_nobody_locks_himself_out(running: Running, tmp_path: Path) -> None:
@@ -193,33 +234,39 @@ def test_the_ssh_key_is_made_anew(running: Running, world: World, users: Prober)
 
 
 def test_a_key_of_ones_own_is_changed_for_another(
-    running: Running, bob: Yard, world: World, tmp_path: Path
+    running: Running, bob: Bob, world: World, tmp_path: Path
 ) -> None:
-    let_in(running.yard, alice=key_in_use(), bob=public_key(tmp_path / "bob", own=False))
+    let_in(running.yard, alice=key_in_use(), bob=bob.public)
+    bob.clone(running.yard)
     machines = world.instances()
-    assert "did not make the key" in bob.json("rotate", "ssh-key", "--yes", code=11)["what"]
+    assert "did not make the key" in bob.yard.json("rotate", "ssh-key", "--yes", code=11)["what"]
     new = public_key(tmp_path / "next", own=True)
-    bob.run("rotate", "ssh-key", "--to", str(tmp_path / "next"), "--yes")
+    bob.yard.run("rotate", "ssh-key", "--to", str(tmp_path / "next"), "--yes")
     for node in NODES:
         assert keys_of(running.yard, node) == {key_of(key_in_use()), key_of(new)}
-    assert new in running.yard.file.read_text()
-    moved = replace(bob, environment={**bob.environment, "BEEYARD_SSH_KEY": str(tmp_path / "next")})
-    moved.run("up", "--yes")
-    assert moved.json("up", "--yes")["changes"] == 0
+    assert new in bob.yard.file.read_text()
+    moved = {**bob.yard.environment, **signing_in_with(tmp_path / "next")}
+    moved_yard = replace(bob.yard, environment=moved)
+    moved_yard.run("up", "--yes")
+    assert moved_yard.json("up", "--yes")["changes"] == 0
     assert world.instances() == machines
 
 
-def locked_users() -> dict[str, bool]:
-    """The application's users of the database, and whether each is locked."""
+def database_server() -> Container:
     label: dict[str, str | list[str] | bool] = {"label": f"beeyard.sandbox={NAME}"}
     (database,) = [
         one for one in docker.from_env().containers.list(filters=label) if "-db-" in str(one.name)
     ]
+    return database
+
+
+def locked_users() -> dict[str, bool]:
+    """The application's users of the database, and whether each is locked."""
     sql = (
         "SELECT User, JSON_VALUE(Priv, '$.account_locked') FROM mysql.global_priv "
         "WHERE User LIKE 'timeoff%'"
     )
-    done = database.exec_run(["mariadb", "--batch", "--skip-column-names", "-e", sql])
+    done = database_server().exec_run(["mariadb", "--batch", "--skip-column-names", "-e", sql])
     assert isinstance(done.output, bytes)
     rows = [line.split("\t") for line in done.output.decode().splitlines()]
     return {user: locked in {"1", "true"} for user, locked in rows}
@@ -276,32 +323,82 @@ def test_join_tokens_and_the_root_of_the_swarm(running: Running, users: Prober) 
     assert_nothing_lost(users)
 
 
-@pytest.mark.parametrize("name", ["registry-password", "pipeline-keys", "database-admin-password"])
-def test_passwords_that_beeyard_makes(running: Running, users: Prober, name: str) -> None:
-    yard = running.yard
-    yard.run("rotate", name, "--yes")
-    assert yard.json("up", "--yes")["changes"] == 0
-    assert yard.json("status")["ok"] is True
-    if name == "registry-password":
-        # What the registry lets in is what services keep: a node without the image can pull it.
-        image = running.docker_on(
-            "manager-1", "service", "inspect", "timeoff_web", "--format",
-            "'{{.Spec.TaskTemplate.ContainerSpec.Image}}'",
-        ).strip()  # fmt: skip
-        running.docker_on("worker-1", "image", "rm", "--force", image)
-        yard.run("scale", "timeoff", "web=3")
-        yard.run("scale", "timeoff", "web=2")
+def assert_well_after(running: Running, users: Prober) -> None:
+    assert running.yard.json("up", "--yes")["changes"] == 0
+    assert running.yard.json("status")["ok"] is True
     assert_nothing_lost(users)
 
 
+def test_the_registrys_password(running: Running, users: Prober, doors: Doors) -> None:
+    old = doors.secret("registry_password")
+    assert doors.by_password("registry", "/v2/", "beeyard", old) == 200
+    running.yard.run("rotate", "registry-password", "--yes")
+    new = doors.secret("registry_password")
+    assert new != old
+    assert doors.by_password("registry", "/v2/", "beeyard", old) == 401
+    assert doors.by_password("registry", "/v2/", "beeyard", new) == 200
+    # What the registry lets in is what services keep: a node without the image can pull it.
+    image = running.docker_on(
+        "manager-1", "service", "inspect", "timeoff_web", "--format",
+        "'{{.Spec.TaskTemplate.ContainerSpec.Image}}'",
+    ).strip()  # fmt: skip
+    running.docker_on("worker-1", "image", "rm", "--force", image)
+    running.yard.run("scale", "timeoff", "web=3")
+    running.yard.run("scale", "timeoff", "web=2")
+    assert_well_after(running, users)
+
+
+def test_the_pipelines_keys(running: Running, users: Prober, doors: Doors) -> None:
+    files = ("ci_admin_token", "ci_runner_token", "ci_ssh_key", "ci_vault_key")
+    old = {file: doors.secret(file) for file in files}
+
+    def let_in(kept: dict[str, str]) -> tuple[bool, bool, bool]:
+        """The API's administrator, a runner, and the controller on a node."""
+        runner = doors.by_token("ci", "/runner/attempts/none/deploy?step=a", kept[files[1]])
+        said = doors.by_key(kept["ci_ssh_key"])
+        assert said == "in" or "Permission denied" in said, said
+        return doors.by_token("ci", "/api/me", kept[files[0]]) == 200, runner != 401, said == "in"
+
+    assert let_in(old) == (True, True, True)
+    running.yard.run("rotate", "pipeline-keys", "--yes")
+    new = {file: doors.secret(file) for file in files}
+    assert let_in(old) == (False, False, False)
+    assert let_in(new) == (True, True, True)
+    # The first key encrypts, all decrypt.
+    first, *others = new["ci_vault_key"].split()
+    assert others == old["ci_vault_key"].split()
+    assert first not in others
+    assert_well_after(running, users)
+
+
+def test_the_password_of_the_databases_administrator(
+    running: Running, world: World, users: Prober, doors: Doors
+) -> None:
+    admin = Admin(doors, world, database_server())
+    known = "known-to-the-drill-7Qm4"
+    admin.give(known)
+    wait_until(lambda: admin.lets_in(known), clock=SystemClock(), deadline=SOON, interval=1)
+    before = admin.stored()
+    running.yard.run("rotate", "database-admin-password", "--yes")
+    wait_until(lambda: not admin.lets_in(known), clock=SystemClock(), deadline=SOON, interval=1)
+    assert before != admin.stored() != ""
+    assert_well_after(running, users)
+
+
 def test_the_dashboards_password(
-    running: Running, users: Prober, record_property: Callable[[str, object], None]
+    running: Running,
+    users: Prober,
+    doors: Doors,
+    record_property: Callable[[str, object], None],
 ) -> None:
     """Traefik is started anew with it; how long that takes is written down."""
-    before = running.yard.run("ssh", "manager-1", "--", "sudo", "cat", f"{SECRETS}/dashboard_users")
+    old = doors.secret("dashboard_password")
+    assert doors.by_password("traefik", "/api/overview", "admin", old) == 200
     running.yard.run("rotate", "dashboard-password", "--yes")
-    after = running.yard.run("ssh", "manager-1", "--", "sudo", "cat", f"{SECRETS}/dashboard_users")
-    assert after != before
+    new = doors.secret("dashboard_password")
+    assert new != old
+    assert doors.by_password("traefik", "/api/overview", "admin", old) == 401
+    assert doors.by_password("traefik", "/api/overview", "admin", new) == 200
     assert running.yard.json("status")["ok"] is True
     traffic = users.traffic()
     record_property("requests that found no Traefik", f"{traffic.failed} of {traffic.requests}")

@@ -62,10 +62,21 @@ def test_nothing_to_upgrade_drains_nothing(running: Running, users: Prober) -> N
     assert users.traffic().failed == 0
 
 
+def booted(yard: Yard, node: str) -> str:
+    """When a node's first process began, in ticks of its kernel."""
+    return yard.run("ssh", node, "--", "cut", "-d\\ ", "-f22", "/proc/1/stat").strip()
+
+
 def test_the_engine_of_workers_one_after_the_other(running: Running, users: Prober) -> None:
+    """One of them wants a reboot, as after a new kernel."""
     yard = running.yard
     offered(yard, "docker.io", "+drill1", "worker-1", "worker-2")
+    as_root(yard, "worker-1", "touch /run/reboot-required")
+    before = {node: booted(yard, node) for node in NODES}
     done = upgrade(yard)
+    assert done["reboots"] == []
+    assert {node for node in NODES if booted(yard, node) != before[node]} == {"worker-1"}
+    as_root(yard, "worker-1", "test ! -e /run/reboot-required")
     assert done["nodes"] == ["worker-1", "worker-2"]
     for node in done["nodes"]:
         assert version(yard, node, "docker.io").endswith("+drill1")

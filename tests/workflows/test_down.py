@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from beeyard.cloud.overrides import state_key
 from beeyard.errors import Refused, render
 from beeyard.workflows import Cluster, Kept, run_down
 from beeyard.workflows.cloud import Cloud
+from beeyard.workflows.keys import public_key
 from cloud.example import at
 from cloud.moto import Moto, make_database
 
@@ -78,6 +80,65 @@ def test_without_purge_nothing_is_asked_and_all_of_it_is_listed(
     assert run_down(cluster, asked) == LEFT
     assert (asked, there(cluster)) == ([], LEFT)
     assert not cluster.folder.exists()
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> tuple[Path, ...]:
+    """Private keys that beeyard made for the cluster, the last in the place of the first."""
+    folder = tmp_path / "state"
+    (folder / "terraform").mkdir(parents=True)
+    (folder / "known_hosts").write_text("of machines that go\n")
+    made = folder / "id_ed25519", folder / "id_ed25519.until-5d1f8e00"
+    for path in made:
+        public_key(path, own=True)
+    return made
+
+
+def test_the_keys_that_open_the_backups_stay_and_the_next_up_signs_in_with_them(
+    left: Callable[..., Cluster], keys: tuple[Path, ...]
+) -> None:
+    cluster = left(database={})
+    private = [path.read_bytes() for path in keys]
+    public = public_key(cluster.key, own=False)
+    kept = run_down(cluster, Asked())
+    assert kept == replace(LEFT, keys=keys)
+    assert str(kept).endswith(f"the SSH key {keys[0]}, the SSH key {keys[1]}")
+    assert [path.read_bytes() for path in keys] == private
+    assert {path.name.removesuffix(".pub") for path in cluster.folder.iterdir()} == {
+        path.name for path in keys
+    }
+    assert public_key(cluster.key, own=cluster.makes_key) == public
+
+
+def test_a_rotation_that_was_cut_short_leaves_both_halves_of_one_key(
+    left: Callable[..., Cluster], keys: tuple[Path, ...]
+) -> None:
+    """Backups would be encrypted to a key that nobody has."""
+    cluster = left()
+    new = public_key(cluster.folder / "id_ed25519.next", own=True)
+    (cluster.folder / "id_ed25519.next").replace(cluster.key)
+    (cluster.folder / "replaced.pub").write_text(public_key(cluster.key, own=False))
+    assert run_down(cluster, Asked()).keys == keys
+    assert public_key(cluster.key, own=False) == new
+    assert not (cluster.folder / "replaced.pub").exists()
+
+
+def test_a_purge_asks_for_the_keys_and_removes_them(
+    left: Callable[..., Cluster], keys: tuple[Path, ...]
+) -> None:
+    cluster, asked = left(), Asked()
+    assert run_down(cluster, asked, purge=True) == Kept(None, ())
+    (shown,) = asked
+    assert shown.endswith(f"the SSH key {keys[0]}, the SSH key {keys[1]}")
+    assert not cluster.folder.exists()
+
+
+def test_a_purge_that_is_refused_leaves_the_keys(
+    left: Callable[..., Cluster], keys: tuple[Path, ...]
+) -> None:
+    with pytest.raises(Refused):
+        run_down(left(), AskedInVain(), purge=True)
+    assert all(path.is_file() for path in keys)
 
 
 def test_a_purge_asks_and_removes_both(left: Callable[..., Cluster]) -> None:

@@ -53,6 +53,16 @@ def test_the_swap_ends_where_it_was_cut_short(tmp_path: Path) -> None:
     assert not made.with_name("id.next.pub").exists()
 
 
+def test_half_a_key_that_was_cut_short_takes_no_place(tmp_path: Path) -> None:
+    """The public half is written first: without the private one it is of no use."""
+    current, made = tmp_path / "id", tmp_path / "id.next"
+    mine = public_key(current, own=True)
+    public_key(made, own=True)
+    made.unlink()
+    _end_swap(current, made, None)
+    assert public_key(current, own=False) == mine
+
+
 @dataclass
 class Nodes:
     """What signs in to them, and who they are: without machines. `coming`: there once the lock is

@@ -10,14 +10,17 @@ import pytest
 
 from beeyard.cloud import Outputs
 from beeyard.errors import HostError
+from beeyard.process import Command, LocalRunner
 from beeyard.provision.packages import DEADLINE, UNIT, Package
 from beeyard.testing import FakeRunner
 from beeyard.workflows import Cluster
 from beeyard.workflows import upgrade as workflow
 from beeyard.workflows.upgrade import (
+    _BOOT,
     UPGRADING,
     Step,
     Upgraded,
+    _reboot,
     _upgrade,
     plan_upgrade,
     upgrade_nodes,
@@ -150,3 +153,25 @@ def test_a_reboot_is_made_or_said(
         monkeypatch.setattr(workflow, name, made)
     assert upgrade_nodes(make_cluster(), lambda _: None).reboots == left
     assert rebooted == ([MANAGER.name] if drains else [])
+
+
+@pytest.mark.parametrize("again", ["kernel-2 10", "kernel-1 99"])
+def test_a_reboot_is_over_when_the_machine_has_begun_anew(
+    make_cluster: MakeCluster, again: str
+) -> None:
+    """With another kernel; or another first process, where nodes share a kernel."""
+    cluster = make_cluster()
+    runner = FakeRunner().expect("systemctl", "reboot")
+    for said, code in (("kernel-1 10", 0), ("kernel-1 10", 0), ("", 255), (again, 0)):
+        runner.expect("sh", "-c", _BOOT, stdout=said, code=code)
+    with runner:
+        _reboot(cluster, on(runner), "worker-1")
+    assert cluster.clock.monotonic() == 4.0
+
+
+def test_a_node_says_when_it_began() -> None:
+    """This machine, too."""
+    said = [LocalRunner().run(Command(["sh", "-c", _BOOT])).stdout for _ in range(2)]
+    assert said[0] == said[1]
+    _, first = said[0].split()
+    assert first.isdigit()

@@ -28,10 +28,15 @@ Busy = Callable[[str], Holder | None]
 
 @dataclass(frozen=True)
 class Renewals:
-    """The services whose sign-in can be replaced now, and why not those of others, by name."""
+    """The services whose sign-in can be replaced now, and why not those of others, by name.
+
+    held   for as long as somebody is changing them
+    ended  for good: jobs, and what has come to its end. They get another when they are deployed
+    """
 
     due: tuple[Service, ...]
     held: dict[str, str]
+    ended: dict[str, str]
 
 
 def renewals(snapshot: Snapshot, registry: str, stack: str | None = None) -> Renewals:
@@ -46,8 +51,10 @@ def renewals(snapshot: Snapshot, registry: str, stack: str | None = None) -> Ren
         for one in snapshot.services
         if registry_of(one.image) == registry and stack in (None, one.stack)
     ]
-    held = {one.name: why for one in ours if (why := _why_not(one))}
-    return Renewals(tuple(one for one in ours if one.name not in held), held)
+    held = {one.name: why for one in ours if (why := _how_busy(one))}
+    ended = {one.name: why for one in ours if one.name not in held and (why := _how_ended(one))}
+    due = tuple(one for one in ours if one.name not in held | ended)
+    return Renewals(due, held, ended)
 
 
 def renew(
@@ -67,11 +74,19 @@ def renew(
     return left
 
 
-def _why_not(service: Service) -> str:
-    if service.mode.endswith("-job"):
+def _is_job(service: Service) -> bool:
+    return service.mode.endswith("-job")
+
+
+def _how_busy(service: Service) -> str:
+    if _is_job(service) or service.update is None or service.update.state not in _BUSY:
+        return ""
+    return f"it is being updated ({service.update.state})"
+
+
+def _how_ended(service: Service) -> str:
+    if _is_job(service):
         return "it is a job: its tasks have their image, or have ended"
-    if service.update is not None and service.update.state in _BUSY:
-        return f"it is being updated ({service.update.state})"
     last = {task.name: task for task in service.tasks}
     living = {task.name for task in service.tasks if task.desired not in _OVER}
     for name, task in last.items():

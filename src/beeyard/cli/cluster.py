@@ -127,11 +127,13 @@ def down(
         bool,
         typer.Option(
             "--purge",
-            help="Remove snapshots and the state bucket, with all backups in it, as well.",
+            help="Remove snapshots, the state bucket with all backups in it, and the SSH keys that "
+            "open them, as well.",
         ),
     ] = False,
 ) -> None:
-    """Take the cluster away. A rehearsal leaves nothing; on AWS, snapshots and the state stay.
+    """Take the cluster away. A rehearsal leaves nothing; on AWS, snapshots, state and backups stay,
+    and the SSH keys that open these.
 
     [bold]Examples[/bold]
     beeyard --sandbox down --yes
@@ -244,7 +246,8 @@ def _up_as_json(result: UpResult) -> dict[str, object]:
 
 def _show_kept(options: Options, kept: Kept) -> None:
     if options.json:
-        figures = {"bucket": kept.bucket, "snapshots": list(kept.snapshots)}
+        keys = [str(path) for path in kept.keys]
+        figures = {"bucket": kept.bucket, "snapshots": list(kept.snapshots), "keys": keys}
         sys.stdout.write(json.dumps(figures) + "\n")
         return
     console = out()
@@ -253,4 +256,7 @@ def _show_kept(options: Options, kept: Kept) -> None:
         console.print(f"  kept: database snapshot {escape(snapshot)}")
     if kept.bucket:
         console.print(f"  kept: state bucket {escape(kept.bucket)}")
+    for path in kept.keys:
+        console.print(f"  kept: SSH key {escape(str(path))}, which opens backups of its time")
+    if str(kept):
         console.print("  `beeyard down --purge` removes these too")

@@ -100,6 +100,13 @@ def _json(value: object) -> str:
     return json.dumps(value, indent=2, sort_keys=True) + "\n"
 
 
-def remove(folder: Path) -> None:
-    """Forget the working copy."""
-    shutil.rmtree(folder, ignore_errors=True)
+def remove(folder: Path, but: str | None = None) -> None:
+    """Forget the working copy; files whose names begin with `but` stay."""
+    if but is None:
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif not path.name.startswith(but):
+            path.unlink(missing_ok=True)

@@ -54,7 +54,7 @@ class Keeping:
             busy = busy_of(manager, self.clock, _log.info)
             left = renew(manager.client, due, known, busy)
         self._handed |= {one.id for one in due if one.name not in left}
-        self._say_of(found.held | left)
+        self._say_of(found.held | found.ended | left)
 
     def _say_of(self, left: dict[str, str]) -> None:
         for name, why in left.items():

@@ -14,6 +14,7 @@ from beeyard.inventory import SshAccess
 from beeyard.process import LocalRunner
 from beeyard.waiting import Clock
 from beeyard.workflows.ecr import ecr_auth
+from beeyard.workflows.keys import OWN_KEY
 from beeyard.workflows.progress import Progress
 
 
@@ -70,7 +71,7 @@ class Cluster:
     def key(self) -> Path:
         """The SSH key: the operator's own, or the one that beeyard makes for this cluster."""
         named = self.given_key or self.spec.ssh.private_key(self.base)
-        return named or self.folder / "id_ed25519"
+        return named or self.folder / OWN_KEY
 
     @property
     def makes_key(self) -> bool:

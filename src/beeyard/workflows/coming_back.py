@@ -47,7 +47,9 @@ def await_back(
         await_ssh(
             hosts.inventory, cluster.runner, hosts.files.ssh_config, cluster.clock, lambda _: None
         )
-        for condition in (engine, files, ready):
+        # Without the shared files' project, there is nothing to mount yet.
+        mounts = (files,) if hosts.outputs.shared_files else ()
+        for condition in (engine, *mounts, ready):
             wait_until(condition, clock=cluster.clock, deadline=BACK, interval=1.0)
     except (Timeout, HostError):
         raise lost(name, last[0]) from None

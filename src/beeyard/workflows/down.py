@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from beeyard.cloud import state_bucket
 from beeyard.cloud.workspace import remove
@@ -10,7 +11,9 @@ from beeyard.provision import close_connections
 from beeyard.workflows.alone import alone
 from beeyard.workflows.cloud import Cloud, open_cloud
 from beeyard.workflows.cluster import Cluster
+from beeyard.workflows.keys import OWN_KEY, own_private_keys
 from beeyard.workflows.lost import note_taken_away
+from beeyard.workflows.rotate_ssh import end_swap
 
 
 @dataclass(frozen=True)
@@ -19,22 +22,28 @@ class Kept:
 
     bucket: str | None
     snapshots: tuple[str, ...]
+    #: Private SSH keys that beeyard made: for some backups in the bucket, nothing else opens them.
+    keys: tuple[Path, ...] = ()
 
     def __str__(self) -> str:
         bucket = [f"the state bucket {self.bucket}"] if self.bucket else []
-        return ", ".join([*(f"database snapshot {name}" for name in self.snapshots), *bucket])
+        snapshots = [f"database snapshot {name}" for name in self.snapshots]
+        return ", ".join([*snapshots, *bucket, *(f"the SSH key {path}" for path in self.keys)])
 
 
 def down(cluster: Cluster, confirm: Callable[[str], None], *, purge: bool = False) -> Kept:
     """Destroy the cluster after `confirm` (which raises Refused) was shown what will go.
 
-    The database's snapshots and the state bucket stay, unless `purge`: then they are asked for as
-    well, also where an earlier `down` has left nothing else.
+    The database's snapshots, the state bucket, and the SSH keys that open the backups in it stay,
+    unless `purge`: then they are asked for as well, also where an earlier `down` has left nothing
+    else.
     """
+    # To look at a cloud where nothing is makes a key, as for an `up`: that one opens nothing.
+    keys = own_private_keys(cluster.folder)
     with cluster.progress.phase("look at the cloud") as phase:
         cloud = open_cloud(cluster)
         stateful = cloud.stateful()
-        purged = str(_kept(cluster, cloud)) if purge else ""
+        purged = str(_kept(cluster, cloud, keys)) if purge else ""
         phase.result = f"{len(stateful)} projects have a state"
     if stateful:
         _refuse_if_protected(cluster, stateful)
@@ -48,9 +57,10 @@ def down(cluster: Cluster, confirm: Callable[[str], None], *, purge: bool = Fals
             cloud.destroy(phase, final_snapshot=not purge)
             note_taken_away(cluster)
             phase.result = ", ".join(reversed(stateful))
-    kept = _keep_or_purge(cluster, cloud, purge=purge)
+    end_swap(cluster)
+    kept = _keep_or_purge(cluster, cloud, keys, purge=purge)
     close_connections(cluster.sockets, cluster.runner)
-    remove(cluster.folder)
+    remove(cluster.folder, but=OWN_KEY if kept.keys else None)
     return kept
 
 
@@ -74,13 +84,14 @@ def _what_goes(cluster: Cluster, stateful: tuple[str, ...], *, purge: bool) -> s
     )
 
 
-def _kept(cluster: Cluster, cloud: Cloud) -> Kept:
+def _kept(cluster: Cluster, cloud: Cloud, keys: tuple[Path, ...]) -> Kept:
     snapshots = cluster.aws.snapshots(cluster.spec.name)
-    return Kept(cloud.bucket if cloud.has_bucket() else None, tuple(snapshots))
+    bucket = cloud.bucket if cloud.has_bucket() else None
+    return Kept(bucket, tuple(snapshots), keys)
 
 
-def _keep_or_purge(cluster: Cluster, cloud: Cloud, *, purge: bool) -> Kept:
-    kept = _kept(cluster, cloud)
+def _keep_or_purge(cluster: Cluster, cloud: Cloud, keys: tuple[Path, ...], *, purge: bool) -> Kept:
+    kept = _kept(cluster, cloud, keys)
     if not purge:
         return kept
     with cluster.progress.phase("purge") as phase:

@@ -23,14 +23,15 @@ def keep_signed_in(cluster: Cluster, manager: Manager, stack: str | None = None)
         busy: Busy = (lambda _: None) if stack else busy_of(manager, cluster.clock, phase.say)
         try:
             found = renewals(manager.snapshot(), auth.host, stack)
-            left = found.held | renew(manager.client, found.due, auth.credentials(), busy)
+            held = found.held | found.ended
+            left = held | renew(manager.client, found.due, auth.credentials(), busy)
         except BeeyardError as error:
             phase.say(f"warning: they are as they were: {error.what}: {error.why or ''}")
             phase.result = "not made anew"
             return
         for name, why in left.items():
             phase.say(f"{name}: {why}")
-        phase.result = f"{len(found.due) + len(found.held) - len(left)} made anew"
+        phase.result = f"{len(found.due) + len(held) - len(left)} made anew"
 
 
 def busy_of(manager: Manager, clock: Clock, say: Callable[[str], None]) -> Busy:

@@ -93,13 +93,19 @@ def refuse(spec: ClusterSpec, name: str) -> None:
 
 def _sign_in_again(cluster: Cluster, hosts: Hosts) -> None:
     """Services keep the sign-in that they were deployed with: they get the new one, or no node
-    could pull their images any more. No task is restarted by it."""
+    could pull their images any more. No task is restarted by it.
+
+    Jobs, and what has come to its end, would be run again: these keep the old one, which is said.
+    Raises SwarmError where others do, for as long as somebody is changing them.
+    """
     place = registry_place(cluster.spec)
     with hosts.swarm() as manager, cluster.progress.phase("sign-ins kept by services") as phase:
         sign_in = Images(cluster, hosts, manager, "").credentials(place)
         if sign_in is None:
             raise SwarmError(f"the first manager is not signed in to {place}")
         found = renewals(manager.snapshot(), place)
+        for service, why in found.ended.items():
+            phase.say(f"{service} keeps the old one until it is deployed again: {why}")
         busy = busy_of(manager, cluster.clock, phase.say)
         left = found.held | renew(manager.client, found.due, sign_in, busy)
         if left:
@@ -108,4 +114,6 @@ def _sign_in_again(cluster: Cluster, hosts: Hosts) -> None:
                 why="\n".join(f"{service}: {why}" for service, why in left.items()),
                 fix="when that is over, run this again",
             )
-        phase.result = f"{len(found.due)} made anew"
+        phase.result = f"{len(found.due)} made anew" + (
+            f", {len(found.ended)} left as they are" if found.ended else ""
+        )

@@ -24,7 +24,7 @@ from beeyard.workflows.alone import alone
 from beeyard.workflows.cloud import bucket_of, open_cloud
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.hosts import Hosts, open_hosts
-from beeyard.workflows.keys import public_key
+from beeyard.workflows.keys import OWN_KEY, are_a_pair, public_key
 from beeyard.workflows.operators import launch_key, own_key
 from beeyard.workflows.pins import fetch
 
@@ -166,18 +166,24 @@ def _write_down(cluster: Cluster, file: Path, old: str, new: str) -> None:
         phase.result = f"{', '.join(names)} in {file}: commit it"
 
 
+def end_swap(cluster: Cluster) -> None:
+    """Where a rotation was cut short between the two halves of the key that beeyard made, put the
+    public one in its place: so that those which are there belong together."""
+    own = cluster.folder / OWN_KEY
+    _end_swap(own, _beside(own, ".next"), None)
+
+
 def _end_swap(current: Path, made: Path, to: Path | None, *, begin: bool = False) -> None:
     """Let the key that was made take the place of the current one: its private half first, so that
     the public one tells whether that is over."""
     if to is not None:
         return
-    private_is_moved = not made.exists() and _public(made).exists()
     if begin:
         # Backups from before are encrypted for it.
         mark = hashlib.sha256(current.read_bytes()).hexdigest()[:8]
         write_private(_beside(current, f".until-{mark}"), current.read_bytes())
         made.replace(current)
-    elif not private_is_moved:
+    elif made.exists() or not _public(made).exists() or not are_a_pair(current, _public(made)):
         return
     _public(made).replace(_public(current))
 

@@ -40,6 +40,9 @@ from beeyard.workflows.verify import await_services, await_urls
 
 #: On a node of the Swarm: it was drained to be upgraded, so it is let in again afterwards.
 UPGRADING = "beeyard.upgrading"
+#: Tells one start of a machine from another: by its kernel's, and, where that is not its own, as in
+#: a rehearsal, by that of its first process (proc(5), `/proc/pid/stat`, field 22).
+_BOOT = "cat /proc/sys/kernel/random/boot_id && cut -d ' ' -f 22 /proc/1/stat"
 
 
 @dataclass(frozen=True)
@@ -234,7 +237,7 @@ def _drain(cluster: Cluster, hosts: Hosts, name: str) -> bool:
 def _reboot(cluster: Cluster, hosts: Hosts, name: str) -> None:
     with cluster.progress.phase(f"reboot {name}") as phase:
         runner = hosts.run_on(name, sudo=True)
-        boot = Command(["cat", "/proc/sys/kernel/random/boot_id"], timeout=15)
+        boot = Command(["sh", "-c", _BOOT], timeout=15)
         before = runner.run(boot).stdout
         runner.run(Command(["systemctl", "reboot"], timeout=30), check=False)
 
