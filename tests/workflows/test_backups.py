@@ -22,6 +22,7 @@ from beeyard.process import Command, CommandFailed, Completed, LineHandler
 from beeyard.provision import ProvisionFiles
 from beeyard.secret import Secret
 from beeyard.workflows import backups as workflow
+from beeyard.workflows import raft
 from beeyard.workflows.backup_parts import Described, database_settings
 from beeyard.workflows.backup_words import Unchanged
 from beeyard.workflows.backups import Backups, Reader, readers
@@ -198,7 +199,10 @@ def test_a_kind_that_the_cluster_has_not_is_refused(yard: Yard, make_cluster: Ma
         )
 
 
-def test_those_that_are_kept_no_more_go(yard: Yard) -> None:
+@pytest.mark.parametrize("by", ["create", "up"])
+def test_those_that_are_kept_no_more_go(
+    yard: Yard, by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     s3, store = yard.backups.cluster.aws.client("s3"), yard.backups.store
     for days in range(60, 0, -1):
         moment = NOW - timedelta(days=days)
@@ -207,10 +211,14 @@ def test_those_that_are_kept_no_more_go(yard: Yard) -> None:
         store.keep(manifest(kind="files", id=place.id, taken_at=moment))
     store.begin(Place("files", "20260101T000000Z-dead"), parts=1)
 
-    yard.backups.create(["files"])
+    if by == "create":
+        yard.backups.create(["files"])
+    else:
+        monkeypatch.setattr(raft, "open_backups", lambda _: yard.backups)
+        raft.keep_raft(yard.backups.hosts)
 
     left = store.list(("files",))
-    # Seven days, and of four weeks those that are not in them.
+    # Seven days, and of four weeks those that are not in them; what `create` took is one of them.
     assert len(left.backups) == 9
     assert left.leftovers == ()
 
