@@ -9,6 +9,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -206,6 +208,13 @@ def test_files_beside_the_swarm_are_told_apart_by_name_mode_and_content(
     assert kept(tmp_path / "none")["/etc/beeyard"]["count"] == 0
 
 
+@pytest.fixture(autouse=True)
+def locks(module: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where they lie, instead of in /run."""
+    monkeypatch.setattr(module("alone"), "RUN", tmp_path / "run")
+    return tmp_path / "run"
+
+
 @pytest.fixture
 def process() -> Iterator[int]:
     """One that can be stopped."""
@@ -221,7 +230,9 @@ def test_systemd_thaws_again_and_again_until_we_are_gone(
     with module("raft_freeze").frozen(process) as standing:
         assert Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "T"
     assert 0 < standing.seconds < 1.8
-    begun, ended = systemd.asked
+    before, begun, ended = systemd.asked
+    # What a run left that was killed would thaw ours.
+    assert before == "systemctl stop beeyard-thaw-*"
     assert "--on-active=1.8 --timer-property=OnUnitActiveSec=1 " in begun
     assert begun.endswith(f" {process} {os.getpid()} {ended.split()[-1]}")
     assert ended.startswith("systemctl stop beeyard-thaw-")
@@ -250,6 +261,45 @@ def test_a_timer_that_does_not_stop_hides_no_error(
     assert "sorry" in capsys.readouterr().err
     with freeze.frozen(process):
         pass
+
+
+def test_two_copies_at_once_do_not_thaw_each_other_s_engine(
+    module: Any, systemd: Systemd, process: int
+) -> None:
+    freeze = module("raft_freeze")
+    began: list[float] = []
+
+    def second() -> None:
+        with freeze.frozen(process):
+            began.append(time.monotonic())
+
+    thread = threading.Thread(target=second)
+    with freeze.frozen(process):
+        thread.start()
+        time.sleep(0.3)
+        assert state_of(process) == "T"
+        assert len(systemd.asked) == 2, "the other has begun nothing"
+        ended = time.monotonic()
+    thread.join()
+    assert began[0] >= ended
+
+
+def test_an_engine_that_somebody_let_go_on_is_not_copied(
+    module: Any, systemd: Systemd, process: int
+) -> None:
+    def copy() -> None:
+        with module("raft_freeze").frozen(process):
+            os.kill(process, signal.SIGCONT)
+            while state_of(process) == "T":
+                time.sleep(0.001)
+
+    with pytest.raises(Exception, match="let the engine go on while it was copied"):
+        copy()
+    assert len(systemd.asked) == 3
+
+
+def state_of(process: int) -> str:
+    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 def test_a_copy_that_does_not_end_is_given_up(module: Any) -> None:

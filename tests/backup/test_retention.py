@@ -56,6 +56,18 @@ def test_what_was_there_before_a_restore_is_kept_besides() -> None:
     assert left(backups, daily=1) == [1.2]
 
 
+def test_an_incomplete_one_displaces_none_and_is_kept_as_others_are() -> None:
+    """What is missing in it is in those that are complete; what is in it, perhaps in no other."""
+
+    def cut(age: float) -> Backup:
+        at = NOW - timedelta(days=age)
+        return Backup(manifest(id=f"cut {age}", taken_at=at, versions={"left out: shop": "broken"}))
+
+    backups = [cut(1.1), cut(1.2), *days(1.3, 1.4), cut(2.1), *days(5.1, 6.1, 7.1)]
+    assert left(backups) == [1.1, 1.3, 2.1, 5.1]
+    assert left([cut(3), cut(4)], daily=1) == [3]
+
+
 @given(
     st.lists(st.tuples(st.floats(0, 400), st.sampled_from([None, GOOD, BAD])), max_size=30),
     st.integers(1, 10),

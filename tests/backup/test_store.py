@@ -8,6 +8,7 @@ import pytest
 
 from backup.example import NOW, manifest
 from beeyard.backup import Backup, Manifest, Place, Proof, Store
+from beeyard.backup.store import parts_for, room_of
 from beeyard.cloud.api import Aws
 from beeyard.errors import CloudError
 
@@ -110,6 +111,38 @@ def test_the_newest_good_one_is_taken(store: Store) -> None:
     assert store.find("database") == newer
     store.prove(newer, Proof(NOW, "verify", 1.0, ("orders is missing",)))
     assert store.find("database") == older
+
+
+def test_one_that_is_incomplete_is_not_taken_unasked(store: Store) -> None:
+    older = made(store)
+    place = Place("database", "20260331T130000Z-0001")
+    put(store, place)
+    newer = store.keep(manifest(id=place.id, versions={"left out: blog": "a view is broken"}))
+    assert newer.manifest.left_out == {"blog": "a view is broken"}
+    assert store.find("database") == older == store.newest_good("database")
+    assert store.find("database", newer.id) == newer
+
+
+def test_the_newest_good_one_is_found_by_its_own_manifest(store: Store) -> None:
+    assert store.newest_good("database") is None
+    older, newer = made(store), made(store, "20260331T130000Z-0001")
+    store.begin(Place("database", "20260331T140000Z-0001"), parts=1)
+    assert store.newest_good("database") == newer
+    bad = store.prove(newer, Proof(NOW, "verify", 1.0, ("orders is missing",)))
+    assert store.newest_good("database") == older != bad
+    assert store.largest("database") == len(DATA)
+    assert store.largest("files") == 0
+
+
+@pytest.mark.parametrize(
+    ("largest", "parts"),
+    [(0, 2000), (93, 2000), (94, 2250), (1024, 7000), (50 * 1024, 10_000)],
+)
+def test_the_larger_the_last_one_the_more_parts_there_are(largest: int, parts: int) -> None:
+    """In GiB."""
+    assert parts_for(largest * 1024**3) == parts
+    # As many as S3 takes are more than it takes in one object.
+    assert room_of(10_000) > 5 * 1024**4
 
 
 def test_it_is_removed_for_good(aws: Aws, store: Store) -> None:

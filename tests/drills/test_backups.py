@@ -1,8 +1,10 @@
 """Data is lost and comes back; a backup that is damaged, or was cut short, is found out."""
 
+import json
 import shlex
 import signal
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -33,6 +35,8 @@ _ADDRESS = "python3 -c {}".format(
         "print(json.load(open('/etc/beeyard/backups.json'))['kinds']['database']['address'])"
     )
 )
+#: In the names of backups that are older than they are.
+OLD = "-01d0"
 
 
 class Data:
@@ -109,7 +113,7 @@ def test_lost_data_comes_back(running: Running, world: World, data: Data) -> Non
     before = data.look()
     made = {one["kind"]: one["id"] for one in backup(running, "create")["made"]}
     assert {"database", "files"} <= set(made)
-    for kind in ("database", "files"):
+    for kind in ("database", "files", "raft"):
         tried = backup(running, "verify", kind)
         assert tried["id"] == made[kind]
         assert tried["state"] == "proved"
@@ -122,7 +126,7 @@ def test_lost_data_comes_back(running: Running, world: World, data: Data) -> Non
     assert data.look() == before
     assert_nothing_readable(world, made)
     ages = {one["kind"]: one for one in backup(running, "ls")["ages"]}
-    assert all(ages[kind]["rpo"] < 900 and not ages[kind]["late"] for kind in made)
+    assert all(ages[kind]["rpo"] < 1800 and not ages[kind]["late"] for kind in made)
     assert all(ages[kind]["rto"] > 0 for kind in ("database", "files"))
 
 
@@ -134,10 +138,68 @@ def test_the_schedule_takes_them_with_the_rights_of_the_instance(
     timers = data.on_manager("systemctl list-timers --no-legend beeyard-backup.timer")
     assert "beeyard-backup.service" in timers
     found = [one for one in backup(running, "ls")["backups"] if one["id"] not in earlier]
-    assert {"database", "files"} <= {one["kind"] for one in found}
+    assert {"database", "files", "raft"} == {one["kind"] for one in found}
+    status = running.status
+    assert status["schedule"] is None
+    newest = {one["kind"]: one["id"] for one in found}
+    assert {one["kind"]: one["id"] for one in status["backups"]} == newest
     tried = backup(running, "verify", "database")
     assert tried["state"] == "proved"
     assert tried["facts"]["timeoff.drill"]["count"] == ROWS
+
+
+def test_a_schedule_that_fails_is_said(running: Running, data: Data) -> None:
+    """And one application's database that can't be taken makes the backup an incomplete one."""
+    password = "/etc/beeyard/secrets/timeoff_database_password"
+    data.on_manager(f"mv {password} {password}.away")
+    try:
+        data.on_manager("systemctl start beeyard-backup.service || true")
+        assert "failed" in running.status["schedule"]
+    finally:
+        data.on_manager(f"mv {password}.away {password}")
+    data.on_manager("systemctl start beeyard-backup.service")
+    assert running.status["schedule"] is None
+
+
+def test_the_file_says_when_they_are_taken_and_which_are_kept(
+    running: Running, world: World, data: Data
+) -> None:
+    """With the schedule alone, it is `up` that removes what is kept no more."""
+    kinds = ("database", "files")
+    made = {kind: made_of(running, kind) for kind in kinds}
+    s3, bucket = world.client("s3"), bucket_of(world)
+    for kind in kinds:
+        for days in (3, 5):
+            copy_as_of(s3, bucket, f"{PREFIX}{kind}/", made[kind], days)
+    assert sum(OLD in one["id"] for one in backup(running, "ls")["backups"]) == 4
+    text = running.yard.file.read_text()
+    assert "backups:" not in text
+    keep = "{daily: 1, weekly: 0}"
+    running.yard.file.write_text(
+        f'{text}backups: {{times: ["03:00", "15:30"], keep: {keep}, aws_backup_days: 0}}\n'
+    )
+
+    running.yard.json("up", "--yes")
+
+    left = {one["id"] for one in backup(running, "ls")["backups"]}
+    assert set(made.values()) <= left
+    there = s3.list_objects_v2(Bucket=bucket, Prefix=PREFIX)["Contents"]
+    assert not [one["Key"] for one in there if OLD in one["Key"]]
+    timer = data.on_manager("systemctl show --property=TimersCalendar beeyard-backup.timer")
+    for time in ("03:00", "15:30"):
+        assert f"OnCalendar=*-*-* {time}:00 UTC ;" in timer
+    assert timer.count("OnCalendar=") == 2
+
+
+def copy_as_of(s3: Any, bucket: str, folder: str, name: str, days: int) -> None:
+    """The same backup as one of some days ago."""
+    moment = datetime.now(UTC) - timedelta(days=days)
+    id_ = f"{moment:%Y%m%dT%H%M%SZ}{OLD}"
+    source = {"Bucket": bucket, "Key": f"{folder}{name}/{DATA}"}
+    s3.copy_object(Bucket=bucket, Key=f"{folder}{id_}/{DATA}", CopySource=source)
+    manifest = s3.get_object(Bucket=bucket, Key=f"{folder}{name}/{MANIFEST}")["Body"].read()
+    older = {**json.loads(manifest), "id": id_, "taken_at": moment.isoformat()}
+    s3.put_object(Bucket=bucket, Key=f"{folder}{id_}/{MANIFEST}", Body=json.dumps(older).encode())
 
 
 def test_a_damaged_backup_is_found_out_and_touches_nothing(

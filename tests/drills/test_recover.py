@@ -3,7 +3,7 @@
 import json
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import pytest
@@ -50,14 +50,23 @@ def _name(one: dict[str, Any]) -> str:
     return str(one.get("Name") or one["Spec"].get("Name") or "")
 
 
-def secrets_of(running: Running) -> list[str]:
-    """What a task of the application reads of its secrets."""
-    task = running.docker_on("worker-1", "ps", "--quiet", "--filter", "name=timeoff_web").split()[0]
-    names = running.docker_on("worker-1", "exec", task, "ls", "/run/secrets").split()
+def tasks_of(running: Running) -> dict[str, str]:
+    """The application's containers: their IDs, and on which node they run."""
+    return {
+        one: node
+        for node in ("manager-1", "worker-1", "worker-2")
+        for one in running.docker_on(
+            node, "ps", "--quiet", "--filter", "name=timeoff_web", "--filter", "health=healthy"
+        ).split()
+    }
+
+
+def secrets_of(running: Running, but: Collection[str] = ()) -> list[str]:
+    """What a task of the application reads of its secrets; not one of those containers."""
+    task, node = next((one, node) for one, node in tasks_of(running).items() if one not in but)
+    names = running.docker_on(node, "exec", task, "ls", "/run/secrets").split()
     assert names
-    return [
-        running.docker_on("worker-1", "exec", task, "cat", f"/run/secrets/{name}") for name in names
-    ]
+    return [running.docker_on(node, "exec", task, "cat", f"/run/secrets/{name}") for name in names]
 
 
 def booted(yard: Yard, node: str) -> str:
@@ -150,6 +159,10 @@ def test_the_only_manager_is_lost(
     assert done["compared"] > 20
     assert known(running) == before
     assert secrets_of(running) == secrets
+    # Those have them since before. What a new task reads comes out of the Raft that was restored.
+    old = tasks_of(running)
+    running.docker_on("manager-1", "service", "update", "--force", "--quiet", "timeoff_web")
+    assert secrets_of(running, but=old) == secrets
     after = world.instances()
     assert after["manager-1"] != machines["manager-1"]
     assert after["worker-1"] == machines["worker-1"], "workers stay as they are"

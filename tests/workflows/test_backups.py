@@ -22,7 +22,9 @@ from beeyard.process import Command, CommandFailed, Completed, LineHandler
 from beeyard.provision import ProvisionFiles
 from beeyard.secret import Secret
 from beeyard.workflows import backups as workflow
+from beeyard.workflows import raft
 from beeyard.workflows.backup_parts import Described, database_settings
+from beeyard.workflows.backup_words import Unchanged
 from beeyard.workflows.backups import Backups, Reader, readers
 from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.keys import public_key
@@ -46,6 +48,9 @@ class Node:
         self.code: dict[str, int] = {}
         self.asked: list[str] = []
         self.jobs: list[dict[str, Any]] = []
+        self.versions: dict[str, str] = {}
+        #: Told what is asked, as it is.
+        self.tell: list[str] = []
         self.argv: list[str] = []
 
     def run(
@@ -55,10 +60,11 @@ class Node:
         assert found is not None, command
         what = found[1]
         self.asked.append(what)
+        self.tell.append(what)
         self.argv += command.argv
         job = json.loads(command.input or b"")
         self.jobs.append(job)
-        code = self.code.get(what, 0)
+        code = self.code.get(f"{what} {job['kind']}", self.code.get(what, 0))
         answer = self._taken(job) if what == "take" and not code else {"facts": self.facts[what]}
         said = Completed(command, code, json.dumps(answer), "it is so" if code else "", 0.1)
         if check and code:
@@ -76,7 +82,7 @@ class Node:
             "sha256": "cc",
             "key": wrap(Secret(IDENTITY), job["readers"]),
             "facts": self.facts["take"],
-            "versions": {},
+            "versions": self.versions,
         }
 
 
@@ -107,6 +113,7 @@ def yard(
     inventory = Inventory("shop", (manager,), cluster.ssh)
     hosts = Hosts(cluster, outputs(), inventory, files)
     done: list[str] = []
+    node.tell = done
 
     @contextmanager
     def around(name: str, *_: object) -> Iterator[None]:
@@ -151,6 +158,39 @@ def test_one_that_fails_leaves_nothing(yard: Yard) -> None:
     assert yard.backups.store.list().leftovers == ()
 
 
+def test_one_that_fails_keeps_no_other_from_being_taken(yard: Yard) -> None:
+    yard.node.code["take database"] = 1
+    with pytest.raises(HostError, match="not all backups could be taken") as caught:
+        yard.backups.create()
+    made = yard.backups.store.list().backups
+    assert {one.kind for one in made} == {"files", "raft"}
+    assert all(one.id in caught.value.what for one in made)
+    assert "take database" in str(caught.value.why)
+    assert "it is so" in str(caught.value.why)
+
+
+def test_one_that_is_incomplete_is_kept_and_not_called_complete(yard: Yard) -> None:
+    (complete,) = yard.backups.create(["database"])
+    yard.node.versions = {"left out: blog": "a view is broken"}
+    with pytest.raises(HostError, match="is incomplete: without blog") as caught:
+        yard.backups.create(["database"])
+    assert caught.value.why == "a view is broken"
+    incomplete = next(name for name in names(yard) if name != complete.id)
+    assert yard.backups.store.find("database").id == complete.id
+
+    said: list[str] = []
+    yard.node.versions = {}
+    yard.backups.restore("database", incomplete, yard.reader, said.append)
+    assert "which is incomplete: without blog, which stays" in said[0]
+    assert yard.node.jobs[-1]["settings"]["left_out"] == ["blog"]
+
+
+def test_a_larger_one_gets_more_urls(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Store, "largest", lambda *_: 100 * 1024**3)
+    yard.backups.create(["database"])
+    assert len(yard.node.jobs[-1]["urls"]) == 2250
+
+
 def test_a_kind_that_the_cluster_has_not_is_refused(yard: Yard, make_cluster: MakeCluster) -> None:
     without = replace(yard.backups.cluster, spec=spec())
     with pytest.raises(Refused, match="nothing of the kind database"):
@@ -159,7 +199,10 @@ def test_a_kind_that_the_cluster_has_not_is_refused(yard: Yard, make_cluster: Ma
         )
 
 
-def test_those_that_are_kept_no_more_go(yard: Yard) -> None:
+@pytest.mark.parametrize("by", ["create", "up"])
+def test_those_that_are_kept_no_more_go(
+    yard: Yard, by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     s3, store = yard.backups.cluster.aws.client("s3"), yard.backups.store
     for days in range(60, 0, -1):
         moment = NOW - timedelta(days=days)
@@ -168,10 +211,14 @@ def test_those_that_are_kept_no_more_go(yard: Yard) -> None:
         store.keep(manifest(kind="files", id=place.id, taken_at=moment))
     store.begin(Place("files", "20260101T000000Z-dead"), parts=1)
 
-    yard.backups.create(["files"])
+    if by == "create":
+        yard.backups.create(["files"])
+    else:
+        monkeypatch.setattr(raft, "open_backups", lambda _: yard.backups)
+        raft.keep_raft(yard.backups.hosts)
 
     left = store.list(("files",))
-    # Seven days, and of four weeks those that are not in them.
+    # Seven days, and of four weeks those that are not in them; what `create` took is one of them.
     assert len(left.backups) == 9
     assert left.leftovers == ()
 
@@ -218,14 +265,17 @@ def test_a_node_that_fails_says_nothing_about_the_backup(yard: Yard, code: int, 
 
 def test_it_is_put_back_after_a_look_and_a_backup_of_what_is_there(yard: Yard) -> None:
     (made,) = yard.backups.create(["database"])
-    yard.node.asked.clear()
+    yard.done.clear()
     tried = yard.restore()
-    assert yard.node.asked == ["read", "take", "restore"]
     assert tried.before in names(yard)
     assert tried.before != made.id
+    # What is written between the backup of what is there and the restore would be in neither.
     assert yard.done == [
         "lock: backup restore database on",
+        "read",
         "page: ('my-shop',) on",
+        "take",
+        "restore",
         "page: ('my-shop',) off",
         "lock: backup restore database off",
     ]
@@ -250,7 +300,7 @@ def test_where_nothing_can_be_kept_it_can_be_left_out(yard: Yard) -> None:
     (made,) = yard.backups.create(["database"])
     yard.node.code["take"] = 1
     yard.node.asked.clear()
-    with pytest.raises(HostError, match="nothing was changed") as caught:
+    with pytest.raises(Unchanged, match="nothing was changed") as caught:
         yard.restore()
     assert f"restore database {made.id} --without-before" in str(caught.value.fix)
     assert yard.node.asked == ["read", "take"]

@@ -3,13 +3,18 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from backup.example import taken
 from beeyard.apps import ProbeResult
 from beeyard.apps.probe import Certificate
+from beeyard.cli.tables import show_status
 from beeyard.cloud import Outputs
 from beeyard.cloud.api import Aws
 from beeyard.swarm import Node, Resources, Service, Snapshot, Task
@@ -201,6 +206,41 @@ def test_as_json(look: Look) -> None:
     assert set(shown["urls"][0]) == {
         *("url", "address", "ok", "listening", "answer", "issuer", "expires"),
     }
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "seen"),
+    [
+        ("success\n", 0, None),
+        ("exit-code\n", 0, "its last run failed (exit-code)"),
+        ("no bus", 1, "it was not seen: no bus"),
+    ],
+)
+def test_what_the_schedule_came_to(said: str, code: int, seen: str | None) -> None:
+    runner: Any = FakeRunner().expect("systemctl", ..., stdout=said, code=code)
+    assert workflow.failed_schedule(runner) == seen
+
+
+def test_a_backup_that_is_late_is_said(make_cluster: MakeCluster, look: Look) -> None:
+    moment = datetime.now(UTC) - timedelta(days=2)
+    old = taken(moment)
+    kept: Any = SimpleNamespace(newest_good={"files": old}.get)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(workflow, "store_of", lambda _: kept)
+        cluster = make_cluster()
+        with cluster.progress.phase("backups") as phase:
+            found = workflow.newest(cluster, phase)
+    assert [(one.kind, one.id, one.late) for one in found] == [
+        ("files", old.id, True),
+        ("raft", None, True),
+    ]
+    screen = StringIO()
+    console = Console(file=screen, width=200)
+    show_status(console, replace(look(swarm()), backups=found, schedule="its last run failed (x)"))
+    said = screen.getvalue()
+    assert f"the newest good backup of files is LATE: {old.id}, 48 hours old" in said
+    assert "there is no good backup of raft yet" in said
+    assert "the schedule of backups: its last run failed (x)" in said
 
 
 def test_a_manager_that_traefik_does_not_run_on(look: Look) -> None:

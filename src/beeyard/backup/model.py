@@ -18,6 +18,9 @@ PROVED = "proved in (s)"
 #: would make it unreadable to an older beeyard.
 BEFORE = "taken before the restore of"
 
+#: In `versions`, before a name: what could not be taken though it is of that kind, and why.
+LEFT_OUT = "left out: "
+
 
 @dataclass(frozen=True)
 class Fact:
@@ -56,6 +59,15 @@ class Manifest:
     facts: Mapping[str, Fact]
     versions: Mapping[str, str] = field(default_factory=dict)
     format: int = FORMAT
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """What could not be taken and is not in it, by its name, and why. Empty: it is complete."""
+        return {
+            name.removeprefix(LEFT_OUT): why
+            for name, why in self.versions.items()
+            if name.startswith(LEFT_OUT)
+        }
 
     def encode(self) -> bytes:
         """As JSON."""
@@ -134,6 +146,11 @@ class Backup:
             return "bad"
         return "proved" if PROVED in self.manifest.versions else "whole"
 
+    @property
+    def is_good(self) -> bool:
+        """Whether it is one to go back to unasked."""
+        return self.state != "bad" and self.before is None and not self.manifest.left_out
+
 
 @dataclass(frozen=True)
 class Leftover:
@@ -157,10 +174,9 @@ class Listing:
         return tuple(one for one in self.backups if one.kind == kind)
 
     def newest_good(self, kind: Kind) -> Backup | None:
-        """The newest of a kind that no try has shown to be bad, and that is not of what a restore
-        was to replace."""
-        wanted = (one for one in self.of(kind) if one.state != "bad" and one.before is None)
-        return next(wanted, None)
+        """The newest of a kind that no try has shown to be bad, that is complete, and not of what a
+        restore was to replace."""
+        return next((one for one in self.of(kind) if one.is_good), None)
 
 
 def _typed(said: Mapping[str, Any]) -> dict[str, Any]:

@@ -80,7 +80,7 @@ class Node:
         """
         job = {
             "kind": manifest.kind,
-            "settings": settings,
+            "settings": {**settings, "left_out": sorted(manifest.left_out)},
             "url": url,
             "identity": identity.reveal(),
             "sha256": manifest.sha256,

@@ -1,6 +1,6 @@
 """Which backups are kept. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from beeyard.backup.model import Backup
@@ -13,16 +13,17 @@ def outdated(
 
     Kept are: all of the last 24 hours; the newest good one of each of the last `daily` days, and of
     the last `weekly` weeks, that have one; and, whatever their age, the newest good one and the
-    newest that was proved. One that is bad is kept for those 24 hours,
-    or while there is no other. What was there before a restore is kept for `daily` days, and is
-    none of those. Nor is one of the future, which stays: a clock was wrong.
+    newest that was proved. All that is reckoned twice: of all, and of those that are complete, for
+    one that is not must not displace them. One that is bad is kept for those 24 hours, or while
+    there is no other. What was there before a restore is kept for `daily` days, and is none of
+    those. Nor is one of the future, which stays: a clock was wrong.
     """
     good = [
         one
         for one in backups
         if one.state != "bad" and one.before is None and one.manifest.taken_at <= now
     ]
-    proved = [one for one in good if one.state == "proved"]
+    complete = [one for one in good if not one.manifest.left_out]
     kept = {
         *(one.id for one in backups if now - one.manifest.taken_at < timedelta(days=1)),
         *(
@@ -30,11 +31,17 @@ def outdated(
             for one in backups
             if one.before is not None and now - one.manifest.taken_at < timedelta(days=daily)
         ),
-        *(one.id for one in _newest(good, daily, lambda at: at.strftime("%Y-%j"))),
-        *(one.id for one in _newest(good, weekly, lambda at: at.strftime("%G-%V"))),
-        *(one.id for one in (*(good or backups)[:1], *proved[:1])),
+        *(one.id for one in (good or backups)[:1]),
+        *(one.id for those in (good, complete) for one in _ladder(those, daily, weekly)),
     }
     return tuple(one for one in backups if one.id not in kept)
+
+
+def _ladder(those: Sequence[Backup], daily: int, weekly: int) -> Iterator[Backup]:
+    yield from _newest(those, daily, lambda at: at.strftime("%Y-%j"))
+    yield from _newest(those, weekly, lambda at: at.strftime("%G-%V"))
+    yield from those[:1]
+    yield from [one for one in those if one.state == "proved"][:1]
 
 
 def _newest(

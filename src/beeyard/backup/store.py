@@ -20,12 +20,32 @@ from beeyard.errors import CloudError
 
 PREFIX = "backups/"
 DATA, MANIFEST, PROOF = "data.age", "manifest.json", "proof.json"
-#: Bytes of a part, which the node holds in memory; S3 takes 5 MiB to 5 GiB, the last one less.
+#: Bytes of each of the first parts, which the node holds in memory: after so many alike, they grow
+#: by as much, as its program has it. S3 takes 5 MiB to 5 GiB, the last one less.
 PART = 32 * 1024 * 1024
-#: How many presigned URLs a node is given: 62 GiB in all. S3 takes 10,000 parts.
+ALIKE = 250
+#: How many presigned URLs a node is given at least: for 281 GiB in all.
 PARTS = 2000
+#: How many parts S3 takes.
+MOST_PARTS = 10_000
+#: How many times as large as the largest of its kind a backup may be.
+_GROWTH = 3
 #: Seconds for which a presigned URL lets in.
 _VALID = 12 * 3600
+
+
+def parts_for(largest: int) -> int:
+    """How many parts a backup may need where the largest of its kind has so many bytes. Pure."""
+    parts = PARTS
+    while parts < MOST_PARTS and room_of(parts) < _GROWTH * largest:
+        parts += ALIKE
+    return parts
+
+
+def room_of(parts: int) -> int:
+    """How many bytes so many parts take. Pure."""
+    steps, rest = divmod(parts, ALIKE)
+    return PART * (ALIKE * steps * (steps + 1) // 2 + rest * (steps + 1))
 
 
 @dataclass(frozen=True)
@@ -134,6 +154,20 @@ class Store:
             tuple(one for one in found if isinstance(one, Backup)),
             tuple(one for one in found if isinstance(one, Leftover)),
         )
+
+    def largest(self, kind: Kind) -> int:
+        """Bytes of the largest data of that kind, whole or not; 0 where there is none."""
+        with in_words():
+            return max((files.get(DATA, 0) for files in self._sizes(kind).values()), default=0)
+
+    def newest_good(self, kind: Kind) -> Backup | None:
+        """As `Listing.newest_good`, by reading no more manifests than it takes."""
+        with in_words():
+            for id_, files in sorted(self._sizes(kind).items(), reverse=True):
+                found = self._read(Place(kind, id_), files)
+                if isinstance(found, Backup) and found.is_good:
+                    return found
+        return None
 
     def find(self, kind: Kind, id_: str | None = None) -> Backup:
         """The backup of that name; None: the newest that is good, and not of what a

@@ -193,12 +193,17 @@ def _report(options: Options, tried: Tried, what: str) -> None:
     out().print(
         escape(
             f"{manifest.kind} {manifest.id} is {what}: {len(manifest.facts)} parts with {entries} "
-            f"entries, all as they were. It took {tried.seconds:.1f} s (RTO); its data is "
-            f"{span(tried.age)} old (RPO)."
+            f"entries, all as they were{_without(tried.backup)}. "
+            f"It took {tried.seconds:.1f} s (RTO); its data is {span(tried.age)} old (RPO)."
         )
     )
     if tried.before:
         out().print(escape(f"what was there before is the backup {tried.before}"))
+
+
+def _without(one: Backup) -> str:
+    left_out = ", ".join(one.manifest.left_out)
+    return f"; it is INCOMPLETE: without {left_out}" if left_out else ""
 
 
 def _show(found: Overview) -> None:
@@ -235,6 +240,8 @@ def _row(one: Backup) -> list[str]:
         )
     if one.before is not None:
         state = f"{state}, before the restore of {one.before}"
+    if manifest.left_out:
+        state = f"{state}, INCOMPLETE: without {', '.join(manifest.left_out)}"
     when = f"{manifest.taken_at:%Y-%m-%d %H:%M:%S}"
     return [
         manifest.id,
@@ -269,7 +276,8 @@ def _as_json(one: Backup) -> dict[str, Any]:
     manifest = asdict(one.manifest)
     del manifest["key"]
     proof = asdict(one.proof) if one.proof else None
-    return {**manifest, "state": one.state, "proof": proof}
+    left_out = one.manifest.left_out
+    return {**manifest, "state": one.state, "left_out": left_out, "proof": proof}
 
 
 def _plain(value: object) -> str:

@@ -5,7 +5,7 @@ Columns are as wide as what is in them. A line too long for the terminal is left
 that a URL can always be copied, and a pipe gets one line for each thing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from textwrap import indent
 
 from rich.console import Console
@@ -30,10 +30,25 @@ def show_status(console: Console, status: Status) -> None:
     if status.services:
         table(console, ("service", "replicas", "nodes"), _services(status))
     table(console, ("url", "way in", "until", "certificate by", "answer"), _urls(status))
-    if status.skipped:
+    warnings = [*_backups(status)]
+    if status.skipped or warnings:
         console.print()
+    for text in warnings:
+        console.print(f"[yellow]{escape(text)}[/yellow]")
     for name, why in status.skipped.items():
         console.print(f"[yellow]{escape(name)} skipped: {escape(why)}[/yellow]")
+
+
+def _backups(status: Status) -> Iterator[str]:
+    """What is missing of the backups that should be there."""
+    for one in status.backups:
+        if one.late and one.age is not None:
+            hours = one.age / 3600
+            yield f"the newest good backup of {one.kind} is LATE: {one.id}, {hours:.0f} hours old"
+        elif one.late:
+            yield f"there is no good backup of {one.kind} yet"
+    if status.schedule:
+        yield f"the schedule of backups: {status.schedule}: see docs/backups.md"
 
 
 def show_plan(console: Console, plan: ClusterPlan) -> None:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from beeyard.apps.maintenance import BY, page_of, urls
 from beeyard.swarm import Snapshot
+from beeyard.workflows.backup_words import Unchanged
 from beeyard.workflows.deploy import Deployer
 from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.maintenance import switch_maintenance
@@ -13,8 +14,8 @@ from beeyard.workflows.maintenance import switch_maintenance
 @contextmanager
 def behind_pages(hosts: Hosts, applications: Sequence[str], by: str) -> Iterator[None]:
     """Within, those of them that have addresses show the page; where that goes wrong, they go on
-    showing it. One that did before is left so, and said, but for what `by`, this same work, put up
-    when it was cut short."""
+    showing it, but for Unchanged. One that did before is left so, and said, but for what `by`, this
+    same work, put up when it was cut short."""
     with hosts.swarm() as manager:
         port = hosts.outputs.ingress.https_port
         snapshot = manager.snapshot()
@@ -23,16 +24,24 @@ def behind_pages(hosts: Hosts, applications: Sequence[str], by: str) -> Iterator
             # One whose page is left from before may have no address any more.
             if urls(snapshot, name, port):
                 switch_maintenance(Deployer(hosts, manager, name), on=True, by=by)
-    yield
-    # A tunnel of its own: the one from before may have ended in the meantime.
-    with hosts.swarm() as manager:
-        for name in shown:
-            switch_maintenance(Deployer(hosts, manager, name), on=False)
+    try:
+        yield
+    except Unchanged:
+        _take_down(hosts, shown)
+        raise
+    _take_down(hosts, shown)
     if others:
         with hosts.cluster.progress.phase("maintenance pages from before") as phase:
             for name in others:
                 phase.say(f"{name} shows its page: beeyard maintenance {name} off")
             phase.result = f"still shown: {', '.join(others)}"
+
+
+def _take_down(hosts: Hosts, shown: Sequence[str]) -> None:
+    # A tunnel of its own: the one from before may have ended in the meantime.
+    with hosts.swarm() as manager:
+        for name in shown:
+            switch_maintenance(Deployer(hosts, manager, name), on=False)
 
 
 def to_show(

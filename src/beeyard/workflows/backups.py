@@ -6,19 +6,26 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from beeyard.backup import Backup, Kind, Manifest, Place, Proof, Store
+from beeyard.backup import Backup, Kind, Listing, Manifest, Place, Proof, Store
 from beeyard.backup.compare import differences
 from beeyard.backup.keys import Ask, check_reader, unwrap
 from beeyard.backup.model import BEFORE
 from beeyard.backup.node import Damaged, Node, Use
 from beeyard.backup.retention import outdated
+from beeyard.backup.store import parts_for
 from beeyard.cloud.api import Aws
 from beeyard.config.ssh_keys import key_of
-from beeyard.errors import HostError, Refused, UnverifiedError
+from beeyard.errors import BeeyardError, HostError, Refused, UnverifiedError
 from beeyard.workflows.alone import alone_in
 from beeyard.workflows.backup_pages import behind_pages
 from beeyard.workflows.backup_parts import Described, Part, Settings, parts_of
-from beeyard.workflows.backup_words import asked_for, not_kept, not_restored
+from beeyard.workflows.backup_words import (
+    asked_for,
+    incomplete,
+    not_all,
+    not_kept,
+    not_restored,
+)
 from beeyard.workflows.cloud import bucket_of
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.hosts import Hosts
@@ -63,12 +70,21 @@ class Backups:
 
     def create(self, kinds: Sequence[Kind] = ()) -> tuple[Backup, ...]:
         """Take a backup of each of these kinds (none: of all that the cluster has), then remove
-        those that are kept no more. Whoever calls it holds the cluster's lock, so that none is of
-        the middle of a restore."""
-        wanted = _parts(self.cluster, kinds)
-        made = tuple(self.take(part) for part in wanted)
-        self.tidy([part.kind for part in wanted])
-        return made
+        those that are kept no more. One that fails, or is incomplete, keeps no other from being
+        taken; what went wrong is raised at the end. Whoever calls it holds the cluster's lock, so
+        that none is of the middle of a restore."""
+        made: list[Backup] = []
+        failed: list[BeeyardError] = []
+        for part in _parts(self.cluster, kinds):
+            try:
+                made.append(self.take(part))
+            except BeeyardError as error:
+                failed.append(error)
+        failed += [incomplete(one) for one in made if one.manifest.left_out]
+        self.tidy([one.kind for one in made])
+        if failed:
+            raise not_all(made, failed)
+        return tuple(made)
 
     def take(self, part: Part, *, before: str | None = None) -> Backup:
         """Take one backup. What is left of one that fails is removed.
@@ -78,7 +94,7 @@ class Backups:
         settings = self._settings(part) | ({"may_be_gone": True} if before else {})
         with self.cluster.progress.phase(f"backup of {part.what}") as phase:
             place = self.store.place(part.kind, self.now())
-            upload = self.store.begin(place)
+            upload = self.store.begin(place, parts_for(self.store.largest(part.kind)))
             try:
                 taken = self._node(part, phase).take(
                     part.kind, settings, readers(self.cluster), upload.urls
@@ -103,7 +119,10 @@ class Backups:
                     versions={**taken.versions, **({BEFORE: before} if before else {})},
                 )
             )
-            phase.result = f"{place.id}: {taken.size} bytes"
+            left_out = ", ".join(made.manifest.left_out)
+            phase.result = f"{place.id}: {taken.size} bytes" + (
+                f", INCOMPLETE: without {left_out}" if left_out else ""
+            )
         return made
 
     def verify(self, kind: Kind, id_: str | None, reader: Reader) -> Tried:
@@ -138,39 +157,48 @@ class Backups:
             with self.cluster.progress.phase(f"read {kind} {backup.id}") as phase:
                 self._refuse_broken(part, backup, reader, phase)
                 phase.result = "whole"
-            before = self._take_before(part, backup) if keep_before else None
+            # First: what is written after what is there was backed up would be in neither.
             with behind_pages(self.hosts, part.behind(self.cluster.spec), doing):
-                try:
-                    with self.cluster.progress.phase(f"restore {kind}") as phase:
-                        tried = self._try("restore", part, backup, reader, phase)
-                        phase.result = tried.problems[0] if tried.problems else "as it was"
-                except HostError as error:
-                    why = error.why or error.what
-                    raise not_restored(self.cluster, part, backup, [why], before) from error
-                if tried.problems:
-                    raise not_restored(self.cluster, part, backup, tried.problems, before)
+                before = self._take_before(part, backup) if keep_before else None
+                tried = self._put_back(part, backup, reader, before)
         return Tried(tried.backup, tried.seconds, tried.age, before=before.id if before else None)
+
+    def _put_back(self, part: Part, backup: Backup, reader: Reader, before: Backup | None) -> Tried:
+        try:
+            with self.cluster.progress.phase(f"restore {part.kind}") as phase:
+                tried = self._try("restore", part, backup, reader, phase)
+                phase.result = tried.problems[0] if tried.problems else "as it was"
+        except HostError as error:
+            why = error.why or error.what
+            raise not_restored(self.cluster, part, backup, [why], before) from error
+        if tried.problems:
+            raise not_restored(self.cluster, part, backup, tried.problems, before)
+        return tried
 
     def _take_before(self, part: Part, backup: Backup) -> Backup:
         """What is there now, be it broken, may be all that there is of the newest data."""
         try:
             return self.take(part, before=backup.id)
-        except HostError as error:
+        except BeeyardError as error:
             raise not_kept(part, backup, error) from error
 
-    def tidy(self, kinds: Sequence[Kind]) -> int:
+    def tidy(self, kinds: Sequence[Kind], listing: Listing | None = None) -> int:
         """Remove backups that are kept no more, and, from before yesterday, what never had a
-        manifest; gives how many."""
+        manifest; gives how many. `listing`: of these kinds, where it is known."""
         keep = self.cluster.spec.backups.keep
         now = self.now()
-        listing = self.store.list(kinds)
+        listing = listing or self.store.list(kinds)
         gone = [
             Place(one.kind, one.id)
             for kind in kinds
             for one in outdated(listing.of(kind), now, daily=keep.daily, weekly=keep.weekly)
         ]
         yesterday = (now - timedelta(days=1)).strftime("%Y%m%dT%H%M%SZ")
-        old = [Place(one.kind, one.id) for one in listing.leftovers if one.id < yesterday]
+        old = [
+            Place(one.kind, one.id)
+            for one in listing.leftovers
+            if one.kind in kinds and one.id < yesterday
+        ]
         gone += [place for place in old if not self.store.had_manifest(place)]
         for place in gone:
             self.store.remove(place)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from beeyard.backup import Fact, Kind, Manifest
+from beeyard.backup import KINDS, Fact, Kind, Manifest
 from beeyard.backup.node import PROGRAM
 from beeyard.config.ssh_keys import key_of
 from beeyard.errors import HostError
@@ -19,14 +19,16 @@ _ONLY_FIRST = "/etc/beeyard"
 
 def keep_raft(hosts: Hosts) -> None:
     """Take a backup of the Swarm's state, if it is not the same as in the newest good one, or if
-    others are to read it.
+    others are to read it. All kinds are tidied: those that the schedule takes, nobody else would.
 
     In the foreground: it takes a second or two where something was changed, and then `up` ends only
     when what it made could be brought back; where nothing was, only a look. Raises BeeyardError.
     """
     backups = open_backups(hosts)
     with hosts.cluster.progress.phase("what the Swarm is") as phase:
-        last = backups.store.list((KIND,)).newest_good(KIND)
+        listing = backups.store.list()
+        backups.tidy(KINDS, listing)
+        last = listing.newest_good(KIND)
         if last is not None and is_as_in(hosts, last.manifest):
             phase.result = f"as in the backup {last.id}"
             return

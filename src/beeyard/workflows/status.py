@@ -1,21 +1,28 @@
 """`status`: cloud, nodes, services, certificates, URLs, as data for one screen or `--json`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from beeyard.apps import ProbeResult, answered
 from beeyard.cloud import Outputs
 from beeyard.errors import BeeyardError, HostError, SwarmError
-from beeyard.process import CommandTimeout
+from beeyard.process import Command, CommandTimeout, Runner
 from beeyard.provision.facts import skipped
 from beeyard.swarm import Service, Snapshot
+from beeyard.workflows.backup_overview import age
+from beeyard.workflows.backup_parts import parts_of
+from beeyard.workflows.backups import store_of
 from beeyard.workflows.cloud import read_outputs
 from beeyard.workflows.cluster import Cluster
 from beeyard.workflows.hosts import Hosts, open_hosts
 from beeyard.workflows.lost import RECOVER, SwarmLost, absent, lost_manager
 from beeyard.workflows.pins import fetch
+from beeyard.workflows.progress import Phase
 from beeyard.workflows.verify import probe_urls
+
+_SCHEDULE = "beeyard-backup.service"
 
 
 @dataclass(frozen=True)
@@ -59,10 +66,22 @@ class UrlStatus:
 
 
 @dataclass(frozen=True)
+class BackupStatus:
+    """The newest good backup of a kind (`id` None: there is none), the seconds that its data is
+    old, and whether the schedule should have made a newer one."""
+
+    kind: str
+    id: str | None
+    age: float | None
+    late: bool
+
+
+@dataclass(frozen=True)
 class Status:
     """What `beeyard status` shows. Documented in docs/status.md.
 
     `problem`: why the Swarm could not be asked, or not for all of it; None where it was.
+    `schedule`: what the last run of the backups' schedule came to where it failed, or was not seen.
     """
 
     name: str
@@ -76,6 +95,8 @@ class Status:
     urls: tuple[UrlStatus, ...]
     skipped: Mapping[str, str]
     problem: str | None
+    backups: tuple[BackupStatus, ...] = ()
+    schedule: str | None = None
 
     @property
     def ok(self) -> bool:
@@ -106,6 +127,7 @@ def status(cluster: Cluster) -> Status:
         phase.result = f"{len(outputs.nodes)} instances"
     with cluster.progress.phase("look at the swarm") as phase:
         snapshot, left_out, problem = None, dict[str, str](), None
+        schedule: str | None = None
         try:
             if lost := lost_manager(outputs, instances):
                 raise absent(lost)
@@ -114,6 +136,7 @@ def status(cluster: Cluster) -> Status:
             with hosts.swarm() as manager:
                 snapshot = manager.snapshot()
             left_out = skipped(hosts.manager)
+            schedule = failed_schedule(hosts.manager) if cluster.spec.backups.times else None
             phase.result = f"{len(snapshot.services)} services"
         except SwarmLost as error:
             problem = f"{error.what}: {RECOVER}"
@@ -121,10 +144,39 @@ def status(cluster: Cluster) -> Status:
         except (SwarmError, HostError, CommandTimeout) as error:
             problem = _in_words(error)
             phase.result = problem
+    with cluster.progress.phase("look at the backups") as phase:
+        backups = newest(cluster, phase)
     with cluster.progress.phase("ask the URLs") as phase:
         answers = probe_urls(cluster, outputs, left_out)
         phase.result = f"{sum(answer.ok for answer in answers)} of {len(answers)} answer"
-    return assemble(cluster, outputs, instances, snapshot, answers, left_out, problem)
+    seen = assemble(cluster, outputs, instances, snapshot, answers, left_out, problem)
+    return replace(seen, backups=backups, schedule=schedule)
+
+
+def newest(cluster: Cluster, phase: Phase) -> tuple[BackupStatus, ...]:
+    """The newest good backup of each kind that the cluster has. None of it where S3 refuses."""
+    try:
+        store, now = store_of(cluster), datetime.now(UTC)
+        found = [
+            age(cluster.spec, part.kind, store.newest_good(part.kind), (), now)
+            for part in parts_of(cluster.spec)
+        ]
+    except BeeyardError as error:
+        phase.result = _in_words(error)
+        return ()
+    phase.result = f"{sum(one.late for one in found)} are late"
+    return tuple(BackupStatus(one.kind, one.id, one.rpo, one.late) for one in found)
+
+
+def failed_schedule(manager: Runner) -> str | None:
+    """What the last run of the schedule came to, by systemd on the first manager; None: all went
+    well, or there was none since it is on."""
+    argv = ["systemctl", "show", "--property=Result", "--value", _SCHEDULE]
+    said = manager.run(Command(argv, timeout=30), check=False)
+    result = said.stdout.strip()
+    if said.code:
+        return f"it was not seen: {said.tail()}"
+    return None if result == "success" else f"its last run failed ({result})"
 
 
 def assemble(

@@ -9,23 +9,32 @@ data into S3 with the rights of the instance.
 
 import json
 import sys
+from contextlib import nullcontext
 from typing import Any
 
+import alone
 import flow
 import kinds
 import schedule
 import uploads
 from words import Failed, say
 
+#: Seconds that an operator waits for somebody else's backup or restore.
+_WAIT = 900.0
+
 
 def take(job: dict[str, Any]) -> dict[str, Any]:
-    return flow.take(job["kind"], job["settings"], job["readers"], uploads.ToUrls(job["urls"]))
+    parts = uploads.ToUrls(job["urls"])
+    with alone.taking(job["kind"], _WAIT):
+        return flow.take(job["kind"], job["settings"], job["readers"], parts)
 
 
 def use(what: str, job: dict[str, Any]) -> dict[str, Any]:
     settings = {**job["settings"], "plain": job["plain"]}
     act = getattr(kinds.module(job["kind"]), what)
-    with flow.opened(job["url"], job["identity"], job["sha256"]) as stream:
+    # Who reads does it before a restore: it is waited for while nothing has been touched yet.
+    waits = alone.restoring(job["kind"], _WAIT) if what in ("read", "restore") else nullcontext()
+    with waits, flow.opened(job["url"], job["identity"], job["sha256"]) as stream:
         return {"facts": act(stream, settings)}
 
 

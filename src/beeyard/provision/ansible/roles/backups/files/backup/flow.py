@@ -1,6 +1,6 @@
 """The way of the data: compressed by zstd, encrypted by age, in parts to S3; and back.
 
-Nothing of it is written to the node's disk, and no more than one part is in memory.
+Nothing of it is written to the node's disk, and of it one part is in memory.
 """
 
 import hashlib
@@ -138,7 +138,7 @@ class _Sealing:
     def _upload(self) -> None:
         output = _pipe(self._age.stdout)
         try:
-            while part := output.read(uploads.PART):
+            for part in uploads.parts_of(output):
                 if self._failure is not None:
                     return
                 self._hash.update(part)

@@ -13,40 +13,74 @@ import mariadb
 from definers import by_who_restores, users_of
 from dump import Digest
 from facts import Tally
+from kinds import LEFT_OUT
 from scratch import scratch
 from words import Damaged, Failed, say
 
 _FIRST = b"-- beeyard "
+_LAST: dict[str, str] = {}
 
 
-def versions(settings: Mapping[str, Any]) -> dict[str, str]:
-    first = settings["databases"][0]
-    server = mariadb.ask(_user(settings, first), "SELECT VERSION()")
-    return {"mariadb-dump": mariadb.version(), "server": server}
+def versions(_: Mapping[str, Any]) -> dict[str, str]:
+    """What made the backup that was written last, and which databases are not in it, and why."""
+    return dict(_LAST)
 
 
 def write(out: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Where `may_be_gone` is set, a database that is not there is left out."""
+    """Each database by itself: what can't be taken of one keeps no other from being taken.
+
+    Where `may_be_gone` is set, before a restore, a database that is not there is left out, and all
+    others have to be taken. Raises Failed also where there is none that could be.
+    """
+    if not settings["databases"]:
+        raise Failed("no database of an application is known here: run `beeyard up`")
     word = secrets.token_hex(16).encode()
     out.write(_FIRST + word + b"\n")
-    tally = Tally()
+    _LAST.clear()
+    _LAST["mariadb-dump"] = mariadb.version()
+    found, failed = dict[str, Any](), dict[str, str]()
     for one in settings["databases"]:
         name = str(one["name"])
-        user = _user(settings, one)
-        if settings.get("may_be_gone") and not mariadb.is_there(user, name):
-            say(f"{name}: there is no such database: nothing of it to keep")
-            continue
-        out.write(_mark(word, name))
-        _dump(user, name, tally, out.write)
+        try:
+            found |= _written(out, word, settings, one)
+        except Failed as error:
+            say(f"{name}: {error}")
+            failed[name] = str(error)
+            # Its last line may have no end.
+            out.write(b"\n")
+    if failed and (settings.get("may_be_gone") or len(failed) == len(settings["databases"])):
+        raise Failed("\n".join(failed.values()))
+    _LAST.update({f"{LEFT_OUT}{name}": why for name, why in failed.items()})
+    return found
+
+
+def _written(
+    out: Any, word: bytes, settings: Mapping[str, Any], one: Mapping[str, Any]
+) -> dict[str, Any]:
+    tally, name, user = Tally(), str(one["name"]), _user(settings, one)
+    _LAST.setdefault("server", mariadb.ask(user, "SELECT VERSION()"))
+    if settings.get("may_be_gone") and not mariadb.is_there(user, name):
+        say(f"{name}: there is no such database: nothing of it to keep")
+        return {}
+    out.write(_mark(word, name))
+    _dump(user, name, tally, out.write)
     return tally.facts()
 
 
 def read(stream: IO[bytes], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Raises Failed where none of it could be restored, for want of applications or of users."""
+    users, names = _users(settings), set[str]()
     tally = Tally()
     for name, lines in _databases(stream, settings):
-        digest = Digest(name, tally)
-        for line in lines:
-            digest.line(line)
+        names.add(name)
+        _count(name, lines, tally)
+    for name in names & set(users):
+        _sure(users[name])
+    if names and not names & set(users):
+        raise Failed(
+            f"no application in beeyard.yml has a database that is in the backup, which holds "
+            f"{', '.join(sorted(names))}"
+        )
     return tally.facts()
 
 
@@ -62,16 +96,46 @@ def verify(stream: IO[bytes], settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def restore(stream: IO[bytes], settings: Mapping[str, Any]) -> dict[str, Any]:
-    users = {str(one["name"]): _user(settings, one) for one in settings["databases"]}
+    """A database that no application of the cluster has any more is left out, with a word; it
+    counts as it is in the backup."""
+    users = _users(settings)
     tally = Tally()
     for name, lines in _databases(stream, settings):
+        if name not in users:
+            say(f"{name}: left out: no application of that name has a database in beeyard.yml")
+            _count(name, lines, tally)
+            continue
+        user = _sure(users[name])
         say(f"{name}: restoring")
-        ended = mariadb.end_others(users[name])
-        if ended:
+        if ended := mariadb.end_others(user):
             say(f"{name}: {ended} connections were ended")
-        mariadb.feed(users[name], by_who_restores(lines, name))
-        _dump(users[name], name, tally, _nothing)
+        mariadb.feed(user, by_who_restores(lines, name))
+        _dump(user, name, tally, _nothing)
     return tally.facts()
+
+
+def _users(settings: Mapping[str, Any]) -> dict[str, mariadb.User | Failed]:
+    """Who restores each database, or why nobody can: asked before anything is touched, and of no
+    matter for one that the backup does not have."""
+    found: dict[str, mariadb.User | Failed] = {}
+    for one in settings["databases"]:
+        try:
+            found[str(one["name"])] = _user(settings, one)
+        except Failed as error:
+            found[str(one["name"])] = error
+    return found
+
+
+def _sure(user: mariadb.User | Failed) -> mariadb.User:
+    if isinstance(user, Failed):
+        raise user
+    return user
+
+
+def _count(name: str, lines: Iterator[bytes], tally: Tally) -> None:
+    digest = Digest(name, tally)
+    for line in lines:
+        digest.line(line)
 
 
 def _nothing(_: bytes) -> None:
@@ -90,12 +154,12 @@ def _dump(user: mariadb.User, name: str, tally: Tally, hand_on: Callable[[bytes]
 def _databases(
     stream: IO[bytes], settings: Mapping[str, Any]
 ) -> Iterator[tuple[str, Iterator[bytes]]]:
-    """Each dump's name and lines; those of one have to be read before the next is asked for."""
+    """Each dump's name and lines; those of one have to be read before the next is asked for. What
+    is there of one that broke off (`left_out`) is passed over."""
     first = stream.readline()
     if not first.startswith(_FIRST):
         raise Damaged("this is no backup of databases")
     start = _mark(first.removeprefix(_FIRST).strip(), "")[:-1]
-    known = {str(one["name"]) for one in settings["databases"]}
     following = [stream.readline()]
 
     def lines() -> Iterator[bytes]:
@@ -107,11 +171,11 @@ def _databases(
         following.append(b"")
 
     while mark := following.pop():
-        name = mark.removeprefix(start).strip().decode()
-        if name not in known:
-            raise Failed(f"the backup has a database {name}, and the cluster has none of that name")
         inner = lines()
-        yield name, inner
+        # Where none begins, it is the end of one that was left out before it began.
+        name = mark.removeprefix(start).strip().decode() if mark.startswith(start) else None
+        if name is not None and name not in settings.get("left_out", ()):
+            yield name, inner
         for _ in inner:
             pass
 

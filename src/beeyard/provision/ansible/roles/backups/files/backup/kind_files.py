@@ -20,8 +20,12 @@ from words import Failed, say
 
 #: What every `up` writes anew, to see that the shared files work.
 PROBES = ".beeyard-probe-*"
-#: The controller's data: its service has it open, and the audit log in it must not go back.
-KEPT = "infra/ci"
+#: What an NFS client makes of a file that somebody on the node holds open when it is removed; it
+#: goes once that is closed, and not before (EBUSY). By Linux: fs/nfs/unlink.c.
+HELD = ".nfs" + "[0-9a-f]" * 24
+#: Data of services that have it open while it would be replaced, and go on writing to what is gone:
+#: the controller's, whose audit log must not go back either, and Portainer's.
+KEPT = ("infra/ci", "infra/portainer")
 _SCRATCH = Path("/var/lib/beeyard/backup-scratch")
 _TAR = ["tar", "--numeric-owner"]
 _CHUNK = 1024 * 1024
@@ -52,7 +56,7 @@ def restore(stream: IO[bytes], settings: Mapping[str, Any]) -> dict[str, Any]:
     path = Path(settings["path"])
     if not os.path.ismount(path):
         raise Failed(f"the shared files are not mounted at {path}")
-    kept = [KEPT] if any((path / KEPT).glob("*")) else []
+    kept = [one for one in KEPT if any((path / one).glob("*"))]
     for one in kept:
         say(f"{one} is there, and stays as it is")
     names, inside = _unpack(stream, path, kept)
@@ -60,7 +64,8 @@ def restore(stream: IO[bytes], settings: Mapping[str, Any]) -> dict[str, Any]:
     say(f"{removed} files and folders that the backup does not have were removed")
     found = _pack(path, _nothing)
     # Not looked at: it goes on being written, and none of it was put back.
-    return found | {one: inside[one] for one in kept if one in inside}
+    others = {name: fact for name, fact in found.items() if name not in kept}
+    return others | {one: inside[one] for one in kept if one in inside}
 
 
 def _pack(path: str | Path, hand_on: Callable[[bytes], Any]) -> dict[str, Any]:
@@ -69,6 +74,7 @@ def _pack(path: str | Path, hand_on: Callable[[bytes], Any]) -> dict[str, Any]:
         *_TAR,
         "--sort=name",
         f"--exclude=./{PROBES}",
+        f"--exclude={HELD}",
         "--create",
         "--directory",
         str(path),
@@ -114,25 +120,35 @@ def _unpack(stream: IO[bytes], path: Path, left_out: list[str]) -> tuple[set[str
 
 
 def _remove_others(path: Path, names: set[str], kept: list[str]) -> int:
-    """Remove what is not in `names`; gives how many."""
+    """Remove what is not in `names`; gives how many. What can't be removed, as others on the node
+    work with it, is said, and left to the comparison afterwards."""
     removed = 0
     for folder, folders, files in os.walk(path, topdown=False):
         for name in (*files, *folders):
-            one = Path(folder) / name
-            inner = one.relative_to(path)
-            if str(inner) in names or _is_spared(inner, kept):
-                continue
-            if one.is_dir() and not one.is_symlink():
-                one.rmdir()
-            else:
-                one.unlink()
-            removed += 1
+            inner = (Path(folder) / name).relative_to(path)
+            if str(inner) not in names and not _is_spared(inner, kept):
+                removed += _is_removed(path, inner)
     return removed
+
+
+def _is_removed(path: Path, inner: Path) -> bool:
+    one = path / inner
+    try:
+        if one.is_dir() and not one.is_symlink():
+            one.rmdir()
+        else:
+            one.unlink()
+    except FileNotFoundError:
+        return False  # somebody else was faster
+    except OSError as error:
+        say(f"{inner} could not be removed: {error.strerror}")
+        return False
+    return True
 
 
 def _is_spared(inner: Path, kept: list[str]) -> bool:
     near = any(inner.is_relative_to(one) or Path(one).is_relative_to(inner) for one in kept)
-    return near or inner.match(PROBES)
+    return near or inner.match(PROBES) or inner.match(HELD)
 
 
 @contextmanager

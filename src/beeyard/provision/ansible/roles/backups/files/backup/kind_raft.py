@@ -25,7 +25,6 @@ from words import Failed, say
 #: On the disk that the engine's own folders are likely on: a copy may take some hundred megabytes.
 _PLACE = Path("/var/lib/beeyard")
 _STREAM = 1 << 20
-_LOCK = Path("/run/beeyard-restore.lock")
 _LAST: dict[str, str] = {}
 
 
@@ -86,10 +85,7 @@ def restore(stream: IO[bytes], settings: Mapping[str, Any]) -> Facts:
     is the copy's name."""
     with _scratch() as folder:
         _unpack(stream, folder)
-        # One that somebody began whose connection was cut may go on yet.
-        with _LOCK.open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            put_back(Engine(), folder, say, settings.get("backup", ""))
+        put_back(Engine(), folder, say, settings.get("backup", ""))
         return {**facts(seen(Engine())), **_kept(_about(folder), KEPT)}
 
 

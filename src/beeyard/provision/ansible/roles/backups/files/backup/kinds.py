@@ -5,14 +5,28 @@ read(stream, settings)     gives the same facts from such a stream alone
 verify(stream, settings)   restores into a scratch place; gives the facts of what is there then
 restore(stream, settings)  puts it back; gives the facts of what is there then
 
-Facts are `{name: {"count": int, "digest": hex}}`.
+Facts are `{name: {"count": int, "digest": hex}}`. What could not be taken, though the rest was, is
+said in `versions(settings)`; later, `settings["left_out"]` names it.
 """
 
 import importlib
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from words import Failed
+
+#: Before a name in `versions`, as `beeyard.backup.model` reads it: it is not in it, and why.
+LEFT_OUT = "left out: "
+
+
+def left_out(versions: Mapping[str, str]) -> dict[str, str]:
+    """What could not be taken, and why."""
+    return {
+        name.removeprefix(LEFT_OUT): why
+        for name, why in versions.items()
+        if name.startswith(LEFT_OUT)
+    }
 
 
 def module(kind: str) -> Any:

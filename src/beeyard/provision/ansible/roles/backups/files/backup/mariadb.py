@@ -5,10 +5,11 @@ import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from tempfile import TemporaryFile
 from typing import IO
 
 from definers import users_of
-from words import Failed
+from words import Failed, say
 
 _DUMP = (
     *("mariadb-dump", "--single-transaction", "--quick", "--routines", "--triggers", "--events"),
@@ -113,18 +114,24 @@ def feed(user: User, lines: Iterable[bytes]) -> None:
 
 @contextmanager
 def dump(user: User, database: str) -> Iterator[IO[bytes]]:
-    """The lines of a dump; leaving raises Failed where it broke off."""
+    """The lines of a dump; leaving raises Failed with the program's words where it broke off."""
     argv = (*_DUMP, "--databases", database)
-    with _started(user, argv, stdin=subprocess.DEVNULL) as client:
-        assert client.stdout is not None
-        try:
-            yield client.stdout
-        except BaseException:
-            client.kill()
-            raise
-        code = client.wait()
+    # Not a pipe: nobody reads it while the lines are read.
+    with TemporaryFile() as errors:
+        with _started(user, argv, subprocess.DEVNULL, errors.fileno()) as client:
+            assert client.stdout is not None
+            try:
+                yield client.stdout
+            except BaseException:
+                client.kill()
+                raise
+            code = client.wait()
+        errors.seek(0)
+        said = errors.read().decode(errors="backslashreplace").strip()
     if code:
-        raise Failed(f"the dump of {database} broke off; see above")
+        raise Failed(f"the dump of {database} broke off: {said or f'it ended with {code}'}")
+    if said:
+        say(said)
 
 
 @contextmanager

@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from alone import freezing
 from words import Failed, say
 
 #: Seconds that an engine may stand still: its workers take it to be gone after some beats of 5 s.
 LONGEST = 1.8
 _PID = Path("/run/docker.pid")
+_UNIT = "beeyard-thaw-"
 
 
 @dataclass
@@ -39,9 +41,18 @@ def engine_pid(file: Path = _PID) -> int:
 def frozen(pid: int) -> Iterator[Frozen]:
     """Stop a process, and let it go on: at the end, if we are killed, and after LONGEST at most.
 
-    The last two are systemd's work, which outlives us. Raises Failed where it stood still for too
-    long: then it went on while somebody thought that it did not.
+    The last two are systemd's work, which outlives us. One at a time: where another is at it, its
+    end is waited for. Raises Failed where it stood still for too long, or was let go on by somebody
+    else: then it went on while somebody thought that it did not.
     """
+    with freezing():
+        _end_others(pid)
+        with _frozen(pid) as standing:
+            yield standing
+
+
+@contextmanager
+def _frozen(pid: int) -> Iterator[Frozen]:
     standing = Frozen()
     # systemd counts from later on: before that much time has passed, it has thawed nothing.
     asked = time.monotonic()
@@ -52,6 +63,7 @@ def frozen(pid: int) -> Iterator[Frozen]:
             os.kill(pid, signal.SIGSTOP)
             _await_stop(pid, began)
             yield standing
+            stood = _stands(pid)
         finally:
             os.kill(pid, signal.SIGCONT)
             ended = time.monotonic()
@@ -60,6 +72,8 @@ def frozen(pid: int) -> Iterator[Frozen]:
         _stop(timer)
     if ended - asked >= LONGEST:
         raise Failed(f"the engine was not copied within {LONGEST} s, and goes on")
+    if not stood:
+        raise Failed("somebody let the engine go on while it was copied: try again")
 
 
 #: Arguments: the process, ours, and the timer, which ends with us.
@@ -69,7 +83,7 @@ _THAW = 'kill -CONT "$1"; kill -0 "$2" || systemctl stop "$3"'
 def _thawed_by_systemd(pid: int) -> str:
     """See to it that the process goes on in LONGEST seconds, and again each second, should it be
     stopped only then; gives the timer's name."""
-    unit = f"beeyard-thaw-{os.getpid()}-{time.monotonic_ns()}"
+    unit = f"{_UNIT}{os.getpid()}-{time.monotonic_ns()}"
     timer = f"{unit}.timer"
     _run(
         *("systemd-run", "--quiet", "--collect", f"--unit={unit}", f"--on-active={LONGEST}"),
@@ -77,6 +91,12 @@ def _thawed_by_systemd(pid: int) -> str:
         *("/bin/sh", "-c", _THAW, "sh", str(pid), str(os.getpid()), timer),
     )
     return timer
+
+
+def _end_others(pid: int) -> None:
+    """What thaws for a run that was killed would thaw ours."""
+    os.kill(pid, signal.SIGCONT)
+    _stop(f"{_UNIT}*")
 
 
 def _stop(timer: str) -> None:
@@ -89,10 +109,14 @@ def _stop(timer: str) -> None:
 
 def _await_stop(pid: int, began: float) -> None:
     """A signal takes its time to reach all threads."""
-    while any(state not in "Tt" for state in _states(pid)):
+    while not _stands(pid):
         if time.monotonic() - began > LONGEST / 2:
             raise Failed(f"process {pid} does not stand still")
         time.sleep(0.001)
+
+
+def _stands(pid: int) -> bool:
+    return all(state in "Tt" for state in _states(pid))
 
 
 def _states(pid: int) -> Iterator[str]:

@@ -11,21 +11,30 @@ from pathlib import Path
 from typing import Any
 
 import flow
+import kinds
 import uploads
+from alone import taking
 from words import Failed, say
 
 SETTINGS = "/etc/beeyard/backups.json"
 FORMAT = 1
+#: Seconds that a restore is waited for: what it has put back by half is no backup.
+_WAIT = 2 * 3600.0
 
 
 def run(path: str = SETTINGS) -> int:
-    """Gives 1 where a kind failed; the others are taken all the same."""
+    """Gives 1 where a kind failed, or is incomplete; the others are taken all the same."""
     job = json.loads(Path(path).read_text(encoding="utf-8"))
     s3 = _s3(job)
     failed = 0
     for kind, settings in job["kinds"].items():
         try:
-            say(f"{kind}: {_take(s3, job, kind, settings)} is made")
+            with taking(kind, _WAIT):
+                made = _take(s3, job, kind, settings)
+            say(f"{kind}: {made['id']} is made")
+            for name, why in kinds.left_out(made["versions"]).items():
+                failed = 1
+                say(f"{kind}: {made['id']} is INCOMPLETE, without {name}: {why}")
         except Exception as error:
             failed = 1
             words = str(error) if isinstance(error, Failed) else f"{type(error).__name__}: {error}"
@@ -33,7 +42,9 @@ def run(path: str = SETTINGS) -> int:
     return failed
 
 
-def _take(s3: Any, job: Mapping[str, Any], kind: str, settings: Mapping[str, Any]) -> str:
+def _take(
+    s3: Any, job: Mapping[str, Any], kind: str, settings: Mapping[str, Any]
+) -> dict[str, Any]:
     id_ = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
     folder = f"backups/{kind}/{id_}/"
     parts = uploads.ByRole(s3, job["bucket"], f"{folder}data.age")
@@ -58,7 +69,7 @@ def _take(s3: Any, job: Mapping[str, Any], kind: str, settings: Mapping[str, Any
         Body=json.dumps(manifest, indent=1, sort_keys=True).encode(),
         ContentType="application/json",
     )
-    return id_
+    return manifest
 
 
 def _s3(job: Mapping[str, Any]) -> Any:

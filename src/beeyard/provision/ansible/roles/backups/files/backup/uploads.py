@@ -3,15 +3,30 @@
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Iterator, Sequence
+from typing import IO, Any, Protocol
 
 from words import Failed, say
 
-#: Bytes of a part, held in memory.
+#: Bytes of each of the first parts, held in memory; after so many, parts are larger by as much, and
+#: after so many more again: S3 takes 10,000. As `beeyard.backup.store` reckons.
 PART = 32 * 1024 * 1024
+ALIKE = 250
 _TRIES = 5
 _TIMEOUT = 120.0
+
+
+def parts_of(stream: IO[bytes]) -> Iterator[bytes]:
+    """The stream in parts. Where they are counted nothing is known of its length."""
+    number = 1
+    while part := stream.read(size_of(number)):
+        yield part
+        number += 1
+
+
+def size_of(number: int) -> int:
+    """Bytes of a part, counted from 1."""
+    return PART * (1 + (number - 1) // ALIKE)
 
 
 class Parts(Protocol):
@@ -28,10 +43,11 @@ class ToUrls:
 
     def put(self, number: int, data: bytes) -> str:
         if number > len(self._urls):
-            most = len(self._urls) * PART // 1024**2
+            most = sum(map(size_of, range(1, number))) // 1024**2
             raise Failed(
-                f"the backup is larger than {most} MiB, for which URLs were given; the schedule's, "
-                "which are put with the rights of the instance, take five times as much"
+                f"the backup is larger than {most} MiB, for which URLs were given, by the largest "
+                "one of its kind: take one by the schedule (systemctl start beeyard-backup), which "
+                "needs none; then try again"
             )
         for left in reversed(range(_TRIES)):
             try:
