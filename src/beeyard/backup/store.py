@@ -7,6 +7,7 @@ copying objects using multipart upload" and its limits.
 
 import secrets
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -138,11 +139,12 @@ class Store:
         """All that is there: whole backups, and what is left of others."""
         with in_words():
             sizes = {kind: self._sizes(kind) for kind in kinds}
-            found = [
-                self._read(Place(kind, id_), files)
-                for kind in kinds
-                for id_, files in sizes[kind].items()
+            there = [
+                (Place(kind, id_), files) for kind in kinds for id_, files in sizes[kind].items()
             ]
+            # Each manifest is an object of its own.
+            with ThreadPoolExecutor(8) as pool:
+                found = list(pool.map(lambda one: self._read(*one), there))
             found += [
                 Leftover(kind, id_, "its upload was cut short")
                 for kind in kinds
