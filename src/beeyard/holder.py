@@ -12,8 +12,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol, Self, TypeVar
 
-import platformdirs
-
 from beeyard.private import write_private
 from beeyard.waiting import Clock
 
@@ -141,6 +139,9 @@ def _machine(kernel: str, *, make: bool = False) -> str:
     """
     if not _KERNEL.fullmatch(kernel):
         return ""
+    # Not before it is needed: the controller's image, which is a container's, does not hold it.
+    import platformdirs  # noqa: PLC0415
+
     starts = platformdirs.user_state_path("beeyard") / "starts"
     try:
         if make and not (starts / kernel).exists():
