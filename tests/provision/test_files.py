@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from beeyard.inventory import SshAccess, build, render_ssh_config
 from beeyard.process import Command, LocalRunner
-from beeyard.provision import ProvisionFiles, write, write_inventory
+from beeyard.provision import ProvisionFiles, for_a_playbook, write
 from cloud.example import outputs, spec
 
 SECRETS = {"shop_token": "env:SHOP_TOKEN", "shop_key": "generate"}
@@ -26,7 +27,8 @@ def written(folder: Path) -> ProvisionFiles:
     described = spec(applications={"shop": {"path": ".", "secrets": SECRETS}})
     inventory = build(described, outputs(), access)
     files = write(inventory, folder / "provision")
-    write_inventory(inventory, files)
+    with for_a_playbook(inventory, files):
+        pass
     return files
 
 
@@ -98,6 +100,26 @@ def test_who_only_looks_changes_nothing_of_what_a_playbook_reads(tmp_path: Path)
     access = SshAccess("admin", tmp_path / "id", tmp_path / "known_hosts", tmp_path / "sockets")
     files = write(build(spec(), outputs(), access), tmp_path / "provision")
     assert files.inventory.read_bytes() == before
+
+
+def test_two_playbooks_at_once_read_each_their_own(tmp_path: Path) -> None:
+    access = SshAccess("admin", tmp_path / "id", tmp_path / "known_hosts", tmp_path / "sockets")
+    one, other = (build(spec(domain=name), outputs(), access) for name in ("a.test", "b.test"))
+    files = write(one, tmp_path / "provision")
+    with for_a_playbook(one, files) as first, for_a_playbook(other, files) as second:
+        assert "a.test" in first.inventory.read_text()
+        assert "b.test" in second.inventory.read_text()
+    assert [path.name for path in files.folder.glob("inventory*")] == ["inventory.yml"]
+
+
+def test_what_a_killed_one_left_is_removed(tmp_path: Path) -> None:
+    files = written(tmp_path)
+    with subprocess.Popen(["true"]) as gone:
+        gone.wait()
+    left = files.folder / f"inventory-abcd-{gone.pid}.yml"
+    left.touch()
+    written(tmp_path)
+    assert not left.exists()
 
 
 def test_written_again_they_are_the_same(tmp_path: Path) -> None:

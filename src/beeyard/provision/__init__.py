@@ -1,7 +1,7 @@
 """Stage `provision`: `Inventory` to converged hosts, by Ansible."""
 
 from beeyard.provision.connections import close as close_connections
-from beeyard.provision.files import ProvisionFiles, write, write_inventory
+from beeyard.provision.files import ProvisionFiles, for_a_playbook, write
 from beeyard.provision.playbook import PLAYBOOKS, Converged, Options, mitogen_wanted, run
 from beeyard.provision.reach import DEADLINE as SSH_DEADLINE
 from beeyard.provision.reach import Silent, await_ssh, unreachable
@@ -16,10 +16,10 @@ __all__ = [
     "Silent",
     "await_ssh",
     "close_connections",
+    "for_a_playbook",
     "mitogen_wanted",
     "require_room",
     "run",
     "unreachable",
     "write",
-    "write_inventory",
 ]

@@ -1,14 +1,18 @@
 """What Ansible and SSH read, written into a cluster's folder."""
 
+import os
 import shlex
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from ruamel.yaml import YAML
 
+from beeyard.holder import started
 from beeyard.inventory import Host, Inventory, render_ssh_config
 from beeyard.private import private_folder, write_private
 
@@ -31,11 +35,19 @@ def write(inventory: Inventory, folder: Path) -> ProvisionFiles:
     return files
 
 
-def write_inventory(inventory: Inventory, files: ProvisionFiles) -> None:
-    """Write what a playbook is about to read. Only then: other commands, which know less of the
-    cluster, may run beside it."""
-    text = to_yaml(render_inventory(inventory, files.ssh_config))
-    write_private(files.inventory, text.encode())
+@contextmanager
+def for_a_playbook(inventory: Inventory, files: ProvisionFiles) -> Iterator[ProvisionFiles]:
+    """The same files with an inventory of this playbook's own: another command, which knows another
+    beeyard.yml or less of the cluster, may run beside it. Afterwards it is the one that is kept."""
+    for left in files.folder.glob("inventory-*.yml"):
+        if not started(int(left.stem.rpartition("-")[2])):
+            left.unlink(missing_ok=True)
+    own = files.folder / f"inventory-{token_hex(4)}-{os.getpid()}.yml"
+    write_private(own, to_yaml(render_inventory(inventory, files.ssh_config)).encode())
+    try:
+        yield replace(files, inventory=own)
+    finally:
+        own.replace(files.inventory)
 
 
 def files_in(folder: Path) -> ProvisionFiles:

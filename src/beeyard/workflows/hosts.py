@@ -58,8 +58,8 @@ class Hosts:
     def play(self, phase: Phase, playbook: str, options: Options) -> Converged:
         """Run one playbook on all nodes. Not for who looks only (`open_hosts` without the last two
         of its arguments): backups and pipelines would be taken away."""
-        provision.write_inventory(self.inventory, self.files)
-        done = provision.run(playbook, self.files, options, phase.say)
+        with provision.for_a_playbook(self.inventory, self.files) as files:
+            done = provision.run(playbook, files, options, phase.say)
         if done.total <= _FEW:
             for task in done.tasks:
                 phase.say(f"changed: {task}")
