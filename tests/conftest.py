@@ -52,7 +52,7 @@ TINY = (
 LINES = ("sandbox", "swarm", "images", "engine")
 
 
-pytest_plugins = ["cluster.made", "pytester"]
+pytest_plugins = ["cluster.made", "drills.whole", "pytester"]
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

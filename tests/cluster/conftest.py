@@ -9,6 +9,11 @@ from cluster.shipping import Team, new_team
 from cluster.yard import NAME, Running
 
 
+@pytest.fixture(autouse=True)
+def _not_taken_for_whole(found: dict[str, Any]) -> None:
+    """By the next drill, unless this one says that it is."""
+
+
 @pytest.fixture(scope="session")
 def ca(cluster: Running) -> Path:
     """The certificate of the sandbox's CA, where the command line says that it is."""

@@ -16,7 +16,11 @@ import pytest
 
 from cluster.yard import Running
 
-pytestmark = [pytest.mark.cluster, pytest.mark.drill]
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.drill,
+    pytest.mark.usefixtures("ends_in_need_of_nothing_after_all"),
+]
 PROGRAMS = Path(sys.executable).parent
 #: Every Python that is started with it refuses beeyard, whatever is installed beside it.
 REFUSAL = """\

@@ -38,6 +38,7 @@ def without_a_name(endpoint: str, node: str) -> None:
     ec2.delete_tags(Resources=[instance], Tags=[{"Key": "Name"}])
 
 
+@pytest.mark.usefixtures("ends_in_need_of_nothing")
 def test_what_is_changed_by_hand_is_named_in_each_layer_and_mended(
     cluster: Running, sandbox: dict[str, Any]
 ) -> None:

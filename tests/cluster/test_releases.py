@@ -92,6 +92,7 @@ def test_a_rollback_brings_the_environment_back_as_well(cluster: Running) -> Non
     assert (last["cause"], last["verdict"]) == (f"rollback to {number - 1}", "succeeded")
 
 
+@pytest.mark.usefixtures("ends_in_need_of_nothing")
 @pytest.mark.drill
 def test_a_manager_that_is_rebooted_in_mid_deploy(cluster: Running) -> None:
     """The way in is out meanwhile; the next command brings the release before back."""

@@ -71,6 +71,7 @@ def kill_controller(team: Team, number: int) -> None:
     )
 
 
+@pytest.mark.usefixtures("ends_in_need_of_nothing")
 @pytest.mark.drill
 def test_a_controller_that_is_killed_in_every_step_deploys_once(team: Team) -> None:
     """The run goes on each time, and there is one release of it."""
@@ -122,6 +123,7 @@ def full_registry(team: Team) -> Iterator[None]:
         on_node(*within, "umount", "--lazy", place, room)
 
 
+@pytest.mark.usefixtures("ends_in_need_of_nothing")
 @pytest.mark.drill
 def test_a_full_registry_is_said_and_the_run_can_be_repeated(team: Team) -> None:
     before = team.release()["number"]
@@ -149,6 +151,7 @@ def machine_of(team: Team, node: str) -> Any:
     raise AssertionError(f"no container has {address}")
 
 
+@pytest.mark.usefixtures("ends_in_need_of_nothing")
 @pytest.mark.drill
 def test_a_run_whose_node_is_killed_is_said_to_be_lost_and_can_be_repeated(team: Team) -> None:
     (team.folder / ".drone.yml").write_text(pipeline(commands("test", "sleep 10"), AFTER))

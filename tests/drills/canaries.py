@@ -2,9 +2,10 @@
 
 import json
 import os
+import stat
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,54 @@ print(json.dumps(found))
 """
 #: What every step of a pipeline has in its environment.
 _STEP = b"DRONE_STEP_NAME="
-#: Seconds between two looks at every process.
-_INTERVAL = 0.05
+#: Seconds between two looks at every process, and at every file.
+_INTERVAL, _FILES_INTERVAL = 0.05, 0.25
+#: Bytes of a file; beyond, it is a program of Terraform's.
+_LARGEST = 8 << 20
+
+
+class Files:
+    """What was in files meanwhile, those included that are gone again in the end."""
+
+    def __init__(self, folders: Iterable[Path]) -> None:
+        self._folders = tuple(folders)
+        self._stamps: dict[Path, tuple[int, int]] = {}
+        self._seen: dict[str, list[bytes]] = {}
+
+    @property
+    def names(self) -> set[str]:
+        return set(self._seen)
+
+    def places(self, wanted: Hunt) -> Iterator[tuple[str, set[str]]]:
+        """To be asked afterwards: only then are the secrets known."""
+        for name, contents in self._seen.items():
+            for content in contents:
+                yield f"file {name}, meanwhile", wanted.names_in_content(content)
+
+    def look(self) -> None:
+        for folder in self._folders:
+            for place, _, names in os.walk(folder):
+                for name in names:
+                    self._look_at(folder, Path(place, name))
+
+    def _look_at(self, folder: Path, path: Path) -> None:
+        try:
+            found = path.lstat()
+            stamp = (found.st_mtime_ns, found.st_size)
+            if not stat.S_ISREG(found.st_mode) or self._stamps.get(path) == stamp:
+                return
+            self._stamps[path] = stamp
+            if found.st_size <= _LARGEST:
+                self._keep(str(path.relative_to(folder)), path.read_bytes())
+        except OSError:
+            return  # it has gone
+
+    def _keep(self, name: str, content: bytes) -> None:
+        contents = self._seen.setdefault(name, [])
+        if contents and content.startswith(contents[-1]):
+            contents[-1] = content  # a log has grown
+        else:
+            contents.append(content)
 
 
 class Watch:
@@ -69,18 +116,26 @@ class Watch:
 
 
 @contextmanager
-def watching() -> Iterator[Watch]:
-    """Look at every process again and again, until the end of the block."""
-    watch, stop = Watch(), threading.Event()
+def watching(*folders: Path) -> Iterator[tuple[Watch, Files]]:
+    """Look at every process, and at every file below these folders, again and again, until the end
+    of the block."""
+    watch, files = Watch(), Files(folders)
+    with _again_and_again(watch.look, _INTERVAL), _again_and_again(files.look, _FILES_INTERVAL):
+        yield watch, files
+
+
+@contextmanager
+def _again_and_again(look: Callable[[], None], interval: float) -> Iterator[None]:
+    stop = threading.Event()
 
     def go_on() -> None:
-        while not stop.wait(_INTERVAL):
-            watch.look()
+        while not stop.wait(interval):
+            look()
 
     thread = threading.Thread(target=go_on)
     thread.start()
     try:
-        yield watch
+        yield
     finally:
         stop.set()
         thread.join()

@@ -3,31 +3,25 @@
 Each begins and ends with a cluster that `up` has nothing to do on, or with none.
 """
 
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from ruamel.yaml import YAML
 
 from beeyard.apps import AppUrl, Prober
 from cluster.yard import DOMAIN, NAME, Running, Yard
+from drills.data import Data
 from drills.world import World, world_of
 
 
-@pytest.fixture(scope="session")
-def ended() -> dict[str, Any]:
-    """What the last `up` of the drill before said, when that had nothing to do."""
-    return {}
-
-
 @pytest.fixture(autouse=True)
-def found(ended: dict[str, Any]) -> dict[str, Any]:
-    """The same, for one drill alone: who breaks something must not be taken for whole."""
-    kept = dict(ended)
-    ended.clear()
-    return kept
+def _not_taken_for_whole(found: dict[str, Any]) -> None:
+    """Whoever asks for nothing of this breaks the cluster all the same."""
 
 
 @pytest.fixture
@@ -37,34 +31,25 @@ def running(yard: Yard, found: dict[str, Any]) -> Running:
 
 
 @pytest.fixture
-def ends_whole(yard: Yard, ended: dict[str, Any]) -> Iterator[None]:
-    """However a drill changed the file or the cluster, the next one finds both as the first did."""
-    text = yard.file.read_text()
-    yield
-    if ended and yard.file.read_text() == text:
-        return
-    yard.file.write_text(text)
-    said = yard.json("up", "--yes")
-    ended.update(whole(yard, yard.json("up", "--yes") if said["changes"] else said))
-
-
-@pytest.fixture
-def ends_in_need_of_nothing(ends_whole: None, yard: Yard, ended: dict[str, Any]) -> Iterator[None]:
-    """Stricter: what the drill did last has brought all back; the next `up` has nothing to do."""
-    yield
-    ended.update(whole(yard, yard.json("up", "--yes")))
-
-
-def whole(yard: Yard, said: dict[str, Any]) -> dict[str, Any]:
-    """What `up` has said, which has to have had nothing to do; and all has to be well."""
-    assert said["changes"] == 0
-    assert yard.json("status")["ok"] is True
-    return said
-
-
-@pytest.fixture
 def world(running: Running) -> World:
     return world_of(running.yard, NAME)
+
+
+@pytest.fixture
+def data(running: Running) -> Iterator[Data]:
+    """Rows and files of the application."""
+    made = Data(running)
+    made.write()
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def nothing_lost(data: Data) -> Iterator[None]:
+    """Of these nothing is lost, whatever a drill does."""
+    before = data.look()
+    yield
+    assert data.look() == before
 
 
 @pytest.fixture
@@ -80,6 +65,23 @@ def asking_for(path: str, running: Running) -> Prober:
     ca = Path(running.yard.run("sandbox", "ca", NAME).strip()).read_text()
     address = AppUrl(f"timeoff.{DOMAIN}", path, port, "web", "timeoff")
     return Prober([address], "127.0.0.1", ca, rate=20)
+
+
+def answers(running: Running) -> bool:
+    """Whether users see the application, which is on other nodes than the way in."""
+    url = urlsplit(running.url("timeoff"))
+    ca = running.yard.run("sandbox", "ca", NAME).strip()
+    assert Path(ca).is_file()
+    with httpx.Client(verify=ssl.create_default_context(cafile=ca), timeout=5) as client:
+        try:
+            answer = client.get(
+                f"https://127.0.0.1:{url.port or 443}/",
+                headers={"Host": url.netloc},
+                extensions={"sni_hostname": url.hostname},
+            )
+        except httpx.TransportError:
+            return False
+    return answer.status_code < 500
 
 
 def change(yard: Yard, section: str, **values: Any) -> None:

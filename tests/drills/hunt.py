@@ -51,8 +51,11 @@ class Hunt:
 
     def names_in_file(self, path: Path) -> set[str]:
         """Those that are in a file, in what is packed in it, and in its name."""
-        data = path.read_bytes()
-        return self.names(data + str(path).encode()).union(*map(self.names, _unpacked(data)))
+        return self.names(str(path).encode()) | self.names_in_content(path.read_bytes())
+
+    def names_in_content(self, data: bytes) -> set[str]:
+        """Those that are in a file's content, and in what is packed in it."""
+        return self.names(data).union(*map(self.names, _unpacked(data)))
 
 
 def _forms(value: str) -> Iterator[bytes]:
@@ -69,8 +72,9 @@ def _forms(value: str) -> Iterator[bytes]:
 
 
 def _unpacked(data: bytes) -> Iterator[bytes]:
-    """The content of a packed file: plans of Terraform are ZIP files."""
-    if data.startswith(b"PK\x03\x04"):
+    """The content of a packed file: plans of Terraform are ZIP files. What is not whole, as it was
+    read while it was written, is not unpacked."""
+    if zipfile.is_zipfile(io.BytesIO(data)):
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             yield from (archive.read(name) for name in archive.namelist())
     elif data.startswith(b"\x1f\x8b"):

@@ -63,6 +63,8 @@ systemctl start docker.service
 
 #: What the authority's configuration says of whom it certifies.
 _ALLOWS = "challenges http-01"
+#: And for how long.
+_LONG = "lifetime 2160h"
 
 
 @contextmanager
@@ -87,14 +89,45 @@ def standing_still(*hurt: Container) -> Iterator[None]:
             one.unpause()
 
 
+#: What serves the shared files on a node, the one over the other.
+_FILES = ("bindfs", "sshfs")
+
+
+@contextmanager
+def files_that_hang(name: str) -> Iterator[None]:
+    """Whoever asks for a shared file on this node waits in the kernel, for as long as this lasts:
+    as with NFS, whose server is silent."""
+    served = on(name, "pidof", *_FILES).split()
+    assert len(served) >= len(_FILES), served
+    on(name, "kill", "-STOP", *served)
+    try:
+        yield
+    finally:
+        on(name, "kill", "-CONT", *served)
+
+
 @contextmanager
 def refusing(hurt: Container) -> Iterator[None]:
     """The certificate authority answers, and allows no name of the cluster's."""
+    with _configured(hurt, _ALLOWS, f"{_ALLOWS}\ndeny {{\ndomains *.{DOMAIN}\n}}"):
+        yield
+
+
+@contextmanager
+def certifying_for_a_day(hurt: Container) -> Iterator[None]:
+    """What the authority signs meanwhile is due to be renewed at once."""
+    with _configured(hurt, _LONG, "lifetime 24h"):
+        yield
+
+
+@contextmanager
+def _configured(hurt: Container, old: str, new: str) -> Iterator[None]:
+    """The authority runs with another configuration."""
     (folder,) = (Path(one["Source"]) for one in hurt.attrs["Mounts"])
     file = folder / "Caddyfile"
     text = file.read_text()
-    assert text.count(_ALLOWS) == 1
-    file.write_text(text.replace(_ALLOWS, f"{_ALLOWS}\ndeny {{\ndomains *.{DOMAIN}\n}}"))
+    assert text.count(old) == 1
+    file.write_text(text.replace(old, new))
     hurt.restart()
     try:
         yield

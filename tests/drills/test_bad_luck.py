@@ -23,13 +23,16 @@ from ruamel.yaml import YAML
 
 from beeyard.sandbox.spec import LABEL
 from beeyard.sandbox.state import StateFolder
+from beeyard.waiting import SystemClock, wait_until
 from cluster.yard import DOMAIN, NAME, Running, Yard, leftovers
-from drills.conftest import change
+from drills.conftest import answers, change
 from drills.hurt import (
     authority,
+    certifying_for_a_day,
     containers,
     cut_ssh,
     during,
+    files_that_hang,
     from_its_first_moment,
     nearly_full,
     on,
@@ -38,6 +41,8 @@ from drills.hurt import (
 )
 from drills.phases import THIRDS, stopped_in
 from drills.world import World
+
+_TRAEFIK = "traefik_traefik"
 
 pytestmark = [
     pytest.mark.real,
@@ -50,6 +55,12 @@ pytestmark = [
 @pytest.fixture
 def yard_of(running: Running, ends_whole: None) -> Yard:
     """The command line. Whatever a drill did, all has to be well in the end."""
+    return running.yard
+
+
+@pytest.fixture
+def yard_with_data(running: Running, nothing_lost: None, ends_whole: None) -> Yard:
+    """The same, where rows and files are looked at in the end, when all is well again."""
     return running.yard
 
 
@@ -86,47 +97,70 @@ def test_somebody_holds_a_state(yard_of: Yard, world: World) -> None:
         s3.delete_object(Bucket=bucket, Key=f"{key}.tflock")
 
 
-def test_an_engine_stops_halfway(yard_of: Yard) -> None:
+@pytest.mark.parametrize("node", ["worker-1", "manager-1"])
+def test_an_engine_stops_halfway(yard_with_data: Yard, node: str) -> None:
     """It is said which node's, or the same `up` has started it again."""
 
     def stop() -> None:
         # Where the playbook starts it at the same moment, systemd calls the one or the other off.
-        on("worker-1", "sh", "-c", "systemctl stop docker.service docker.socket || true")
+        on(node, "sh", "-c", "systemctl stop docker.service docker.socket || true")
 
-    done = during(yard_of, "hosts", stop)
+    done = during(yard_with_data, "hosts", stop)
     if done.returncode:
-        assert "worker-1" in done.stdout
-        assert json.loads(done.stdout)["fix"]
+        error = json.loads(done.stdout)
+        assert done.returncode == 7, error
+        assert node in f"{error['what']} {error['where']} {error['why']}"
+        assert error["fix"]
     else:
-        assert on("worker-1", "systemctl", "is-active", "docker.service").strip() == "active"
+        assert on(node, "systemctl", "is-active", "docker.service").strip() == "active"
 
 
-def test_a_disk_is_nearly_full(yard_of: Yard) -> None:
+def test_a_disk_is_nearly_full(yard_with_data: Yard) -> None:
     with nearly_full("worker-1"):
-        error = refused(yard_of, 7)
+        error = refused(yard_with_data, 7)
     assert error["what"].startswith("the disk is nearly full")
     assert re.search(r"worker-1: \d+ MB at /var/lib/docker", error["where"])
 
 
-def test_shared_files_hang(yard_of: Yard) -> None:
-    """Neither `up` nor `status` hangs with them. NFS would wait for ever, and the role gives it
-    30 s; what stands for it gives up by itself before that, with an error."""
+def test_the_servers_of_shared_files_hang(yard_with_data: Yard) -> None:
+    """Neither `up` nor `status` hangs with them. What stands for NFS gives up by itself, with an
+    error, before the role's 30 s are over."""
     with standing_still(*containers("mount-target")):
         began = time.monotonic()
-        error = refused(yard_of, 7)
+        error = refused(yard_with_data, 7)
         assert time.monotonic() - began < 150
         assert "The shared file system" in error["why"]
         assert "could not be written to" in error["why"] or "took more than" in error["why"]
-        look = yard_of.start("status", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        look = yard_with_data.start("status", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         # What it sees, it says: all well, or not.
         assert look.wait(timeout=120) in {0, 10}
 
 
-def test_shared_files_are_out_of_reach(yard_of: Yard) -> None:
+@pytest.mark.usefixtures("nothing_lost", "ends_in_need_of_nothing")
+def test_shared_files_hang_in_the_kernel(running: Running) -> None:
+    """As with NFS, nobody who asks for one gets an answer, or an error."""
+    with files_that_hang("worker-1"):
+        began = time.monotonic()
+        error = refused(running.yard, 7)
+        # The 30 s, and what an `up` takes to come there: on a loaded machine, minutes.
+        assert time.monotonic() - began < 400
+        assert re.search(r"on worker-1 took more than 30 seconds", error["why"]), error
+        began = time.monotonic()
+        said = running.status_now
+        assert time.monotonic() - began < 120
+        # Engines and Swarm have nothing to do with it; what is said to answer does.
+        assert {node["state"] for node in said["nodes"]} == {"ready"}
+        (web,) = (one for one in said["urls"] if "//timeoff." in one["url"])
+        assert web["answer"]
+        if web["ok"]:
+            eventually(lambda: answers(running))
+
+
+def test_shared_files_are_out_of_reach(yard_with_data: Yard) -> None:
     rule = ("OUTPUT", "-p", "tcp", "--dport", "2049", "-j", "REJECT", "--reject-with", "tcp-reset")
     on("worker-1", "iptables", "-I", *rule)
     try:
-        error = refused(yard_of, 7)
+        error = refused(yard_with_data, 7)
     finally:
         on("worker-1", "iptables", "-D", *rule)
     assert "worker-1" in json.dumps(error)
@@ -162,6 +196,32 @@ def test_no_certificates_are_issued(
         running.docker_on("manager-1", "stack", "rm", "late")
 
 
+@pytest.mark.parametrize("trouble", [standing_still, refusing], ids=["down", "refused"])
+def test_a_certificate_can_not_be_renewed(
+    running: Running,
+    yard_of: Yard,
+    tmp_path: Path,
+    trouble: Callable[[Container], AbstractContextManager[None]],
+) -> None:
+    """The old one is served on, and renewed when the authority is well again. Traefik looks for
+    those with less than 30 days left when it starts."""
+    name = f"brief.{DOMAIN}"
+    try:
+        with certifying_for_a_day(authority()):
+            add_application(yard_of, tmp_path, "brief")
+            yard_of.run("up", "--yes")
+            before = certificate(running, name)
+        with trouble(authority()):
+            start_traefik_anew(running)
+            eventually(lambda: "Error renewing certificate" in traefik_said(running))
+            assert certificate(running, name) == before
+        start_traefik_anew(running)
+        eventually(lambda: "Renewing certificate" in traefik_said(running))
+        eventually(lambda: certificate(running, name) != before)
+    finally:
+        running.docker_on("manager-1", "stack", "rm", "brief")
+
+
 def test_there_is_no_capacity(yard_of: Yard, world: World) -> None:
     yard_of.run("sandbox", "fault", "ec2:RunInstances=fail:InsufficientInstanceCapacity*9")
     change(yard_of, "workers", count=3)
@@ -194,18 +254,18 @@ def test_calls_are_made_again(yard_of: Yard, world: World, faults: tuple[str, ..
     assert world.orphans() == []
 
 
-def test_an_instance_never_answers(yard_of: Yard, world: World) -> None:
+def test_an_instance_never_answers(yard_with_data: Yard, world: World) -> None:
     """It is named, with what makes another of it; nobody does that without being asked."""
-    change(yard_of, "workers", count=3)
+    change(yard_with_data, "workers", count=3)
     with from_its_first_moment("worker-3", Container.pause):
-        error = refused(yard_of, 7)
+        error = refused(yard_with_data, 7)
     assert error["what"].startswith("worker-3 does not let us in")
     assert "beeyard node replace" in error["fix"]
     silent = world.instances()["worker-3"]
-    yard_of.run("node", "replace", "worker-3", "--yes")
+    yard_with_data.run("node", "replace", "worker-3", "--yes")
     assert world.instances()["worker-3"] != silent
-    yard_of.run("up", "--yes")
-    assert len(yard_of.json("node", "ls")) == 4
+    yard_with_data.run("up", "--yes")
+    assert len(yard_with_data.json("node", "ls")) == 4
 
 
 def test_ssh_is_cut_in_a_playbook(yard_of: Yard) -> None:
@@ -273,6 +333,27 @@ def certificate(running: Running, name: str) -> bytes:
         shown = secured.getpeercert(binary_form=True)
     assert shown
     return shown
+
+
+def traefik(running: Running) -> str:
+    """The container of Traefik that runs; nothing while there is none."""
+    return running.docker_on("manager-1", "ps", "--quiet", "--filter", f"name={_TRAEFIK}.").strip()
+
+
+def traefik_said(running: Running) -> str:
+    return running.docker_on("manager-1", "logs", traefik(running), "2>&1")
+
+
+def start_traefik_anew(running: Running) -> None:
+    """End it; the Swarm starts another one."""
+    before = traefik(running)
+    running.docker_on("manager-1", "kill", before)
+    eventually(lambda: traefik(running) not in {"", before})
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    """Within minutes."""
+    wait_until(condition, clock=SystemClock(), deadline=180, interval=1)
 
 
 def add_application(yard: Yard, folder: Path, name: str) -> None:

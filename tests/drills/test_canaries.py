@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from beeyard.cloud.terraform import PLAN_FILE
 from beeyard.waiting import SystemClock, wait_until
 from cluster.shipping import commands, new_team, pipeline
 from cluster.yard import NAME, Running, Yard
 from drills import canaries
 from drills.hunt import Hunt, report
+from drills.whole import whole
 from drills.world import world_of
 from leavings import STATE_HOME
 
@@ -51,9 +53,11 @@ def test_no_secret_is_where_others_see_it(yard: Yard, tmp_path: Path) -> None:
     """Looked for while and after a cluster is made, given secrets, deployed to, and shipped to."""
     yard.run("sandbox", "down", NAME, "--yes")
     given = {name: f"canary-{secrets.token_hex(12)}" for name in ("env", "file", "set", "pipeline")}
-    with canaries.watching() as watch:
+    with canaries.watching(*FOLDERS) as (watch, files):
         running, said = _used(_with_given(yard, given, tmp_path), given, tmp_path)
     assert watch.looks > 500
+    plans = {name for name in files.names if name.endswith(f"/{PLAN_FILE}")}
+    assert any("swarm_cluster" in name for name in plans), "no plan was seen while it was there"
     known = given | canaries.kept_on_manager(NAME) | {"operator's SSH key": _operators_key()}
     assert {"registry_password", "timeoff_database_url", "ci_admin_token"} <= set(known)
     # The URL's other parts are no secrets, and the runner's addresses may hold some of them.
@@ -67,11 +71,14 @@ def test_no_secret_is_where_others_see_it(yard: Yard, tmp_path: Path) -> None:
     # A step that names a secret has it, as everybody knows who uses `from_secret`.
     assert meanwhile.pop("environment of a step", []) == ["pipeline"]
     found |= meanwhile
+    belongs = report(files.places(hunt))
+    assert set(belongs) == {f"{place}, meanwhile" for place in _BELONGS}, belongs
     # The registry takes it from there or from its configuration only. Root alone reads either.
     own = [place for place in found if place.endswith("environment of registry")]
     assert [found.pop(place) for place in own] == [["registry_http_secret"]] * 2
     found |= report([("what was said", hunt.names(said.encode()))])
     assert found == _BELONGS
+    whole(yard, yard.json("up", "--yes"))
 
     seeds = {place: f"seeded-{secrets.token_hex(12)}" for place in _SEEDS}
     with _seeded(running, seeds):
@@ -99,8 +106,11 @@ def _with_given(yard: Yard, given: dict[str, str], folder: Path) -> Yard:
 def _used(yard: Yard, given: dict[str, str], folder: Path) -> tuple[Running, str]:
     """A cluster is made, and used with secrets; gives all that was said meanwhile."""
     said = [_said(yard, "--debug", "up", "--yes")]
-    running = Running(yard, yard.json("up", "--yes"), 0.0)
+    running = Running(yard, whole(yard, yard.json("up", "--yes")), 0.0)
     said += [
+        _said(yard, "plan"),
+        _said(yard, "--json", "plan"),
+        _said(yard, "--debug", "plan"),
         _said(yard, "secret", "set", "timeoff", "timeoff_secret_key", given=given["set"]),
         _said(yard, "deploy", "timeoff"),
         _said(yard, "pipeline", "secret", "set", "timeoff", "token", given=given["pipeline"]),
@@ -114,16 +124,20 @@ def _used(yard: Yard, given: dict[str, str], folder: Path) -> tuple[Running, str
     logs = yard.run("pipeline", "logs", str(team.run()["number"]))
     assert "it is ******" in logs
     said.append(logs)
+    # What is changed behind its back is in what a plan says.
+    changed = ("docker", "service", "update", "--detach", "--label-add", "by=hand", "timeoff_web")
+    yard.run("ssh", "manager-1", "--", "sudo", *changed)
+    said.append(_said(yard, "--debug", "plan", code=2))
     said.append(_said(yard, "--debug", "up", "--yes"))
     return running, "\n".join(said)
 
 
-def _said(yard: Yard, *arguments: str, given: str = "") -> str:
+def _said(yard: Yard, *arguments: str, given: str = "", code: int = 0) -> str:
     """What a command says, on standard error as well; `given`: its standard input."""
     streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with yard.start(*arguments, stdin=subprocess.PIPE, **streams) as running:
         said: str = running.communicate(given)[0]
-    assert running.returncode == 0, said
+    assert running.returncode == code, said
     return said
 
 

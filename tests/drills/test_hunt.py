@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
+from drills.canaries import Files
 from drills.hunt import Hunt, processes, report
 
 SECRET = 'pa?ss/w"ör+d-93'
@@ -63,3 +64,19 @@ def test_in_arguments_and_environments_of_processes() -> None:
 def test_one_that_is_too_short_is_refused() -> None:
     with pytest.raises(ValueError, match="too short to be told from chance: pin"):
         Hunt({"pin": "1234"})
+
+
+def test_in_a_file_that_is_gone_again(tmp_path: Path) -> None:
+    files = Files([tmp_path])
+    plan = tmp_path / "deep" / "plan"
+    plan.parent.mkdir()
+    with zipfile.ZipFile(plan, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("tfplan", f"password = {SECRET}")
+    whole = plan.read_bytes()
+    files.look()
+    plan.write_bytes(whole[:-8])  # as it is while it is written
+    files.look()
+    plan.unlink()
+    files.look()
+    assert files.names == {"deep/plan"}
+    assert report(files.places(HUNT)) == {"file deep/plan, meanwhile": ["password"]}

@@ -202,6 +202,7 @@ def test_its_disk_is_lost(running: Running, world: World) -> None:
     assert world.instances() == machines
 
 
+@pytest.mark.usefixtures("ends_in_need_of_nothing")
 def test_a_manager_that_lives_is_not_recovered(running: Running, world: World) -> None:
     before = world.instances()
     refused = running.yard.json("recover", "--yes", code=11)

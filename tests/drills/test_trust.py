@@ -2,16 +2,22 @@
 
 import json
 import shlex
-import socket
-import ssl
-from pathlib import Path
-from urllib.parse import urlsplit
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
-import httpx
 import pytest
 
 from beeyard.waiting import SystemClock, wait_until
 from cluster.yard import NAME, Running
+from drills.conftest import answers
+from drills.reach import (
+    EVERY,
+    datagrams_that_come,
+    open_among,
+    own_address,
+    taking_connections,
+)
 from drills.world import World
 from sandbox.asking import open_ports
 
@@ -24,21 +30,45 @@ pytestmark = [
 
 #: SSH, HTTP and HTTPS; Swarm's; Docker's own, and a dashboard's; files and database.
 PORTS = (22, 80, 443, 2377, 7946, 2375, 2376, 5000, 8080, 9000, 2049, 3306)
+#: Where Docker's overlay networks, and Swarm's gossip, take datagrams.
+DATAGRAMS = (4789, 7946)
+#: One that nothing uses: opened on purpose.
+CONTROL = 31337
+#: From nodes to all of them; from outside, to the one that is open.
+DATAGRAMS_THAT_COME = {"inside 4789", "inside 7946", f"outside {CONTROL}"}
 METADATA = "http://169.254.169.254/latest"
 PYTHON = "python:3.11-slim-bookworm"
 
 
-def test_what_answers_from_outside_and_what_a_container_is_not_told(
-    running: Running, world: World
+@pytest.mark.usefixtures("ends_in_need_of_nothing")
+def test_what_answers_from_outside(running: Running, world: World) -> None:
+    """Of all TCP ports, and of Swarm's own datagrams. One port is open, to see that this shows."""
+    at = addresses(running)
+    with (
+        taking_connections("manager-1", CONTROL),
+        taking_connections("worker-1", CONTROL),
+        opened_to(world, own_address(), CONTROL),
+    ):
+        for name in ("manager-1", "worker-1"):
+            await_open(at[name])
+        assert open_among(at["manager-1"]) == {22, 80, 443}, "from the operator's address"
+        assert open_among(at["manager-1"], EVERY, own_address()) == {80, 443, CONTROL}
+        assert open_among(at["worker-1"]) == set()
+        assert open_among(at["worker-1"], EVERY, own_address()) == {CONTROL}
+        assert datagrams(at, "manager-1", "worker-2") == DATAGRAMS_THAT_COME
+        assert datagrams(at, "worker-1", "worker-2") == DATAGRAMS_THAT_COME
+
+
+@pytest.mark.usefixtures("ends_in_need_of_nothing")
+def test_what_is_behind_answers_nobody_outside_and_what_a_container_is_not_told(
+    running: Running,
 ) -> None:
     (there,) = running.yard.json("sandbox", "status", NAME)
-    at = {one["hostname"]: one["address"] for one in there["containers"]}
-    assert open_ports(at["manager-1"], PORTS) == {22, 80, 443}, "from the operator's address"
-    assert open_ports(at["manager-1"], PORTS, own_address()) == {80, 443}, "from another"
     behind = [one for one in there["containers"] if one["kind"] in {"mount-target", "database"}]
     assert len({one["kind"] for one in behind}) == 2
-    for address in [*(one["address"] for one in behind), at["worker-1"], at["worker-2"]]:
+    for address in [*(one["address"] for one in behind), addresses(running)["worker-2"]]:
         assert open_ports(address, PORTS) == set()
+        assert open_ports(address, PORTS, own_address()) == set()
 
     lent = json.loads(on_node(running, "iam/security-credentials/" + on_node(running, "iam/role")))
     assert lent["Code"] == "Success"
@@ -52,11 +82,7 @@ def test_without_its_port_the_overlay_breaks_and_up_opens_it_again(
 ) -> None:
     assert answers(running)
     ec2 = world.client("ec2")
-    (group,) = (
-        one
-        for one in ec2.describe_security_groups()["SecurityGroups"]
-        if one["GroupName"].startswith(f"{NAME}-node-")
-    )
+    group = group_of_nodes(world)
     (vxlan,) = (one for one in group["IpPermissions"] if one.get("FromPort") == 4789)
     ec2.revoke_security_group_ingress(GroupId=group["GroupId"], IpPermissions=[vxlan])
     wait_until(lambda: not answers(running), clock=SystemClock(), deadline=60)
@@ -66,28 +92,55 @@ def test_without_its_port_the_overlay_breaks_and_up_opens_it_again(
     wait_until(lambda: answers(running), clock=SystemClock(), deadline=30)
 
 
-def own_address() -> str:
-    """This machine's, by which it reaches others: nothing is sent to find it."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as channel:
-        channel.connect(("192.0.2.1", 9))
-        return str(channel.getsockname()[0])
+def addresses(running: Running) -> dict[str, str]:
+    """The nodes' own, by their names."""
+    (there,) = running.yard.json("sandbox", "status", NAME)
+    return {one["hostname"]: one["address"] for one in there["containers"]}
 
 
-def answers(running: Running) -> bool:
-    """Whether users see the application, which is on other nodes than the way in."""
-    url = urlsplit(running.url("timeoff"))
-    ca = running.yard.run("sandbox", "ca", NAME).strip()
-    assert Path(ca).is_file()
-    with httpx.Client(verify=ssl.create_default_context(cafile=ca), timeout=5) as client:
-        try:
-            answer = client.get(
-                f"https://127.0.0.1:{url.port or 443}/",
-                headers={"Host": url.netloc},
-                extensions={"sni_hostname": url.hostname},
-            )
-        except httpx.TransportError:
-            return False
-    return answer.status_code < 500
+def group_of_nodes(world: World) -> dict[str, Any]:
+    """The security group that every node has."""
+    (group,) = (
+        one
+        for one in world.client("ec2").describe_security_groups()["SecurityGroups"]
+        if one["GroupName"].startswith(f"{NAME}-node-")
+    )
+    return dict(group)
+
+
+@contextmanager
+def opened_to(world: World, address: str, port: int) -> Iterator[None]:
+    """The nodes' group lets this address in at a port, until the end of the block."""
+    allowed = [
+        {
+            "IpProtocol": protocol,
+            "FromPort": port,
+            "ToPort": port,
+            "IpRanges": [{"CidrIp": f"{address}/32"}],
+        }
+        for protocol in ("tcp", "udp")
+    ]
+    ec2, group = world.client("ec2"), group_of_nodes(world)["GroupId"]
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=allowed)
+    try:
+        yield
+    finally:
+        ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=allowed)
+
+
+def await_open(address: str) -> None:
+    """Until a change of rules is in force."""
+
+    def is_open() -> bool:
+        return open_among(address, [CONTROL], own_address()) == {CONTROL}
+
+    wait_until(is_open, clock=SystemClock(), deadline=30)
+
+
+def datagrams(at: Mapping[str, str], name: str, inside: str) -> set[str]:
+    """What comes to a node of datagrams to Swarm's ports."""
+    ports = [*DATAGRAMS, CONTROL]
+    return datagrams_that_come(name, at[name], ports, inside, DATAGRAMS)
 
 
 def on_node(running: Running, page: str) -> str:

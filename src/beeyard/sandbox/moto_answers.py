@@ -7,7 +7,10 @@ so reaches into what is private to moto: `tests/terraform` shows that Terraform 
 from typing import Any
 
 from moto.ec2.models.instances import Instance, InstanceBackend
+from moto.ec2.models.nat_gateways import NatGatewayBackend
 from moto.ec2.responses.account_attributes import AccountAttributes
+from moto.iam.exceptions import NotFoundException
+from moto.iam.models import IAMBackend
 from moto.rds.models import DBParameterGroup
 
 
@@ -18,6 +21,8 @@ def apply() -> None:
     mark_parameters_of_user()
     remove_interfaces_of_the_terminated()
     keep_metadata_options_not_named()
+    miss_a_role_that_no_profile_has()
+    free_addresses_of_nat_gateways()
 
 
 def say_vpc_only() -> None:
@@ -109,6 +114,37 @@ def keep_metadata_options_not_named() -> None:
         return original(self, instance_id, **{**kept, **new})
 
     _put(InstanceBackend, "modify_instance_metadata_options", modify)
+
+
+def miss_a_role_that_no_profile_has() -> None:
+    """Say that there is none, where a role that an instance profile does not have is to leave it.
+
+    moto fails within. The provider asks so as it removes a profile that it made and could not
+    finish, and would ask for many minutes.
+    """
+    original: Any = IAMBackend.remove_role_from_instance_profile
+
+    def remove(self: IAMBackend, profile_name: str, role_name: str) -> None:
+        profile = self.get_instance_profile(profile_name)
+        if role_name not in [role.name for role in profile.roles]:
+            raise NotFoundException(f"The role {role_name} is not in {profile_name}.")
+        original(self, profile_name, role_name)
+
+    _put(IAMBackend, "remove_role_from_instance_profile", remove)
+
+
+def free_addresses_of_nat_gateways() -> None:
+    """Free the Elastic IP of a NAT gateway that is deleted: another one can have it then."""
+    original: Any = NatGatewayBackend.delete_nat_gateway
+
+    def delete(self: Any, nat_gateway_id: str) -> Any:
+        gateway = original(self, nat_gateway_id)
+        for one in gateway.nat_gateway_addresses:
+            if one.get("associationId"):
+                self.disassociate_address(association_id=one["associationId"])
+        return gateway
+
+    _put(NatGatewayBackend, "delete_nat_gateway", delete)
 
 
 def _put(owner: type, name: str, value: object) -> None:

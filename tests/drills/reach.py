@@ -1,0 +1,123 @@
+"""What of a node is reached from outside: every TCP port, and datagrams."""
+
+import asyncio
+import resource
+import socket
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from drills.hurt import node, on
+
+EVERY = range(1, 1 << 16)
+#: Connections that are tried at once, and seconds for each: what is refused at all is not answered.
+_AT_ONCE = 6000
+_PATIENCE = 1.5
+
+#: Prints the texts of datagrams that come to a node, as they come: before any filter of the node's
+#: own, whoever listens there. Ends with its standard input, or a minute after the last.
+_HEAR = """\
+import select, socket, sys
+heard = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
+print("listening", flush=True)
+while select.select([heard, sys.stdin], [], [], 60)[0] == [heard]:
+    data, (_, _, kind, _, _) = heard.recvfrom(65536)
+    begin = data.find(b"beeyard-probe:")
+    if begin >= 0 and kind != socket.PACKET_OUTGOING:
+        print(data[begin:].split(b":")[1].decode(), flush=True)
+"""
+_SEND = """\
+import socket, sys
+word, address, *ports = sys.argv[1:]
+for port in ports:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as channel:
+        channel.sendto(f"beeyard-probe:{word} {port}:".encode(), (address, int(port)))
+"""
+_LISTEN = """\
+import socket, sys
+held = socket.create_server(("", int(sys.argv[1])))
+print("listening", flush=True)
+sys.stdin.read()
+"""
+
+
+def own_address() -> str:
+    """This machine's, by which it reaches others: nothing is sent to find it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as channel:
+        channel.connect(("192.0.2.1", 9))
+        return str(channel.getsockname()[0])
+
+
+def open_among(address: str, ports: Iterable[int] = EVERY, source: str = "") -> set[int]:
+    """Those TCP ports of an address that take a connection; `source`: where to ask from."""
+    return asyncio.run(_open_among(address, iter(ports), source))
+
+
+async def _open_among(address: str, ports: Iterator[int], source: str) -> set[int]:
+    found: set[int] = set()
+
+    async def try_all() -> None:
+        for port in ports:
+            if await _answers(address, port, source):
+                found.add(port)
+
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    at_once = min(_AT_ONCE, files - 100)
+    await asyncio.gather(*(try_all() for _ in range(at_once)))
+    return found
+
+
+async def _answers(address: str, port: int, source: str) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as channel:
+        channel.settimeout(0)
+        if source:
+            channel.bind((source, 0))
+        connects = asyncio.get_running_loop().sock_connect(channel, (address, port))
+        try:
+            await asyncio.wait_for(connects, _PATIENCE)
+        except OSError:  # a time that is over as well
+            return False
+        return True
+
+
+@contextmanager
+def taking_connections(name: str, port: int) -> Iterator[None]:
+    """A node has somebody who listens at this port."""
+    with _begun(name, _LISTEN, str(port)):
+        yield
+
+
+def datagrams_that_come(
+    name: str, address: str, ports: Iterable[int], inside: str, inside_ports: Iterable[int]
+) -> set[str]:
+    """Which datagrams come to a node: of those that this machine sends to `ports`, `outside PORT`;
+    and of those that the node `inside` sends thereafter to `inside_ports`, `inside PORT`. The last
+    of these has to come."""
+    last = f"inside {max(inside_ports)}"
+    with _begun(name, _HEAR) as ear:
+        assert ear.stdout is not None
+        subprocess.run(
+            [sys.executable, "-c", _SEND, "outside", address, *map(str, ports)], check=True
+        )
+        on(inside, "python3", "-c", _SEND, "inside", address, *map(str, sorted(inside_ports)))
+        heard: set[str] = set()
+        while last not in heard:
+            line = ear.stdout.readline()
+            assert line, f"{last} was not heard, but {heard}"
+            heard.add(line.strip())
+    return heard
+
+
+@contextmanager
+def _begun(name: str, program: str, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    """A program on a node, which says when it listens, and ends with its standard input."""
+    argv = ["docker", "exec", "--interactive", str(node(name).id), "python3", "-c", program]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([*argv, *arguments], **pipes) as running:
+        assert running.stdout is not None
+        assert running.stdin is not None
+        assert running.stdout.readline() == "listening\n"
+        yield running
+        running.stdin.close()
