@@ -42,7 +42,9 @@ class Doors:
     def by_key(self, private: str) -> str:
         """What a node answers who comes from the first manager with an SSH key: "in", or why not;
         as the controller does it."""
-        inside = self.on_manager("getent", "ahostsv4", "worker-1").split()[0]
+        inside = self.on_manager(
+            "docker", "node", "inspect", "worker-1", "--format", "'{{.Status.Addr}}'"
+        ).strip()
         script = (
             f"umask 077; printf '%s\\n' \"$1\" > {_KEY}; ssh -F none -i {_KEY} -o BatchMode=yes "
             "-o IdentitiesOnly=yes -o IdentityAgent=none -o StrictHostKeyChecking=no "
