@@ -13,6 +13,7 @@ import pytest
 
 import beeyard.provision
 from beeyard.backup import store
+from beeyard.backup.model import BEFORE
 
 PROGRAM = Path(beeyard.provision.__file__).parent / "ansible/roles/backups/files/backup"
 
@@ -84,6 +85,21 @@ def test_the_schedule_takes_none_while_one_is_put_back(
     assert took == ["files"]
     assert "database: no backup was made: a restore of database goes on" in capsys.readouterr().err
     assert schedule.run(str(tmp_path / "job.json")) == 0
+
+
+def test_what_is_taken_after_half_a_restore_says_so(
+    module: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unfinished = module("unfinished")
+    monkeypatch.setattr(unfinished, "PLACE", tmp_path / "lib")
+    assert unfinished.BEFORE == BEFORE
+    with pytest.raises(ValueError, match="killed"), unfinished.marked("files", "x"):
+        raise ValueError("killed")
+    assert unfinished.versions("files") == {BEFORE: "x"}
+    assert unfinished.versions("database") == {}
+    with unfinished.marked("files", "y"):
+        assert unfinished.versions("files") == {BEFORE: "y"}
+    assert unfinished.versions("files") == {}
 
 
 class Busy(set[str]):

@@ -560,6 +560,26 @@ def test_the_schedule_waits_for_the_end_of_a_restore(desk: Desk) -> None:
     assert differences(backup.manifest.facts, newest.manifest.facts) == ()
 
 
+def test_after_half_a_restore_the_schedule_takes_nothing_good(desk: Desk) -> None:
+    machine, settings = desk.machine, {**FILES, "putting_back": "x"}
+    backup = desk.take("files", FILES)
+    run = Command(scheduled(desk, {"files": FILES}))
+    machine.run("printf '#!/bin/sh\\nexit 2\\n' > /usr/local/bin/tar; chmod +x /usr/local/bin/tar")
+    try:
+        with pytest.raises(HostError):
+            desk.use("restore", backup, settings)
+    finally:
+        machine.run("rm /usr/local/bin/tar")
+    done = machine.node.run(run, check=False)
+    assert done.code == 1
+    assert "the restore of x did not end before it" in done.stderr
+    assert desk.store.find("files").id == backup.id
+
+    assert desk.use("restore", backup, settings) == ()
+    machine.node.run(run)
+    assert desk.store.find("files").id != backup.id
+
+
 def test_the_schedules_run_puts_what_the_operator_can_prove(desk: Desk) -> None:
     """By boto3, with credentials as an instance has them; here from its environment."""
     machine = desk.machine

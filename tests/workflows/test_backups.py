@@ -269,6 +269,7 @@ def test_it_is_put_back_after_a_look_and_a_backup_of_what_is_there(yard: Yard) -
     tried = yard.restore()
     assert tried.before in names(yard)
     assert tried.before != made.id
+    assert yard.node.jobs[-1]["settings"]["putting_back"] == made.id
     # What is written between the backup of what is there and the restore would be in neither.
     assert yard.done == [
         "lock: backup restore database on",

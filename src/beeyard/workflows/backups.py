@@ -212,12 +212,12 @@ class Backups:
 
     def _try(self, what: Use, part: Part, backup: Backup, reader: Reader, phase: Phase) -> Tried:
         url, identity = self.open(backup, reader)
+        # Until one is put back to its end, what is taken is no backup to go back to.
+        settings = self._settings(part) | {"putting_back": backup.id}
         started = self.cluster.clock.monotonic()
         problems: tuple[str, ...]
         try:
-            found = self._node(part, phase).use(
-                what, backup.manifest, self._settings(part), url, identity
-            )
+            found = self._node(part, phase).use(what, backup.manifest, settings, url, identity)
             problems = differences(backup.manifest.facts, found)
         except Damaged as error:
             problems = (error.why or error.what,)

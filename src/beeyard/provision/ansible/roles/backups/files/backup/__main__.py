@@ -16,6 +16,7 @@ import alone
 import flow
 import kinds
 import schedule
+import unfinished
 import uploads
 from words import Failed, say
 
@@ -34,7 +35,9 @@ def use(what: str, job: dict[str, Any]) -> dict[str, Any]:
     act = getattr(kinds.module(job["kind"]), what)
     # Who reads does it before a restore: it is waited for while nothing has been touched yet.
     waits = alone.restoring(job["kind"], _WAIT) if what in ("read", "restore") else nullcontext()
-    with waits, flow.opened(job["url"], job["identity"], job["sha256"]) as stream:
+    putting_back = what == "restore" and settings.get("putting_back")
+    marks = unfinished.marked(job["kind"], putting_back) if putting_back else nullcontext()
+    with waits, marks, flow.opened(job["url"], job["identity"], job["sha256"]) as stream:
         return {"facts": act(stream, settings)}
 
 

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import IO, Any
 
 import kinds
+import unfinished
 import uploads
 from words import Damaged, Failed, say
 
@@ -41,7 +42,11 @@ def take(
         "sha256": sealing.digest,
         "key": key,
         "facts": facts,
-        "versions": {"age": _said("age", "--version"), **module.versions(settings)},
+        "versions": {
+            "age": _said("age", "--version"),
+            **module.versions(settings),
+            **unfinished.versions(kind),
+        },
     }
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import flow
 import kinds
+import unfinished
 import uploads
 from alone import taking
 from words import Failed, say
@@ -32,6 +33,9 @@ def run(path: str = SETTINGS) -> int:
             with taking(kind, _WAIT):
                 made = _take(s3, job, kind, settings)
             say(f"{kind}: {made['id']} is made")
+            if before := made["versions"].get(unfinished.BEFORE):
+                failed = 1
+                say(f"{kind}: it counts for nothing: the restore of {before} did not end before it")
             for name, why in kinds.left_out(made["versions"]).items():
                 failed = 1
                 say(f"{kind}: {made['id']} is INCOMPLETE, without {name}: {why}")
