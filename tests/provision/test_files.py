@@ -60,6 +60,16 @@ def test_ansible_finds_the_groups_and_what_each_host_is(tmp_path: Path) -> None:
     _check_ssh_arguments(worker["ansible_ssh_common_args"], files)
 
 
+def test_words_stay_words_for_ansible(tmp_path: Path) -> None:
+    """Which reads YAML 1.1: there a bare 15:30 is a number, and `on` is true."""
+    words = ["03:00", "15:30", "on", "no", "0123", "190:20:30.15"]
+    access = SshAccess("admin", tmp_path / "id", tmp_path / "known_hosts", tmp_path / "sockets")
+    told = build(spec(), outputs(), access, backups={"backups_times": words})
+    files = write(told, tmp_path / "provision")
+    variables = as_ansible_reads(files)["_meta"]["hostvars"]["manager-1"]
+    assert variables["backups_times"] == words
+
+
 def _check_ssh_arguments(arguments: str, files: ProvisionFiles) -> None:
     """As Ansible's connection plugin splits them, so does a shell."""
     said = LocalRunner().run(Command(["sh", "-c", f"printf '%s\\n' {arguments}"]))

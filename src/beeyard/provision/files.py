@@ -85,9 +85,11 @@ def _host(host: Host) -> dict[str, Any]:
 
 
 def to_yaml(value: Mapping[str, Any]) -> str:
-    """Plain block YAML."""
+    """Plain block YAML, as Ansible reads it: by YAML 1.1, where a bare 15:30 is the number 930, and
+    a bare `on` is true."""
     yaml = YAML(typ="safe", pure=True)
+    yaml.version = (1, 1)
     yaml.default_flow_style = False
     stream = StringIO()
     yaml.dump(value, stream)
-    return stream.getvalue()
+    return stream.getvalue().removeprefix("%YAML 1.1\n---\n")
