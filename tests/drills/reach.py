@@ -1,20 +1,23 @@
 """What of a node is reached from outside: every TCP port, and datagrams."""
 
-import asyncio
 import resource
+import select
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from itertools import islice
 from typing import Any
 
 from drills.hurt import node, on
 
 EVERY = range(1, 1 << 16)
-#: Connections that are tried at once, and seconds for each: what is refused at all is not answered.
+#: Connections that are tried at once, and seconds for an answer to the last of them, of which there
+#: is none where a rule lets nobody in. The kernel asks a second time after one.
 _AT_ONCE = 6000
-_PATIENCE = 1.5
+_PATIENCE = 2.5
 
 #: Prints the texts of datagrams that come to a node, as they come: before any filter of the node's
 #: own, whoever listens there. Ends with its standard input, or a minute after the last.
@@ -52,34 +55,45 @@ def own_address() -> str:
 
 def open_among(address: str, ports: Iterable[int] = EVERY, source: str = "") -> set[int]:
     """Those TCP ports of an address that take a connection; `source`: where to ask from."""
-    return asyncio.run(_open_among(address, iter(ports), source))
-
-
-async def _open_among(address: str, ports: Iterator[int], source: str) -> set[int]:
-    found: set[int] = set()
-
-    async def try_all() -> None:
-        for port in ports:
-            if await _answers(address, port, source):
-                found.add(port)
-
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    at_once = min(_AT_ONCE, files - 100)
-    await asyncio.gather(*(try_all() for _ in range(at_once)))
+    at_once, left, found = min(_AT_ONCE, files - 100), iter(ports), set[int]()
+    while some := list(islice(left, at_once)):
+        found |= _open_of(address, some, source)
     return found
 
 
-async def _answers(address: str, port: int, source: str) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as channel:
-        channel.settimeout(0)
-        if source:
-            channel.bind((source, 0))
-        connects = asyncio.get_running_loop().sock_connect(channel, (address, port))
-        try:
-            await asyncio.wait_for(connects, _PATIENCE)
-        except OSError:  # a time that is over as well
-            return False
-        return True
+def _open_of(address: str, ports: Iterable[int], source: str) -> set[int]:
+    """Of so many that all can be tried at once. The kernel connects, however busy we are."""
+    with ExitStack() as stack:
+        tried = {}
+        for port in ports:
+            tried[port] = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+            tried[port].settimeout(0)
+            if source:
+                tried[port].bind((source, 0))
+            tried[port].connect_ex((address, port))
+        _await_answers(tried.values())
+        return {port for port, channel in tried.items() if _is_connected(channel)}
+
+
+def _await_answers(channels: Iterable[socket.socket]) -> None:
+    """Until each is connected or refused, or the time is over."""
+    poll, waiting = select.poll(), {channel.fileno() for channel in channels}
+    for number in waiting:
+        poll.register(number, select.POLLOUT)
+    end = time.monotonic() + _PATIENCE
+    while waiting and (left := end - time.monotonic()) > 0:
+        for number, _ in poll.poll(left * 1000):
+            poll.unregister(number)
+            waiting.discard(number)
+
+
+def _is_connected(channel: socket.socket) -> bool:
+    try:
+        channel.getpeername()
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager
