@@ -63,8 +63,6 @@ systemctl start docker.service
 
 #: What the authority's configuration says of whom it certifies.
 _ALLOWS = "challenges http-01"
-#: And for how long.
-_LONG = "lifetime 2160h"
 
 
 @contextmanager
@@ -110,13 +108,6 @@ def files_that_hang(name: str) -> Iterator[None]:
 def refusing(hurt: Container) -> Iterator[None]:
     """The certificate authority answers, and allows no name of the cluster's."""
     with _configured(hurt, _ALLOWS, f"{_ALLOWS}\ndeny {{\ndomains *.{DOMAIN}\n}}"):
-        yield
-
-
-@contextmanager
-def certifying_for_a_day(hurt: Container) -> Iterator[None]:
-    """What the authority signs meanwhile is due to be renewed at once."""
-    with _configured(hurt, _LONG, "lifetime 24h"):
         yield
 
 

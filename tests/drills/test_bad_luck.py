@@ -28,7 +28,6 @@ from cluster.yard import DOMAIN, NAME, Running, Yard, leftovers
 from drills.conftest import answers, change
 from drills.hurt import (
     authority,
-    certifying_for_a_day,
     containers,
     cut_ssh,
     during,
@@ -41,8 +40,6 @@ from drills.hurt import (
 )
 from drills.phases import THIRDS, stopped_in
 from drills.world import World
-
-_TRAEFIK = "traefik_traefik"
 
 pytestmark = [
     pytest.mark.real,
@@ -196,32 +193,6 @@ def test_no_certificates_are_issued(
         running.docker_on("manager-1", "stack", "rm", "late")
 
 
-@pytest.mark.parametrize("trouble", [standing_still, refusing], ids=["down", "refused"])
-def test_a_certificate_can_not_be_renewed(
-    running: Running,
-    yard_of: Yard,
-    tmp_path: Path,
-    trouble: Callable[[Container], AbstractContextManager[None]],
-) -> None:
-    """The old one is served on, and renewed when the authority is well again. Traefik looks for
-    those with less than 30 days left when it starts."""
-    name = f"brief.{DOMAIN}"
-    try:
-        with certifying_for_a_day(authority()):
-            add_application(yard_of, tmp_path, "brief")
-            yard_of.run("up", "--yes")
-            before = certificate(running, name)
-        with trouble(authority()):
-            start_traefik_anew(running)
-            eventually(lambda: "Error renewing certificate" in traefik_said(running))
-            assert certificate(running, name) == before
-        start_traefik_anew(running)
-        eventually(lambda: "Renewing certificate" in traefik_said(running))
-        eventually(lambda: certificate(running, name) != before)
-    finally:
-        running.docker_on("manager-1", "stack", "rm", "brief")
-
-
 def test_there_is_no_capacity(yard_of: Yard, world: World) -> None:
     yard_of.run("sandbox", "fault", "ec2:RunInstances=fail:InsufficientInstanceCapacity*9")
     change(yard_of, "workers", count=3)
@@ -333,22 +304,6 @@ def certificate(running: Running, name: str) -> bytes:
         shown = secured.getpeercert(binary_form=True)
     assert shown
     return shown
-
-
-def traefik(running: Running) -> str:
-    """The container of Traefik that runs; nothing while there is none."""
-    return running.docker_on("manager-1", "ps", "--quiet", "--filter", f"name={_TRAEFIK}.").strip()
-
-
-def traefik_said(running: Running) -> str:
-    return running.docker_on("manager-1", "logs", traefik(running), "2>&1")
-
-
-def start_traefik_anew(running: Running) -> None:
-    """End it; the Swarm starts another one."""
-    before = traefik(running)
-    running.docker_on("manager-1", "kill", before)
-    eventually(lambda: traefik(running) not in {"", before})
 
 
 def eventually(condition: Callable[[], bool]) -> None:
