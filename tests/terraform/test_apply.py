@@ -263,6 +263,9 @@ def _check_replaced_and_removed(cloud: Cloud) -> None:
     cloud.write("swarm_cluster", workers={"worker-1": workers["worker-1"]})
     node = "module.swarm_cluster.aws_instance.node"
     assert cloud.plan("swarm_cluster", code=2) == {f'{node}["worker-2"]': ["delete"]}
+    # As while it is drained: it is told of until it has gone.
+    cloud.run("swarm_cluster", "apply", "-refresh-only", "-auto-approve", "-input=false")
+    assert cloud.outputs("swarm_cluster")["nodes"] == before
 
     cloud.make("swarm_cluster", f'-replace={node}["manager-1"]')
 
