@@ -65,8 +65,8 @@ def test_words_stay_words_for_ansible(tmp_path: Path) -> None:
     words = ["03:00", "15:30", "on", "no", "0123", "190:20:30.15"]
     access = SshAccess("admin", tmp_path / "id", tmp_path / "known_hosts", tmp_path / "sockets")
     told = build(spec(), outputs(), access, backups={"backups_times": words})
-    files = write(told, tmp_path / "provision")
-    variables = as_ansible_reads(files)["_meta"]["hostvars"]["manager-1"]
+    with for_a_playbook(told, write(told, tmp_path / "provision")) as files:
+        variables = as_ansible_reads(files)["_meta"]["hostvars"]["manager-1"]
     assert variables["backups_times"] == words
 
 

@@ -9,6 +9,7 @@ import pytest
 
 import beeyard.provision
 from beeyard.process import Command, Completed
+from beeyard.waiting import SystemClock, wait_until
 
 pytestmark = pytest.mark.real
 
@@ -72,6 +73,9 @@ class Node:
         done = self._run(_AMONG + code)
         assert done.code != 0
         return done.stderr.splitlines()[-1] if done.stderr else ""
+
+    def succeeds(self, code: str) -> bool:
+        return self._run(_AMONG + code).code == 0
 
     def sh(self, script: str, *arguments: str) -> str:
         done: Completed = self.runner.run(Command(["sh", "-c", script, "sh", *arguments]))
@@ -196,7 +200,8 @@ def test_of_several_managers_one_that_follows_is_copied(real_swarm: Any, node: N
     follower = Node(real_swarm, "worker-1")
     node.sh("docker node promote worker-1")
     try:
-        follower.sh("until docker node ls >/dev/null; do sleep 0.2; done")
+        # A new manager's copy is refused until it has caught up with what the Swarm is.
+        wait_until(lambda: follower.succeeds(_TAKE), clock=SystemClock(), deadline=60, interval=1)
         facts, versions = follower.python(_TAKE)
         assert float(versions["stood still (s)"]) < 2
         assert {"service shop", "secret shop_key", "config shop_settings"} <= set(facts)
