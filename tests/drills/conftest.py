@@ -3,7 +3,6 @@
 Each begins and ends with a cluster that `up` has nothing to do on, or with none.
 """
 
-import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from ruamel.yaml import YAML
 from beeyard.apps import AppUrl, Prober
 from cluster.yard import DOMAIN, NAME, Running, Yard
 from drills.data import Data
+from drills.doors import asked
 from drills.world import World, world_of
 
 
@@ -69,19 +69,10 @@ def asking_for(path: str, running: Running) -> Prober:
 
 def answers(running: Running) -> bool:
     """Whether users see the application, which is on other nodes than the way in."""
-    url = urlsplit(running.url("timeoff"))
-    ca = running.yard.run("sandbox", "ca", NAME).strip()
-    assert Path(ca).is_file()
-    with httpx.Client(verify=ssl.create_default_context(cafile=ca), timeout=5) as client:
-        try:
-            answer = client.get(
-                f"https://127.0.0.1:{url.port or 443}/",
-                headers={"Host": url.netloc},
-                extensions={"sni_hostname": url.hostname},
-            )
-        except httpx.TransportError:
-            return False
-    return answer.status_code < 500
+    try:
+        return asked(running, "timeoff", "/", timeout=5) < 500
+    except httpx.TransportError:
+        return False
 
 
 def change(yard: Yard, section: str, **values: Any) -> None:

@@ -34,10 +34,10 @@ class Doors:
 
     def by_password(self, name: str, path: str, user: str, password: str) -> int:
         """The status with which a service answers who signs in."""
-        return self._ask(name, path, auth=httpx.BasicAuth(user, password))
+        return asked(self.running, name, path, auth=httpx.BasicAuth(user, password))
 
     def by_token(self, name: str, path: str, token: str) -> int:
-        return self._ask(name, path, headers={"Authorization": f"Bearer {token}"})
+        return asked(self.running, name, path, headers={"Authorization": f"Bearer {token}"})
 
     def by_key(self, private: str) -> str:
         """What a node answers who comes from the first manager with an SSH key: "in", or why not;
@@ -56,21 +56,23 @@ class Doors:
             "ssh", "manager-1", "--", f"sudo sh -c '{quoted}' sh '{private}' {inside}"
         ).strip()
 
-    def _ask(self, name: str, path: str, **how: Any) -> int:
-        port = urlsplit(self.running.url("timeoff")).port or 443
-        ca = self.running.yard.run("sandbox", "ca", NAME).strip()
-        context = ssl.create_default_context(cafile=ca)
-        headers: Mapping[str, str] = how.pop("headers", {})
-        host = f"{name}.{DOMAIN}"
-        with httpx.Client(verify=context, trust_env=False, timeout=10) as client:
-            # Not every resolver knows names below `localhost`.
-            answer = client.get(
-                f"https://127.0.0.1:{port}{path}",
-                headers={**headers, "Host": f"{host}:{port}"},
-                extensions={"sni_hostname": host},
-                **how,
-            )
-        return answer.status_code
+
+def asked(running: Running, name: str, path: str, *, timeout: float = 10, **how: Any) -> int:
+    """The status with which a name of the cluster answers. Raises httpx.TransportError."""
+    port = urlsplit(running.url("timeoff")).port or 443
+    ca = running.yard.run("sandbox", "ca", NAME).strip()
+    context = ssl.create_default_context(cafile=ca)
+    headers: Mapping[str, str] = how.pop("headers", {})
+    host = f"{name}.{DOMAIN}"
+    with httpx.Client(verify=context, trust_env=False, timeout=timeout) as client:
+        # Not every resolver knows names below `localhost`.
+        answer = client.get(
+            f"https://127.0.0.1:{port}{path}",
+            headers={**headers, "Host": f"{host}:{port}"},
+            extensions={"sni_hostname": host},
+            **how,
+        )
+    return answer.status_code
 
 
 class Admin:

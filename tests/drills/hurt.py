@@ -107,18 +107,11 @@ def files_that_hang(name: str) -> Iterator[None]:
 @contextmanager
 def refusing(hurt: Container) -> Iterator[None]:
     """The certificate authority answers, and allows no name of the cluster's."""
-    with _configured(hurt, _ALLOWS, f"{_ALLOWS}\ndeny {{\ndomains *.{DOMAIN}\n}}"):
-        yield
-
-
-@contextmanager
-def _configured(hurt: Container, old: str, new: str) -> Iterator[None]:
-    """The authority runs with another configuration."""
     (folder,) = (Path(one["Source"]) for one in hurt.attrs["Mounts"])
     file = folder / "Caddyfile"
     text = file.read_text()
-    assert text.count(old) == 1
-    file.write_text(text.replace(old, new))
+    assert text.count(_ALLOWS) == 1
+    file.write_text(text.replace(_ALLOWS, f"{_ALLOWS}\ndeny {{\ndomains *.{DOMAIN}\n}}"))
     hurt.restart()
     try:
         yield

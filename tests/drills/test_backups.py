@@ -14,15 +14,10 @@ from beeyard.cli.wiring import open_cluster
 from beeyard.workflows import Kept, run_down
 from cluster.yard import Running
 from drills.data import CANARY, ROWS, Data
+from drills.whole import DRILLS_THAT_END_WHOLE
 from drills.world import World
 
-pytestmark = [
-    pytest.mark.real,
-    pytest.mark.cluster,
-    pytest.mark.drill,
-    pytest.mark.timeout(1800),
-    pytest.mark.usefixtures("ends_whole"),
-]
+pytestmark = DRILLS_THAT_END_WHOLE
 
 #: In the names of backups that are older than they are.
 OLD = "-01d0"
@@ -97,7 +92,7 @@ def test_the_file_says_when_they_are_taken_and_which_are_kept(
     """With the schedule alone, it is `up` that removes what is kept no more."""
     kinds = ("database", "files")
     made = {kind: made_of(running, kind) for kind in kinds}
-    s3, bucket = world.client("s3"), bucket_of(world)
+    s3, bucket = world.client("s3"), world.bucket
     for kind in kinds:
         for days in (3, 5):
             copy_as_of(s3, bucket, f"{PREFIX}{kind}/", made[kind], days)
@@ -137,7 +132,7 @@ def test_a_damaged_backup_is_found_out_and_touches_nothing(
 ) -> None:
     good = made_of(running, "database")
     bad = made_of(running, "database")
-    s3, bucket, key = world.client("s3"), bucket_of(world), f"{PREFIX}database/{bad}/{DATA}"
+    s3, bucket, key = world.client("s3"), world.bucket, f"{PREFIX}database/{bad}/{DATA}"
     content = bytearray(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
     content[len(content) // 2] ^= 1
     s3.put_object(Bucket=bucket, Key=key, Body=bytes(content))
@@ -157,7 +152,7 @@ def test_a_damaged_backup_is_found_out_and_touches_nothing(
 
 def test_a_backup_that_was_cut_short_is_none(running: Running, world: World, data: Data) -> None:
     cut = made_of(running, "files")
-    s3, bucket = world.client("s3"), bucket_of(world)
+    s3, bucket = world.client("s3"), world.bucket
     s3.delete_object(Bucket=bucket, Key=f"{PREFIX}files/{cut}/{MANIFEST}")
 
     found = backup(running, "ls")
@@ -194,7 +189,7 @@ def test_a_cluster_that_was_taken_away_gets_its_data_back(
     made = {one["kind"]: one["id"] for one in backup(running, "create")["made"]}
     kept = take_away(running, monkeypatch)
     assert world.instances() == {}
-    assert kept.bucket == bucket_of(world)
+    assert kept.bucket == world.bucket
     assert [path.name for path in kept.keys if ".until-" not in path.name] == ["id_ed25519"]
 
     running.yard.run("up", "--yes")
@@ -211,7 +206,7 @@ def test_a_cluster_that_was_taken_away_gets_its_data_back(
 
 def assert_nothing_readable(world: World, made: dict[str, str]) -> None:
     """What lies in S3 is encrypted: also the data's canary is not in it."""
-    s3, bucket = world.client("s3"), bucket_of(world)
+    s3, bucket = world.client("s3"), world.bucket
     for kind, name in made.items():
         key = f"{PREFIX}{kind}/{name}/"
         content = s3.get_object(Bucket=bucket, Key=f"{key}{DATA}")["Body"].read()
@@ -219,8 +214,3 @@ def assert_nothing_readable(world: World, made: dict[str, str]) -> None:
         manifest = s3.get_object(Bucket=bucket, Key=f"{key}{MANIFEST}")["Body"].read()
         assert CANARY.encode() not in content + manifest
         assert b"AGE-SECRET-KEY" not in content + manifest
-
-
-def bucket_of(world: World) -> str:
-    (bucket,) = (one["Name"] for one in world.client("s3").list_buckets()["Buckets"])
-    return str(bucket)

@@ -173,9 +173,8 @@ def _seeded(running: Running, seeds: Mapping[str, str]) -> Iterator[None]:
     _on_node(manager, "cat > /var/log/seeded", seeds["log /var/log"])
     _seed_swarm(manager, seeds)
     _seed_image(manager, seeds)
-    s3 = world_of(running.yard, NAME).client("s3")
-    bucket = s3.list_buckets()["Buckets"][0]["Name"]
-    s3.put_object(Bucket=bucket, Key="seeded", Body=seeds["object"].encode())
+    world = world_of(running.yard, NAME)
+    world.client("s3").put_object(Bucket=world.bucket, Key="seeded", Body=seeds["object"].encode())
     (FOLDERS[0] / "seeded.log").write_text(f"password: {seeds['file seeded.log']}")
     with zipfile.ZipFile(FOLDERS[1] / "seeded.tfplan", "w", zipfile.ZIP_DEFLATED) as plan:
         plan.writestr("tfplan", seeds["file seeded.tfplan"])

@@ -16,16 +16,11 @@ from cluster.yard import NAME, Running
 from drills.conftest import change
 from drills.hurt import on
 from drills.phases import stopped_as_it_begins
+from drills.whole import DRILLS_THAT_END_WHOLE
 from drills.world import World
 from leavings import STATE_HOME
 
-pytestmark = [
-    pytest.mark.real,
-    pytest.mark.cluster,
-    pytest.mark.drill,
-    pytest.mark.timeout(1800),
-    pytest.mark.usefixtures("ends_whole"),
-]
+pytestmark = DRILLS_THAT_END_WHOLE
 
 FOLDER = STATE_HOME / "beeyard" / "clusters" / f"{NAME}@sandbox"
 
@@ -46,8 +41,8 @@ def assert_these_alone(running: Running, world: World, *nodes: str) -> None:
     assert world.orphans() == []
     pinned = (FOLDER / "known_hosts").read_text().split("\n")[:-1]
     assert {line.split()[0] for line in pinned} == set(there.values())
-    assert {line.split()[0] for line in world.kept(pins.KEY)} == set(there.values())
-    assert set(world.kept(pins.MET)) == set(there.values())
+    assert {line.split()[0] for line in world.kept(pins.KEY).splitlines()} == set(there.values())
+    assert set(world.kept(pins.MET).split()) == set(there.values())
     inventory = "".join(
         path.read_text() for path in (FOLDER / "provision").rglob("*") if path.name in _NAMING
     )
@@ -91,7 +86,7 @@ def test_another_instance_type_one_at_a_time(running: Running, world: World, use
 
 
 @pytest.mark.timeout(2400)
-@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
 def test_another_instance_type_stopped_as_each_phase_begins(
     running: Running,
     world: World,

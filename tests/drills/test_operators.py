@@ -25,16 +25,11 @@ from cluster.yard import NAME, Running, Yard
 from drills.conftest import asking_for, change
 from drills.doors import SECRETS, SOON, Admin, Doors
 from drills.phases import BEGINS
+from drills.whole import DRILLS_THAT_END_WHOLE
 from drills.world import World
 from leavings import STATE_HOME
 
-pytestmark = [
-    pytest.mark.real,
-    pytest.mark.cluster,
-    pytest.mark.drill,
-    pytest.mark.timeout(1800),
-    pytest.mark.usefixtures("ends_whole"),
-]
+pytestmark = DRILLS_THAT_END_WHOLE
 
 FOLDER = STATE_HOME / "beeyard" / "clusters" / f"{NAME}@sandbox"
 NODES = ("manager-1", "worker-1", "worker-2")
@@ -191,13 +186,7 @@ def test_a_machine_that_says_another_host_key(
         refused = yard.json(*command, code=7)
         assert "know another host key of worker-1" in refused["what"]
         assert "SHA256:" in refused["why"]
-    (bucket,) = [
-        one["Name"]
-        for one in world.client("s3").list_buckets()["Buckets"]
-        if one["Name"].startswith(f"beeyard-{NAME}-")
-    ]
-    kept = world.client("s3").get_object(Bucket=bucket, Key=PINS)["Body"].read().decode()
-    assert kept == before
+    assert world.kept(PINS) == before
     known.unlink()
     assert yard.json("status")["ok"] is True
     assert known.read_text() == before
@@ -329,14 +318,26 @@ def assert_well_after(running: Running, users: Prober) -> None:
     assert_nothing_lost(users)
 
 
-def test_the_registrys_password(running: Running, users: Prober, doors: Doors) -> None:
-    old = doors.secret("registry_password")
-    assert doors.by_password("registry", "/v2/", "beeyard", old) == 200
-    running.yard.run("rotate", "registry-password", "--yes")
-    new = doors.secret("registry_password")
+def rotate_password(
+    running: Running, doors: Doors, of: str, path: str, user: str, service: str | None = None
+) -> None:
+    """Make one anew that lets in at a `service` (None: of the same name): the old one does no
+    more."""
+
+    def asked(password: str) -> int:
+        return doors.by_password(service or of, path, user, password)
+
+    old = doors.secret(f"{of}_password")
+    assert asked(old) == 200
+    running.yard.run("rotate", f"{of}-password", "--yes")
+    new = doors.secret(f"{of}_password")
     assert new != old
-    assert doors.by_password("registry", "/v2/", "beeyard", old) == 401
-    assert doors.by_password("registry", "/v2/", "beeyard", new) == 200
+    assert asked(old) == 401
+    assert asked(new) == 200
+
+
+def test_the_registrys_password(running: Running, users: Prober, doors: Doors) -> None:
+    rotate_password(running, doors, "registry", "/v2/", "beeyard")
     # What the registry lets in is what services keep: a node without the image can pull it.
     image = running.docker_on(
         "manager-1", "service", "inspect", "timeoff_web", "--format",
@@ -392,13 +393,7 @@ def test_the_dashboards_password(
     record_property: Callable[[str, object], None],
 ) -> None:
     """Traefik is started anew with it; how long that takes is written down."""
-    old = doors.secret("dashboard_password")
-    assert doors.by_password("traefik", "/api/overview", "admin", old) == 200
-    running.yard.run("rotate", "dashboard-password", "--yes")
-    new = doors.secret("dashboard_password")
-    assert new != old
-    assert doors.by_password("traefik", "/api/overview", "admin", old) == 401
-    assert doors.by_password("traefik", "/api/overview", "admin", new) == 200
+    rotate_password(running, doors, "dashboard", "/api/overview", "admin", service="traefik")
     assert running.yard.json("status")["ok"] is True
     traffic = users.traffic()
     record_property("requests that found no Traefik", f"{traffic.failed} of {traffic.requests}")

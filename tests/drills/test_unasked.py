@@ -11,14 +11,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from cluster.yard import Running
+from drills.whole import DRILLS_THAT_END_WHOLE
 
-pytestmark = [
-    pytest.mark.real,
-    pytest.mark.cluster,
-    pytest.mark.drill,
-    pytest.mark.timeout(1800),
-    pytest.mark.usefixtures("ends_whole"),
-]
+pytestmark = DRILLS_THAT_END_WHOLE
 
 SERVICE = {"image": "python:3.11-slim-bookworm", "command": ["sleep", "infinity"]}
 
@@ -69,8 +64,6 @@ def change_infrastructure(running: Running, *names: str) -> None:
     yaml = YAML()
     document = yaml.load(running.yard.file)
     document["infrastructure"] = list(names)
-    # Only who runs pipelines says how.
-    document.pop("pipelines", None)
     yaml.dump(document, running.yard.file)
 
 

@@ -7,6 +7,15 @@ import pytest
 
 from cluster.yard import Yard
 
+#: The marks of a file of drills, each of which ends so.
+DRILLS_THAT_END_WHOLE = [
+    pytest.mark.real,
+    pytest.mark.cluster,
+    pytest.mark.drill,
+    pytest.mark.timeout(1800),
+    pytest.mark.usefixtures("ends_whole"),
+]
+
 
 @pytest.fixture(scope="session")
 def ended() -> dict[str, Any]:

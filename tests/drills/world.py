@@ -39,17 +39,16 @@ class World:
         """Those of them that do not run."""
         return {name for name, one in self._instances() if one["State"]["Name"] != "running"}
 
-    def kept(self, key: str) -> list[str]:
-        """The lines of an object in the cluster's bucket."""
-        s3 = self.client("s3")
-        name = f"beeyard-{self._cluster}-"
-        (bucket,) = (
-            one["Name"]
-            for one in s3.list_buckets()["Buckets"]
-            if one["Name"].startswith(name) and one["Name"].removeprefix(name)[:1].isdigit()
-        )
-        text: str = s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
-        return [line for line in text.splitlines() if line.strip()]
+    @property
+    def bucket(self) -> str:
+        """The only one that there is: the cluster's."""
+        (bucket,) = self.client("s3").list_buckets()["Buckets"]
+        return str(bucket["Name"])
+
+    def kept(self, key: str) -> str:
+        """The text of an object in it."""
+        body: bytes = self.client("s3").get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        return body.decode()
 
     def _instances(self) -> Iterator[tuple[str, dict[str, Any]]]:
         for page in self.client("ec2").describe_instances()["Reservations"]:

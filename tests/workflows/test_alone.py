@@ -97,7 +97,7 @@ def test_the_projects_are_laid_out_by_who_holds_it_alone(
     refused, first = cloud(cluster), cloud(cluster)
     patient = replace(cluster, clock=_Patient(cluster.clock))
     with alone(cluster, first, "up"):
-        with pytest.raises(ClusterHeld), alone(patient, refused, "up"):
+        with pytest.raises(ClusterHeld), alone(patient, refused, "down"):
             pass
         assert first.laid_out == [True]
     assert refused.laid_out == []

@@ -25,8 +25,13 @@ class Turnover:
     restarted: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
 
+    @property
+    def touched(self) -> tuple[str, ...]:
+        """Those that are there and do not stay as they are."""
+        return (*self.leaving, *self.replaced, *self.restarted)
+
     def __bool__(self) -> bool:
-        return bool(self.leaving or self.replaced or self.restarted)
+        return bool(self.touched)
 
 
 def address_of(node: str) -> str:

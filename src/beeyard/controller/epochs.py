@@ -159,7 +159,9 @@ class Lease:
         for look in self._looks:
             with contextlib.suppress(BeeyardError):
                 look()
-        self.check()
+        with self._one:
+            if self._over:
+                raise self._lost()
 
 
 def claim(

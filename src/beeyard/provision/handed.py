@@ -1,7 +1,8 @@
-"""`python handed.py PIPE PROGRAM ARGS…`: become PROGRAM, with the environment read from PIPE.
+"""`python handed.py PARENT PIPE PROGRAM ARGS…`: become PROGRAM, its environment read from PIPE.
 
-It ends when whoever started it does, where the kernel can see to that: a playbook that outlives its
-`up` would go on beside the next one's, and wait for ever for nodes that are gone by then.
+It ends when the process PARENT does, which started it, where the kernel can see to that: a playbook
+that outlives its `up` would go on beside the next one's, and wait for ever for nodes that are gone
+by then.
 """
 
 import ctypes
@@ -24,7 +25,7 @@ def _end_with_the_parent(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    _end_with_the_parent(os.getppid())
-    with open(sys.argv[1], "rb") as pipe:  # noqa: PTH123 (pathlib would take a while to import)
+    _end_with_the_parent(int(sys.argv[1]))
+    with open(sys.argv[2], "rb") as pipe:  # noqa: PTH123 (pathlib would take a while to import)
         environment = json.load(pipe)
-    os.execvpe(sys.argv[2], sys.argv[2:], environment)  # noqa: S606
+    os.execvpe(sys.argv[3], sys.argv[3:], environment)  # noqa: S606

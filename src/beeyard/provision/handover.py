@@ -29,7 +29,7 @@ def handing(environment: Mapping[str, str], folder: Path) -> Iterator[Sequence[s
     writer.start()
     try:
         # -I: neither the user's settings nor the folder of the script have a say.
-        yield [sys.executable, "-I", "-S", str(_RECEIVER), str(pipe)]
+        yield [sys.executable, "-I", "-S", str(_RECEIVER), str(os.getpid()), str(pipe)]
     finally:
         _release(pipe, writer)
         pipe.unlink()

@@ -1,7 +1,5 @@
 """Waiting for a node that was away: until it is again what tasks need."""
 
-from collections.abc import Callable
-
 from beeyard.errors import BeeyardError, HostError
 from beeyard.process import Command
 from beeyard.provision import await_ssh
@@ -13,11 +11,9 @@ from beeyard.workflows.hosts import Hosts
 BACK = 300.0
 
 
-def await_back(
-    cluster: Cluster, hosts: Hosts, name: str, lost: Callable[[str, str], HostError]
-) -> None:
+def await_back(cluster: Cluster, hosts: Hosts, name: str, after: str = "") -> None:
     """Return once its engine answers, its shared files are there, and the Swarm calls it ready.
-    Raises what `lost` makes of the node's name and of what is missing."""
+    Raises HostError (`lost`)."""
     runner = hosts.run_on(name, sudo=True)
     last = ["nothing was heard of it"]
 
@@ -52,4 +48,16 @@ def await_back(
         for condition in (engine, *mounts, ready):
             wait_until(condition, clock=cluster.clock, deadline=BACK, interval=1.0)
     except (Timeout, HostError):
-        raise lost(name, last[0]) from None
+        raise lost(name, last[0], after) from None
+
+
+def lost(name: str, why: str, after: str = "") -> HostError:
+    """The error for a node that stays away; `after`: what was done to it, in words."""
+    return HostError(
+        f"{name} does not come back{after}",
+        where=name,
+        why=why,
+        fix=f"no other node was touched after it. Look at it: beeyard ssh {name}; mended, run "
+        "this again: it goes on with it. A worker can be made anew instead: "
+        f"beeyard node replace {name}",
+    )

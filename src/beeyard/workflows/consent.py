@@ -36,14 +36,14 @@ class Consent:
         """To all that these plans would change, if anything. Raises Refused."""
         if not any(plan.pending for plan in plans.values()):
             return
-        losses = list(_losses(plans))
+        losses = _losses(plans)
         (self.destroy if losses else self.make)(describe_changes(spec, account, plans))
         self._shown.update(losses)
 
     def to_losses(self, plans: Mapping[str, Plan]) -> None:
         """To what these would destroy or restart and none that was shown before would. Raises
         Refused."""
-        self._to(list(_losses(plans)))
+        self._to(_losses(plans))
 
     def to_removals(self, where: str, services: Sequence[str]) -> None:
         """To services of the Swarm that are removed, each or as a whole stack. Raises Refused."""
@@ -57,12 +57,15 @@ class Consent:
                 self._shown.update(new)
 
 
-def _losses(plans: Mapping[str, Plan]) -> Iterator[str]:
-    for project, plan in plans.items():
-        for change in plan.changes:
-            if change.action in ("replace", "delete") or restarts(change):
-                action = "restart" if restarts(change) else change.action
-                yield f"{project}: {action} {change.address}"
+def _losses(plans: Mapping[str, Plan]) -> list[str]:
+    return [f"{project}: {loss}" for project, plan in plans.items() for loss in _losses_of(plan)]
+
+
+def _losses_of(plan: Plan) -> Iterator[str]:
+    for change in plan.changes:
+        action = "restart" if restarts(change) else change.action
+        if action in ("restart", "replace", "delete"):
+            yield f"{action} {change.address}"
 
 
 def describe(spec: ClusterSpec, account: Account) -> str:
@@ -94,8 +97,7 @@ def describe_changes(spec: ClusterSpec, account: Account, plans: Mapping[str, Pl
     for project, plan in plans.items():
         if plan.pending:
             lines.append(f"{project}: {plan}")
-            own = f"{project}: "
-            lines.extend(f"  {one.removeprefix(own)}" for one in _losses({project: plan}))
+            lines.extend(f"  {loss}" for loss in _losses_of(plan))
     return "\n".join(lines)
 
 

@@ -45,8 +45,9 @@ def make(cluster: Cluster, cloud: Cloud, consent: Consent, where: Where) -> tupl
             for name in cloud.folders
             if name not in nodes
         }
-        changes = start_stopped(cluster, cloud, cloud.outputs(nodes))
-        hosts = reach(cluster, cloud.outputs(nodes))
+        outputs = cloud.outputs(nodes)
+        changes = start_stopped(cluster, cloud, outputs)
+        hosts = reach(cluster, cloud.outputs(nodes) if changes else outputs)
         fresh = not hosts.in_swarm()
         if fresh:
             refuse_orphans(hosts)

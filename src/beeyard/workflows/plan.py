@@ -4,13 +4,13 @@ It holds no lock, neither the cluster's nor Terraform's, and lays Terraform's pr
 folders of its own: whoever changes the cluster meanwhile is not disturbed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from beeyard.cloud import Outputs, cluster_lock
 from beeyard.cloud.api import in_words
-from beeyard.cloud.nodes import stopped
+from beeyard.cloud.nodes import stopped as stopped_nodes
 from beeyard.config import nodes
 from beeyard.errors import BeeyardError, HostError
 from beeyard.provision import Converged, Options, unreachable
@@ -54,14 +54,15 @@ def plan(cluster: Cluster) -> ClusterPlan:
             phase.say(f"being changed right now: {holder}")
     with ThreadPoolExecutor(2) as pool:
         outputs = _seen(cloud.outputs)
-        planning = pool.submit(_cloud, cloud, applied, missing, outputs)
+        states = _states(cluster, outputs)
+        planning = pool.submit(_cloud, cloud, applied, missing, _stopped(outputs, states))
         if isinstance(outputs, BeeyardError):
             rest = (
                 unseen_layer("hosts", "all nodes", outputs),
                 unseen_layer("swarm", "all nodes", outputs),
             )
         else:
-            rest = _inside(cluster, outputs, pool)
+            rest = _inside(cluster, outputs, states, pool)
         layers = (planning.result(), *rest)
     return ClusterPlan(
         name=cluster.spec.name,
@@ -73,10 +74,29 @@ def plan(cluster: Cluster) -> ClusterPlan:
     )
 
 
-def _inside(cluster: Cluster, outputs: Outputs, pool: ThreadPoolExecutor) -> tuple[Layer, Layer]:
+def _states(cluster: Cluster, outputs: Outputs | BeeyardError) -> Mapping[str, str] | None:
+    """Of the instances; None where they can't be asked for."""
+    if isinstance(outputs, BeeyardError):
+        return None
+    found = _seen(cluster.aws.instance_states, outputs)
+    return None if isinstance(found, BeeyardError) else found
+
+
+def _stopped(outputs: Outputs | BeeyardError, states: Mapping[str, str] | None) -> tuple[str, ...]:
+    """The nodes whose instances somebody has stopped."""
+    if isinstance(outputs, BeeyardError) or states is None:
+        return ()
+    return tuple(node.name for node in stopped_nodes(outputs, states))
+
+
+def _inside(
+    cluster: Cluster,
+    outputs: Outputs,
+    states: Mapping[str, str] | None,
+    pool: ThreadPoolExecutor,
+) -> tuple[Layer, Layer]:
     """Hosts and Swarm."""
-    states = _seen(lambda: cluster.aws.instance_states(outputs))
-    if not isinstance(states, BeeyardError) and (lost := lost_manager(outputs, states)):
+    if states is not None and (lost := lost_manager(outputs, states)):
         error = absent(lost)
         gone = Remark("the Swarm", f"{error.what}: {RECOVER}")
         return unseen_layer("hosts", "all nodes", error), Layer("swarm", unseen=(gone,))
@@ -103,25 +123,14 @@ def _cloud(
     cloud: Cloud,
     applied: tuple[str, ...],
     missing: tuple[str, ...],
-    outputs: Outputs | BeeyardError,
+    stopped: tuple[str, ...],
 ) -> Layer:
     with cloud.cluster.progress.phase("cloud") as phase:
         found = _seen(lambda: cloud.foresee(phase, applied))
         plans = dict.fromkeys(applied, found) if isinstance(found, BeeyardError) else found
-        layer = cloud_layer(plans, missing, _stopped(cloud.cluster, outputs))
+        layer = cloud_layer(plans, missing, stopped)
         phase.result = _summary(layer)
     return layer
-
-
-def _stopped(cluster: Cluster, outputs: Outputs | BeeyardError) -> tuple[str, ...]:
-    """The nodes whose instances somebody has stopped. That they can't be asked for is said with
-    the nodes themselves."""
-    if isinstance(outputs, BeeyardError):
-        return ()
-    states = _seen(lambda: cluster.aws.instance_states(outputs))
-    if isinstance(states, BeeyardError):
-        return ()
-    return tuple(node.name for node in stopped(outputs, states))
 
 
 def _hosts(hosts: Hosts) -> Layer:

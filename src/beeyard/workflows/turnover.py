@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 from beeyard.cloud import Node as Machine
 from beeyard.cloud import Outputs
 from beeyard.cloud.nodes import Turnover, address_of
-from beeyard.errors import HostError, Refused
+from beeyard.errors import Refused
 from beeyard.provision import Options
 from beeyard.swarm import Manager, Snapshot
 from beeyard.swarm.exclusion import DRAINING
@@ -79,7 +79,7 @@ def turn_over(cluster: Cluster, cloud: Cloud, turn: Turnover) -> int:
         make_anew(cluster, cloud, name)
     for name in turn.restarted:
         _restart(cluster, cloud, name)
-    return len(turn.leaving) + len(turn.replaced) + len(turn.restarted)
+    return len(turn.touched)
 
 
 def _made_whole(cluster: Cluster, cloud: Cloud, hosts: Hosts, turn: Turnover) -> None:
@@ -90,15 +90,15 @@ def _made_whole(cluster: Cluster, cloud: Cloud, hosts: Hosts, turn: Turnover) ->
         with cluster.progress.phase("cloud: efs") as phase:
             # A zone that had no node before has no way to the shared files.
             phase.result = summary(cloud.apply(phase, [["efs"]]))
-    outputs = cloud.present()
-    start_stopped(cluster, cloud, outputs)
+    if start_stopped(cluster, cloud, hosts.outputs) or turn.absent:
+        hosts = hosts_to_play(cluster, cloud.present())
     with hosts.swarm() as manager:
-        forget_ghosts(cluster, hosts_to_play(cluster, outputs), manager, manager.snapshot())
+        forget_ghosts(cluster, hosts, manager, manager.snapshot())
         seen = manager.snapshot()
-    missing = absent_members(outputs.nodes, seen, {*turn.leaving, *turn.replaced, *turn.restarted})
+    missing = absent_members(hosts.outputs.nodes, seen, turn.touched)
     if missing:
-        _join(cluster, outputs, ", ".join(missing), missing)
-    put_back(cluster, seen, {*turn.leaving, *turn.replaced, *turn.restarted})
+        _join(cluster, hosts.outputs, ", ".join(missing), missing)
+    put_back(cluster, seen, turn.touched)
 
 
 def absent_members(
@@ -156,19 +156,8 @@ def _join(cluster: Cluster, outputs: Outputs, what: str, names: Sequence[str]) -
 
 def _await_back(cluster: Cluster, hosts: Hosts, name: str) -> None:
     with cluster.progress.phase(f"{name} comes back") as phase:
-        await_back(cluster, hosts, name, _lost)
+        await_back(cluster, hosts, name)
         phase.result = "its engine answers, and it is ready"
-
-
-def _lost(name: str, why: str) -> HostError:
-    return HostError(
-        f"{name} does not come back",
-        where=name,
-        why=why,
-        fix=f"no other node was touched after it. Look at it: beeyard ssh {name}; mended, run "
-        "this again. A worker can be made anew instead: "
-        f"beeyard node replace {name}",
-    )
 
 
 def replace_node(cluster: Cluster, name: str, confirm: Callable[[str], None]) -> None:

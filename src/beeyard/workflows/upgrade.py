@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from beeyard.errors import BeeyardError, HostError, Refused
+from beeyard.errors import BeeyardError, Refused
 from beeyard.process import Command, Runner
 from beeyard.provision import Options
 from beeyard.provision.facts import skipped
@@ -30,7 +30,7 @@ from beeyard.waiting import Timeout, wait_until
 from beeyard.workflows.alone import alone
 from beeyard.workflows.cloud import open_cloud, read_outputs
 from beeyard.workflows.cluster import Cluster
-from beeyard.workflows.coming_back import BACK, await_back
+from beeyard.workflows.coming_back import BACK, await_back, lost
 from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.nodes import activate_node, drain_node, mark_node
 from beeyard.workflows.operators import refuse_lockout
@@ -40,6 +40,8 @@ from beeyard.workflows.verify import await_services, await_urls
 
 #: On a node of the Swarm: it was drained to be upgraded, so it is let in again afterwards.
 UPGRADING = "beeyard.upgrading"
+#: What a node does not come back after.
+_AFTER = " after its upgrade"
 #: Tells one start of a machine from another: by its kernel's, and, where that is not its own, as in
 #: a rehearsal, by that of its first process (proc(5), `/proc/pid/stat`, field 22).
 _BOOT = "cat /proc/sys/kernel/random/boot_id && cut -d ' ' -f 22 /proc/1/stat"
@@ -198,7 +200,7 @@ def _upgrade(cluster: Cluster, hosts: Hosts, step: Step) -> bool:
     if reboot and drained:
         _reboot(cluster, hosts, step.node)
     with cluster.progress.phase(f"{step.node} comes back") as phase:
-        await_back(cluster, hosts, step.node, _lost)
+        await_back(cluster, hosts, step.node, _AFTER)
         phase.result = "its engine answers, and it is ready"
     if drained:
         activate_node(cluster, step.node)
@@ -219,7 +221,7 @@ def _await_end(cluster: Cluster, runner: Runner, name: str) -> None:
     except Timeout:
         minutes = UPGRADE_DEADLINE / 60
         why = f"an upgrade that was begun there is not over after {minutes:.0f} minutes"
-        raise _lost(name, why) from None
+        raise lost(name, why, _AFTER) from None
 
 
 def _drain(cluster: Cluster, hosts: Hosts, name: str) -> bool:
@@ -251,19 +253,8 @@ def _reboot(cluster: Cluster, hosts: Hosts, name: str) -> None:
         try:
             wait_until(is_another, clock=cluster.clock, deadline=BACK, interval=2.0)
         except Timeout:
-            raise _lost(name, "it was rebooted, and does not let us in") from None
+            raise lost(name, "it was rebooted, and does not let us in", _AFTER) from None
         phase.result = "a package asked for it"
-
-
-def _lost(name: str, why: str) -> HostError:
-    return HostError(
-        f"{name} does not come back after its upgrade",
-        where=name,
-        why=why,
-        fix=f"no other node was touched after it. Look at it: beeyard ssh {name}; mended, run "
-        "this again: it goes on with it. A worker can be made anew instead: "
-        f"beeyard node replace {name}",
-    )
 
 
 def _services(cluster: Cluster, hosts: Hosts, *, check: bool) -> tuple[str, ...]:

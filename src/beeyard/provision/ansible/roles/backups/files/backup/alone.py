@@ -4,7 +4,7 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from words import Failed, say
@@ -24,30 +24,31 @@ def alone(kind: str) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def taking(kind: str, wait: float) -> Iterator[None]:
+def taking(kind: str, wait: float) -> AbstractContextManager[None]:
     """While a backup is taken: others may be taken as well, and nothing is put back. Waits so many
     seconds for the end of a restore; then raises Failed."""
-    with _locked(f"{kind}-data.lock", fcntl.LOCK_SH) as has_it:
-        _await(has_it, f"a restore of {kind} goes on on this node", wait)
-        yield
+    why = f"a restore of {kind} goes on on this node"
+    return _in_turn(f"{kind}-data.lock", fcntl.LOCK_SH, why, wait)
 
 
-@contextmanager
-def restoring(kind: str, wait: float) -> Iterator[None]:
+def restoring(kind: str, wait: float) -> AbstractContextManager[None]:
     """While a backup is put back: none is taken, and no other is put back. Waits so many seconds
     for the end of those that are; then raises Failed."""
-    with _locked(f"{kind}-data.lock", fcntl.LOCK_EX) as has_it:
-        _await(has_it, f"a backup of {kind} is being taken, or put back, on this node", wait)
-        yield
+    why = f"a backup of {kind} is being taken, or put back, on this node"
+    return _in_turn(f"{kind}-data.lock", fcntl.LOCK_EX, why, wait)
+
+
+def freezing() -> AbstractContextManager[None]:
+    """While the engine stands still for us: who else lets his go on would let ours. It takes a few
+    seconds at most, which are waited for; else raises Failed."""
+    why = "the Swarm is being copied by another run on this node"
+    return _in_turn("freeze.lock", fcntl.LOCK_EX, why, 60)
 
 
 @contextmanager
-def freezing() -> Iterator[None]:
-    """While the engine stands still for us: who else lets his go on would let ours. It takes a few
-    seconds at most, which are waited for; else raises Failed."""
-    with _locked("freeze.lock", fcntl.LOCK_EX) as has_it:
-        _await(has_it, "the Swarm is being copied by another run on this node", 60)
+def _in_turn(name: str, how: int, why: str, wait: float) -> Iterator[None]:
+    with _locked(name, how) as has_it:
+        _await(has_it, why, wait)
         yield
 
 
