@@ -257,6 +257,21 @@ class TestFailure:
         )
         assert error.fix == "renew your AWS credentials, then run this again"
 
+    @pytest.mark.parametrize(
+        "said",
+        [
+            "Tried to create resource record set [name='x.', type='A'] but it already exists",
+            "EntityAlreadyExists: Role with name shop-manager already exists.",
+            "api error InvalidGroup.Duplicate: The security group 'shop' is there",
+        ],
+    )
+    def test_what_is_there_and_in_no_state(
+        self, terraform: Terraform, runner: FakeRunner, folder: Path, said: str
+    ) -> None:
+        error = self.failure(terraform, runner, folder, diagnostic(said))
+        assert error.fix is not None
+        assert f"cd {folder} && terraform import ADDRESS ID" in error.fix
+
     def test_words_without_json_are_passed_on(
         self, terraform: Terraform, runner: FakeRunner, folder: Path
     ) -> None:

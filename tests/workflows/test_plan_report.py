@@ -107,6 +107,13 @@ class TestSwarm:
         assert of_shop(found) == Layer("swarm")
         assert not of_shop(found).pending
 
+    def test_a_node_that_the_swarm_calls_down(self) -> None:
+        """Unless it is what a node was before, that is back by another ID."""
+        ghost = node("worker-1", state="down", id="before")
+        seen = swarm(nodes=(node("worker-1"), ghost, node("worker-2", state="down")))
+        layer = swarm_layer(spec(), seen, (), {})
+        assert layer.steps == (Step("worker-2", "rejoin", "the Swarm", "which calls it down"),)
+
     def test_a_service_that_somebody_changed(self) -> None:
         seen = running("worker-1", "worker-2", definition="theirs")
         layer = of_shop(foreseen(release(WEB, 2), release(WEB), seen))

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from dataclasses import replace as replace_in
@@ -23,6 +24,8 @@ PLAN_FILE = "beeyard.tfplan"
 OUTPUT_FILE = "beeyard.output"
 # What addresses of instances have in them.
 _INSTANCE = "aws_instance."
+#: What AWS says of what it has by that name: Route 53 in words, IAM and RDS in one, EC2 as a code.
+_IN_THE_WAY = re.compile(r"already ?exists|\.Duplicate\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -187,7 +190,7 @@ class Terraform:
         command = Command(argv, cwd=folder, env=self._environment(), output=output)
         result = self.runner.run(command, check=False, on_line=on_line)
         if result.code not in codes:
-            raise _failure(folder.name, arguments[0], result)
+            raise _failure(folder, arguments[0], result)
         return result
 
     def _environment(self) -> dict[str, str]:
@@ -232,8 +235,9 @@ def _hooks(on_line: LineHandler | None) -> LineHandler | None:
     return say
 
 
-def _failure(project: str, action: str, result: Completed) -> CloudError:
+def _failure(folder: Path, action: str, result: Completed) -> CloudError:
     """Terraform's own diagnostics as an error of ours."""
+    project = folder.name
     found = [
         message["diagnostic"]
         for message in _messages(result.stdout)
@@ -247,7 +251,7 @@ def _failure(project: str, action: str, result: Completed) -> CloudError:
         f"Terraform could not {action} the project `{project}`",
         where=_place(project, found),
         why=why,
-        fix=_advice(why),
+        fix=_advice(why, folder),
     )
 
 
@@ -260,7 +264,7 @@ def _place(project: str, found: Sequence[Mapping[str, Any]]) -> str:
     return project
 
 
-def _advice(why: str) -> str:
+def _advice(why: str, folder: Path) -> str:
     if "state lock" in why:
         return (
             "somebody else is at work on this cluster: wait for them, then run this again; if the "
@@ -268,4 +272,10 @@ def _advice(why: str) -> str:
         )
     if "ExpiredToken" in why or "InvalidClientTokenId" in why:
         return "renew your AWS credentials, then run this again"
+    if _IN_THE_WAY.search(why):
+        return (
+            "it is there, but not in the state: an earlier run was cut off as it made it, or it is "
+            "somebody else's. If it is this cluster's: remove it in AWS, or take it in "
+            f"(cd {folder} && terraform import ADDRESS ID); then run this again"
+        )
     return "mend the cause, then run this again: what was made so far is kept in the state"

@@ -97,12 +97,12 @@ def runs_old_engine(node: Runner) -> bool:
 
 
 def restart_engine(node: Runner, name: str) -> None:
-    """Let the engine run the program that is installed. Raises HostError."""
+    """Start the engine anew, with the program that is installed. Raises HostError."""
     argv = ["systemctl", "restart", "containerd.service", "docker.service"]
     done = node.run(Command(argv, timeout=300), check=False)
     if done.code != 0:
         raise HostError(
-            f"the engine of {name} does not start after its upgrade",
+            f"the engine of {name} does not start again",
             where=name,
             why=done.tail(),
             fix=f"see why: beeyard ssh {name} sudo journalctl -u docker -n 50; mended, run this "

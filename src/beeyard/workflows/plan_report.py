@@ -15,6 +15,7 @@ from beeyard.config.interpolation import interpolate
 from beeyard.errors import BeeyardError
 from beeyard.provision import Converged
 from beeyard.swarm import Snapshot
+from beeyard.swarm.model import Node
 from beeyard.swarm.rebalance import plan_rebalance
 from beeyard.workflows.deploy import Foreseen
 from beeyard.workflows.turnover import left_draining
@@ -170,6 +171,10 @@ def swarm_layer(
         if secret in lacking
     ]
     steps += (
+        Step(node.name, "rejoin", "the Swarm", f"which calls it {node.state}")
+        for node in _away(snapshot)
+    )
+    steps += (
         Step(node.name, "activate", "a drain was cut short") for node in left_draining(snapshot)
     )
     unseen, stays = [], list(_nodes_that_stay(snapshot))
@@ -276,6 +281,12 @@ def _replicas_that_stay(name: str, found: Foreseen) -> Iterator[Remark]:
         if count is not None and change.replicas is not None and change.replicas > count:
             text = f"{change.service} keeps its {change.replicas} replicas; the file says {count}"
             yield Remark(name, text)
+
+
+def _away(snapshot: Snapshot) -> Iterator[Node]:
+    """Members that are not ready, but for what a node was before that is back by another ID."""
+    ready = {node.name for node in snapshot.nodes if node.state == "ready"}
+    yield from (node for node in snapshot.nodes if node.name not in ready)
 
 
 def _nodes_that_stay(snapshot: Snapshot) -> Iterator[Remark]:

@@ -13,7 +13,7 @@ from beeyard.swarm.model import Node
 from beeyard.workflows.alone import alone
 from beeyard.workflows.cloud import Cloud, open_cloud, summary
 from beeyard.workflows.cluster import Cluster
-from beeyard.workflows.coming_back import await_back
+from beeyard.workflows.coming_back import bring_back
 from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.lost import refuse_orphans
 from beeyard.workflows.make import controller_image, reach, start_stopped
@@ -102,7 +102,7 @@ def _made_whole(cluster: Cluster, cloud: Cloud, hosts: Hosts, turn: Turnover) ->
 
 
 def absent_members(
-    nodes: Sequence[Machine], snapshot: Snapshot, touched: Collection[str]
+    nodes: Sequence[Machine], snapshot: Snapshot, touched: Collection[str] = ()
 ) -> tuple[str, ...]:
     """The nodes that the Swarm does not call ready, by name, but for those that are to be touched
     in any case. Pure."""
@@ -149,15 +149,8 @@ def _join(cluster: Cluster, outputs: Outputs, what: str, names: Sequence[str]) -
         hosts.play(phase, "deploy", Options(tags=tags, mitogen=cluster.mitogen))
     if cluster.spec.runs_pipelines:
         controller_image(hosts)
-    for name in names:
-        _await_back(cluster, hosts, name)
+    bring_back(cluster, hosts, names)
     return hosts
-
-
-def _await_back(cluster: Cluster, hosts: Hosts, name: str) -> None:
-    with cluster.progress.phase(f"{name} comes back") as phase:
-        await_back(cluster, hosts, name)
-        phase.result = "its engine answers, and it is ready"
 
 
 def replace_node(cluster: Cluster, name: str, confirm: Callable[[str], None]) -> None:
@@ -189,7 +182,7 @@ def _restart(cluster: Cluster, cloud: Cloud, name: str) -> None:
     cloud.apply_only(name, [address_of(name)])
     hosts = reach(cluster, cloud.present())
     if node:
-        _await_back(cluster, hosts, name)
+        bring_back(cluster, hosts, [name])
     if node and is_worker:
         _let_in(cluster, node)
 

@@ -18,6 +18,7 @@ from beeyard.workflows.applications import missing_secrets
 from beeyard.workflows.audit import keep_head
 from beeyard.workflows.cloud import Cloud, open_cloud, summary
 from beeyard.workflows.cluster import Cluster
+from beeyard.workflows.coming_back import bring_back
 from beeyard.workflows.consent import Consent, describe
 from beeyard.workflows.deploy import Deployer, Request
 from beeyard.workflows.hosts import Hosts
@@ -39,6 +40,7 @@ from beeyard.workflows.nodes import rebalanced
 from beeyard.workflows.operators import refuse_lockout
 from beeyard.workflows.raft import keep_raft
 from beeyard.workflows.turnover import (
+    absent_members,
     forget_ghosts,
     put_back,
     refuse_count,
@@ -90,6 +92,7 @@ def converge(
     left_out = skipped(hosts.manager)
     with hosts.swarm() as manager:
         seen = manager.snapshot()
+        changes += bring_back(cluster, hosts, absent_members(hosts.outputs.nodes, seen))
         changes += forget_ghosts(cluster, hosts, manager, seen) + put_back(cluster, seen)
         with cluster.progress.phase("infrastructure") as phase:
             await_infrastructure(cluster, hosts.outputs, manager, left_out, phase)
