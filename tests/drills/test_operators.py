@@ -34,6 +34,7 @@ pytestmark = DRILLS_THAT_END_WHOLE
 FOLDER = STATE_HOME / "beeyard" / "clusters" / f"{NAME}@sandbox"
 NODES = ("manager-1", "worker-1", "worker-2")
 KEYS = "/home/admin/.ssh/authorized_keys"
+_APP = "timeoff"
 
 
 class Bob(NamedTuple):
@@ -52,19 +53,32 @@ class Bob(NamedTuple):
         return Path(self.yard.environment["XDG_STATE_HOME"]) / f"beeyard/clusters/{NAME}@sandbox"
 
     def clone(self, yard: Yard) -> None:
-        """Have the project as it is now: the file, and what it names."""
+        """Have the project as it is now: the file, and the application that it names."""
         folder = self.yard.file.parent
         shutil.rmtree(folder, ignore_errors=True)
-        yaml = YAML()
-        document = yaml.load(yard.file)
-        named = document["applications"]["timeoff"]["path"]
-        shutil.copytree(named, folder / "timeoff", copy_function=shutil.copy, symlinks=True)
-        document["applications"]["timeoff"]["path"] = "timeoff"
-        yaml.dump(document, self.yard.file)
+        _copy(yard.file.parent / _APP, folder / _APP)
+        shutil.copy(yard.file, self.yard.file)
+
+
+def _copy(there: Path, here: Path) -> None:
+    shutil.copytree(there, here, copy_function=shutil.copy, symlinks=True)
 
 
 @pytest.fixture
-def bob(yard: Yard, tmp_path: Path) -> Bob:
+def project(yard: Yard) -> Iterator[Yard]:
+    """The file as a project has it that others clone: what it names is beside it."""
+    yaml = YAML()
+    document = yaml.load(yard.file)
+    folder = yard.file.parent / _APP
+    _copy(Path(document["applications"]["timeoff"]["path"]), folder)
+    document["applications"]["timeoff"]["path"] = _APP
+    yaml.dump(document, yard.file)
+    yield yard
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def bob(project: Yard, tmp_path: Path) -> Bob:
     """On another machine, as far as one machine can be two."""
     home = tmp_path / "home"
     key = home / ".ssh/bees"
@@ -75,7 +89,7 @@ def bob(yard: Yard, tmp_path: Path) -> Bob:
     sandboxes.symlink_to(STATE_HOME / "beeyard/sandbox")
     mine = {"HOME": str(home), "XDG_STATE_HOME": str(home / ".local/state")}
     made = Bob(Yard(tmp_path / "clone/beeyard.yml", {**mine, **signing_in_with(key)}), key)
-    made.clone(yard)
+    made.clone(project)
     return made
 
 
