@@ -24,7 +24,8 @@ def test_a_node_lets_its_user_in_by_key_alone(node: Container, public_key: str) 
     assert say(node, "stat", "-c", "%a %U", "/home/keeper/.ssh/authorized_keys") == "600 keeper"
     daemon = say(node, "/usr/sbin/sshd", "-T")
     assert "passwordauthentication no" in daemon
-    assert say(node, "systemctl", "is-active", "ssh") == "active"
+    # By its code: Docker 20.10 now and then loses what so short a command says.
+    assert say(node, "systemctl", "is-active", "--quiet", "ssh") == ""
 
 
 def test_a_node_asks_the_resolver_that_it_was_given(node: Container) -> None:
