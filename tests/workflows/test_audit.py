@@ -26,9 +26,7 @@ from beeyard.cloud import state_bucket
 from beeyard.controller.audit import Audit
 from beeyard.controller.audit_inbox import Inbox
 from beeyard.errors import AppError, BeeyardError, ConfigError, Refused, UnverifiedError
-from beeyard.inventory import Host, Inventory
 from beeyard.process import Command, Completed, LineHandler, LocalRunner
-from beeyard.provision import ProvisionFiles
 from beeyard.secret import Secret
 from beeyard.waiting import SystemClock, wait_until
 from beeyard.workflows import Cluster
@@ -39,6 +37,7 @@ from beeyard.workflows.hosts import Hosts
 from cloud.example import at, outputs
 from cloud.moto import Moto
 from controller.serving import ADMIN, Controller, controller
+from workflows.hosts_of import hosts_of
 
 MakeCluster = Callable[..., Cluster]
 ME = Who("olga", "admin", "cli")
@@ -106,12 +105,7 @@ def make_yard(make_cluster: MakeCluster, tmp_path: Path) -> Callable[..., Yard]:
         efs = tmp_path / "efs"
         sections = {"infrastructure": ["ci"], "efs": {"path": str(efs)}}
         cluster = replace(make_cluster(**(sections | more)), runner=Here())
-        members = tuple(
-            Host(node.name, node.role, node.zone, node.name, node.private_ip, node.instance_id)
-            for node in outputs().nodes
-        )
-        files = ProvisionFiles(tmp_path, tmp_path, tmp_path / "ssh_config")
-        hosts = Hosts(cluster, outputs(), Inventory("shop", members, cluster.ssh), files)
+        hosts = hosts_of(cluster, outputs(), tmp_path, tmp_path / "ssh_config")
         cluster.provision_folder.mkdir(parents=True, exist_ok=True)
         (cluster.provision_folder / "ssh_config").touch()
         (efs / "infra/ci").mkdir(parents=True)

@@ -8,15 +8,14 @@ from typing import Any
 import pytest
 
 from beeyard.errors import HostError
-from beeyard.inventory import Host, Inventory
 from beeyard.process import Command
-from beeyard.provision import ProvisionFiles
 from beeyard.swarm import Manager
 from beeyard.waiting import SystemClock, wait_until
 from beeyard.workflows import coming_back
 from beeyard.workflows.coming_back import bring_back
 from beeyard.workflows.hosts import Hosts
 from cloud.example import outputs
+from workflows.hosts_of import hosts_of
 
 pytestmark = [pytest.mark.real, pytest.mark.slow(2)]
 
@@ -31,10 +30,16 @@ printf '[Service]\\nExecStartPre=iptables -D {_RULE}\\n' > cut.conf
 systemctl daemon-reload
 iptables -I {_RULE}
 """
+_STARTS_NO_MORE = """
+printf '[Service]\\nExecStartPre=false\\n' > /run/systemd/system/docker.service.d/no-more.conf
+systemctl daemon-reload
+"""
 _UNCUT = f"""
 rm -rf /run/systemd/system/docker.service.d
 systemctl daemon-reload
 while iptables -D {_RULE} 2>/dev/null; do :; done
+systemctl reset-failed docker.service
+systemctl start docker.service
 """
 
 
@@ -43,12 +48,7 @@ def hosts(real_swarm: Any, make_cluster: Any, tmp_path: Path) -> Hosts:
     cluster = replace(make_cluster(), clock=SystemClock())
     # These nodes have none.
     seen = replace(outputs(), shared_files=None)
-    members = tuple(
-        Host(node.name, node.role, node.zone, node.name, node.private_ip, node.instance_id)
-        for node in seen.nodes
-    )
-    files = ProvisionFiles(tmp_path, tmp_path, real_swarm.ssh_config)
-    return Hosts(cluster, seen, Inventory("shop", members, cluster.ssh), files)
+    return hosts_of(cluster, seen, tmp_path, real_swarm.ssh_config)
 
 
 @pytest.fixture
@@ -92,3 +92,15 @@ def test_if_that_does_not_help_it_is_said(
         bring_back(hosts.cluster, hosts, [_NODE])
     assert caught.value.what == f"{_NODE} does not come back"
     assert caught.value.why == "the Swarm calls it down"
+
+
+@pytest.mark.usefixtures("cut_off")
+def test_why_its_engine_does_not_start_again_is_said(
+    hosts: Hosts, real_swarm: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real_swarm.on(_NODE).run(Command(["sh", "-c", _STARTS_NO_MORE]))
+    monkeypatch.setattr(coming_back, "SIGNED_IN", 3.0)
+    with pytest.raises(HostError) as caught:
+        bring_back(hosts.cluster, hosts, [_NODE])
+    assert caught.value.what == f"the engine of {_NODE} does not start again"
+    assert "docker.service" in str(caught.value.why)

@@ -13,16 +13,14 @@ from typer.testing import CliRunner, Result
 from beeyard.cli import applications, nodes
 from beeyard.cli.main import app
 from beeyard.errors import AppError, BeeyardError, SwarmError
-from beeyard.inventory import Host, Inventory
 from beeyard.process import Command
-from beeyard.provision import ProvisionFiles
 from beeyard.swarm import Manager, await_converged
 from beeyard.waiting import SystemClock
 from beeyard.workflows import Cluster, Event
 from beeyard.workflows import nodes as workflow
-from beeyard.workflows.hosts import Hosts
 from cloud.example import outputs
 from swarm.real_services import QUICK, SERVES, find
+from workflows.hosts_of import hosts_of
 
 pytestmark = pytest.mark.real
 
@@ -64,12 +62,7 @@ def yard(
         'services:\n  web: {image: "tiny:1", deploy: {replicas: 2}}\n'
         '  agent: {image: "tiny:1", deploy: {mode: global}}\n'
     )
-    members = tuple(
-        Host(node.name, node.role, node.zone, node.name, node.private_ip, node.instance_id)
-        for node in outputs().nodes
-    )
-    files = ProvisionFiles(tmp_path, tmp_path, real_swarm.ssh_config)
-    hosts = Hosts(cluster, outputs(), Inventory("shop", members, cluster.ssh), files)
+    hosts = hosts_of(cluster, outputs(), tmp_path, real_swarm.ssh_config)
 
     @contextmanager
     def opened(*_: Any, **__: Any) -> Iterator[Cluster]:

@@ -141,7 +141,7 @@ def test_a_reboot_is_made_or_said(
         "_services": lambda *_, check: (),
         "_drain": lambda *_: True,
         "_reboot": lambda _, __, name: rebooted.append(name),
-        "await_back": lambda *_: None,
+        "bring_back": lambda *_: None,
         "mark_node": lambda *_: None,
         "_settled": lambda _: None,
         "_all_answer": lambda _: None,

@@ -30,7 +30,7 @@ from beeyard.waiting import Timeout, wait_until
 from beeyard.workflows.alone import alone
 from beeyard.workflows.cloud import open_cloud, read_outputs
 from beeyard.workflows.cluster import Cluster
-from beeyard.workflows.coming_back import BACK, await_back, lost
+from beeyard.workflows.coming_back import BACK, bring_back, lost
 from beeyard.workflows.hosts import Hosts
 from beeyard.workflows.nodes import activate_node, drain_node, mark_node
 from beeyard.workflows.operators import refuse_lockout
@@ -199,9 +199,7 @@ def _upgrade(cluster: Cluster, hosts: Hosts, step: Step) -> bool:
     reboot = wants_reboot(runner)
     if reboot and drained:
         _reboot(cluster, hosts, step.node)
-    with cluster.progress.phase(f"{step.node} comes back") as phase:
-        await_back(cluster, hosts, step.node, _AFTER)
-        phase.result = "its engine answers, and it is ready"
+    bring_back(cluster, hosts, [step.node], _AFTER)
     if drained:
         activate_node(cluster, step.node)
         mark_node(hosts, step.node, UPGRADING, None)
