@@ -560,11 +560,14 @@ def test_the_schedule_waits_for_the_end_of_a_restore(desk: Desk) -> None:
     assert differences(backup.manifest.facts, newest.manifest.facts) == ()
 
 
-def test_after_half_a_restore_the_schedule_takes_nothing_good(desk: Desk) -> None:
+@pytest.mark.parametrize("reads", ["true", "cat >/dev/null"], ids=["nothing", "all_of_it"])
+def test_after_half_a_restore_the_schedule_takes_nothing_good(desk: Desk, reads: str) -> None:
+    """Where tar fails it is the node that fails: the backup is not called damaged."""
     machine, settings = desk.machine, {**FILES, "putting_back": "x"}
     backup = desk.take("files", FILES)
     run = Command(scheduled(desk, {"files": FILES}))
-    machine.run("printf '#!/bin/sh\\nexit 2\\n' > /usr/local/bin/tar; chmod +x /usr/local/bin/tar")
+    text = f"#!/bin/sh\\n{reads}\\nexit 2\\n"
+    machine.run(f"printf '{text}' > /usr/local/bin/tar; chmod +x /usr/local/bin/tar")
     try:
         with pytest.raises(HostError):
             desk.use("restore", backup, settings)

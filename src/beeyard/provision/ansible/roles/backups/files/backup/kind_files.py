@@ -82,15 +82,18 @@ def _pack(path: str | Path, hand_on: Callable[[bytes], Any]) -> dict[str, Any]:
     ]
     tar = subprocess.Popen(argv, stdout=subprocess.PIPE)
     assert tar.stdout is not None
+    found: dict[str, Any] | None = None
     try:
         found = _facts(_Tee(tar.stdout, hand_on))
-    except BaseException:
-        tar.kill()
-        tar.wait()
-        raise
-    code = tar.wait()
+    except (tarfile.TarError, EOFError) as error:
+        # It is tar that fails here, and no backup that is damaged.
+        say(f"what tar gives ends too soon: {error}")
+    finally:
+        if found is None:
+            tar.kill()
+        code = tar.wait()
     # 1: a file changed, or went, while it was read; what was read of it is in.
-    if code > 1:
+    if found is None or code > 1:
         raise Failed(f"tar could not read {path} (it ended with {code})")
     return found
 
