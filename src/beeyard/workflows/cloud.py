@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -171,8 +172,11 @@ class Cloud:
         destroy_all(self.terraform, folders, self.waves, _sayer(phase))
 
     def _say_farewell(self, folder: Path, *, final_snapshot: bool) -> None:
-        """Whether RDS takes a last snapshot is a setting of the instance, so it goes first."""
-        set_variables(folder, {"final_snapshot": final_snapshot})
+        """Whether RDS takes a last snapshot, and by which name, are settings of the instance, so
+        they go first. By a name that no earlier one has: an instance that Terraform made anew, as
+        its making had been cut off, has left one."""
+        stamp = datetime.now(UTC).strftime("-%Y%m%dt%H%M%S") if final_snapshot else ""
+        set_variables(folder, {"final_snapshot": final_snapshot, "final_snapshot_stamp": stamp})
         self.terraform.init(folder)
         if self.terraform.plan(folder).pending:
             self.terraform.apply(folder)

@@ -67,7 +67,7 @@ resource "aws_db_instance" "this" {
   skip_final_snapshot      = !var.final_snapshot
 
   # The subnet group's name ends in a stamp of its creation, so a second cluster of the same name can leave its snapshot too.
-  final_snapshot_identifier = var.final_snapshot ? "${aws_db_subnet_group.this.name}-final" : null
+  final_snapshot_identifier = var.final_snapshot ? "${aws_db_subnet_group.this.name}-final${var.final_snapshot_stamp}" : null
 
   tags = { Name = var.name }
 

@@ -139,3 +139,10 @@ variable "final_snapshot" {
   default     = true
   nullable    = false
 }
+
+variable "final_snapshot_stamp" {
+  description = "What the last snapshot's name ends in; RDS keeps no two of one name, and an instance that was made anew has left one."
+  type        = string
+  default     = ""
+  nullable    = false
+}

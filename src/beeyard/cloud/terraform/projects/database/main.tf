@@ -30,4 +30,5 @@ module "database" {
   initial_password          = var.initial_password
   deletion_protection       = var.deletion_protection
   final_snapshot            = var.final_snapshot
+  final_snapshot_stamp      = var.final_snapshot_stamp
 }
