@@ -19,7 +19,7 @@ from beeyard.workflows.cloud import Cloud
 from beeyard.workflows.consent import Consent, describe
 from beeyard.workflows.lost import SwarmLost
 from beeyard.workflows.up import _keep
-from cloud.example import spec
+from cloud.example import outputs, spec
 from workflows.backups_of import backup
 
 MakeCluster = Callable[..., Cluster]
@@ -94,6 +94,20 @@ class OneManager(StubCloud):
         return self.there
 
     there: tuple[str, ...] = ()
+
+
+@pytest.mark.parametrize(("workers", "played"), [(2, True), (3, False)])
+def test_where_nodes_come_or_go_the_hosts_wait_for_the_cloud(
+    make_cluster: MakeCluster, monkeypatch: pytest.MonkeyPatch, workers: int, played: bool
+) -> None:
+    """Their playbook runs once the nodes are there; before, it would only be waited for."""
+    plays: list[object] = []
+    monkeypatch.setattr(up_workflow, "_hosts", lambda *given: plays.append(given))
+    one: Any = OneManager({plan.project: plan for plan in (ADDRESSES, NODES)})
+    one.outputs = outputs
+    cluster = replace(make_cluster(), spec=spec(managers={"count": 1}, workers={"count": workers}))
+    assert _keep(cluster, one, Consent.by(lambda _: None)) == Turnover()
+    assert bool(plays) is played
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from beeyard.apps import ProbeResult
 from beeyard.cloud import Outputs
 from beeyard.cloud.nodes import PROJECT, Turnover, turnover
 from beeyard.cloud.terraform import Plan
+from beeyard.config import nodes
 from beeyard.errors import BeeyardError, HostError
 from beeyard.provision import Options
 from beeyard.provision.facts import skipped
@@ -178,11 +179,14 @@ def _keep(cluster: Cluster, cloud: Cloud, consent: Consent) -> tuple[Hosts, int]
     """
     with ThreadPoolExecutor(1) as pool:
         planning = pool.submit(_plan, cluster, cloud)
-        kept: tuple[Hosts, int] | BeeyardError
+        kept: tuple[Hosts, int] | Turnover | BeeyardError = Turnover()
         try:
             outputs = cloud.outputs()
             refuse_count(cluster, [one.name for one in outputs.managers])
-            kept = _hosts(cluster, cloud, outputs, consent, planning)
+            as_many = {one.name for one in outputs.nodes} == set(nodes(cluster.spec))
+            # Where nodes come or go, their playbook would only be waited for: it runs with them.
+            if as_many or not _pending(planning.result()):
+                kept = _hosts(cluster, cloud, outputs, consent, planning)
         except BeeyardError as error:
             kept = error
         plans = planning.result()
