@@ -1,187 +1,185 @@
-"""The rights that a cluster takes, measured: its whole life with real Terraform, before an AWS API
-that allows exactly what `beeyard iam-policy` prints, and that tells of each right what it would
-have said without it.
+"""A drill: the rights that a cluster takes, measured by its whole life with real Terraform, of an
+operator who has none of them in the beginning. Each step is run again and again; what AWS refused,
+and the error named, is granted as `beeyard iam-policy` prints it, until the step comes to its end.
 """
 
-import json
-import subprocess
-import sys
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+import multiprocessing
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import botocore.parsers
 import pytest
-from botocore.exceptions import ClientError
-from botocore.session import get_session
 
 from beeyard.audit import head
 from beeyard.audit.entry import Head
-from beeyard.cloud import state_bucket, state_locks
-from beeyard.cloud.api import Aws, in_words
+from beeyard.cloud import state_locks
+from beeyard.cloud.api import Aws
 from beeyard.cloud.ecr import ecr_sign_in
-from beeyard.cloud.iam_policy import documents, statements
-from beeyard.cloud.target import Target
 from beeyard.errors import BeeyardError, CloudError
-from beeyard.process import LocalRunner
-from beeyard.sandbox import environment, provider_mirror
 from beeyard.secret import Secret
-from beeyard.waiting import SystemClock
-from beeyard.workflows import Cluster, Phase, Progress
 from beeyard.workflows.alone import alone
-from beeyard.workflows.cloud import Cloud, open_cloud
-from cloud.example import REGION, at, spec
+from beeyard.workflows.cloud import open_cloud
+from beeyard.workflows.down import down
+from cloud.example import REGION, at
+from cloud.iam_life import CHANGED, MANAGER, MEASURED, Life, begun
 
-#: Minutes of Terraform: once, by one process, and not among the quick ones.
-pytestmark = [pytest.mark.real, pytest.mark.slow(2)]
+pytestmark = [pytest.mark.real, pytest.mark.drill, pytest.mark.timeout(3600)]
 
-HERE = Path(__file__).parent
-DATABASE = {"deletion_protection": False, "engine": "mariadb", "version": "10.11"}
-SECTIONS: dict[str, Any] = {
-    "zones": [f"{REGION}a", f"{REGION}b"],
-    "managers": {"count": 1},
-    "workers": {"count": 1, "egress": "nat"},
-    "database": DATABASE,
-    "dns": {"zone": "example.com"},
-    # moto has no AWS Backup here; the managers still put backups by the schedule.
-    "backups": {"aws_backup_days": 0},
-    "infrastructure": ["ci"],
-    "registry": {
-        "kind": "external",
-        "host": "111122223333.dkr.ecr.eu-central-1.amazonaws.com/team",
-    },
-}
-RIGHTS = {right.action: right for one in statements(spec(**SECTIONS)) for right in one.rights}
-#: Those that were seen in use, in one statement or another.
-MEASURED = {
-    right.action
-    for one in statements(spec(**SECTIONS))
-    for right in one.rights
-    if not right.documented
-}
+#: Without these, Terraform's provider goes on, and says nothing of it.
+UNNOTICED = {"ec2:DescribeAccountAttributes", "ec2:DescribeNetworkAcls"}
+Step = Callable[[Life], object]
+Error = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Life:
-    """An API before which a cluster of `SECTIONS` lives, its files, and what refused it."""
+@dataclass
+class Followed:
+    """What an operator went through who had no right but those that errors had named.
 
-    endpoint: str
-    folder: Path
+    named      each right that was refused, with the error of the step that failed for want of it
+    unnoticed  those of `UNNOTICED` that were refused, and other than that nobody noticed
+    """
 
-    def cluster(self, **changes: Any) -> Cluster:
-        return Cluster(
-            spec=spec(**{**SECTIONS, **changes}),
-            base=self.folder,
-            target=self._target(environment.OPERATOR),
-            folder=self.folder / "state",
-            sockets=self.folder / "sockets",
-            runner=LocalRunner(),
-            clock=SystemClock(),
-            progress=Progress(lambda _: None),
-        )
+    life: Life
+    named: dict[str, Error] = field(default_factory=dict)
+    unnoticed: set[str] = field(default_factory=set)
 
-    @property
-    def root(self) -> Aws:
-        """The account itself, which may do all."""
-        return Aws(self._target(environment.ROOT), REGION)
+    def run(self, step: Step) -> None:
+        """Run a step until it comes to its end."""
+        while True:
+            refused, error = self._once(step)
+            if error is None:
+                return
+            if not _in_the_way(error):
+                self._learn(refused, error)
+            elif not self.life.remove_records():
+                pytest.fail(f"what is in the way is no record: {error}")
 
-    def grant(self, *but: str) -> None:
-        """Give the operator what the policy says, but for some of it."""
-        iam = self.root.client("iam")
-        for number, policy in enumerate(documents(spec(**SECTIONS))):
-            for one in policy["Statement"]:
-                one["Action"] = [action for action in one["Action"] if action not in but]
-            left = [one for one in policy["Statement"] if one["Action"]]
-            text = json.dumps({**policy, "Statement": left})
-            iam.put_user_policy(
-                UserName=environment.OPERATOR, PolicyName=f"beeyard-{number}", PolicyDocument=text
-            )
+    def _once(self, step: Step) -> tuple[set[str], Error | None]:
+        """What was refused meanwhile, and the error that it ended with. In a process of its own, as
+        each command is: what one that failed leaves behind is a dead one's."""
+        before = len(self.life.refusals())
+        here, there = multiprocessing.Pipe(duplex=False)
+        fork = multiprocessing.get_context("fork")
+        process = fork.Process(target=lambda: there.send(_error_of(step, self.life)))
+        process.start()
+        there.close()
+        error = here.recv()
+        process.join()
+        refused = self.life.refusals()[before:]
+        return {one["right"] for one in refused if one["who"].endswith("user/operator")}, error
 
-    def _target(self, key: str) -> Target:
-        return at(
-            self.endpoint,
-            provider_mirror=provider_mirror.find(),
-            environment=environment.variables(self.folder, REGION, key),
-        )
+    def _learn(self, refused: set[str], error: Error) -> None:
+        """Grant what the error names, as its reader would."""
+        named = {one for one in refused if _names(error, one)}
+        assert named - self.named.keys(), f"no right was refused and named: {error}, {refused}"
+        self.named |= dict.fromkeys(named, error)
+        self.unnoticed |= (refused & UNNOTICED) - named
+        self.life.grant({*self.named, *self.unnoticed})
 
 
-@pytest.fixture(scope="module")
-def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
-    folder = tmp_path_factory.mktemp("iam")
-    argv = [sys.executable, str(HERE.parent / "terraform/iam_server.py"), str(folder)]
-    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with (folder / "server.log").open("w") as log:
-        server = subprocess.Popen(argv, stderr=log, text=True, **pipes)
-    assert server.stdout is not None
-    made = Life(server.stdout.readline().strip(), folder)
-    made.root.client("route53").create_hosted_zone(Name="example.com", CallerReference="x")
+def _names(error: Error, right: str) -> bool:
+    """Whether it is in its words: also where there is another one that begins as it does."""
+    return re.search(rf"{right}\b", f"{error['what']}\n{error['why']}") is not None
+
+
+def _in_the_way(error: Error) -> bool:
+    """Whether something was made by a run that was refused after it, before it was in the state: a
+    record in DNS whose making may not be waited for (`route53:GetChange`). Its reader removes it.
+    """
+    return "terraform import" in error["fix"]
+
+
+def _error_of(step: Step, life: Life) -> Error | None:
     try:
-        yield made
-    finally:
-        server.communicate("", timeout=30)
+        step(life)
+    except BeeyardError as error:
+        return error.as_dict()
+    return None
 
 
-@pytest.fixture(scope="module")
-def refusals(life: Life) -> dict[str, dict[str, Any]]:
-    """What IAM would have said of each right without it, after a whole life."""
-    life.grant()
-    _live(life)
-    lines = (life.folder / "refusals.jsonl").read_text().splitlines()
-    return {line["action"]: line for line in map(json.loads, lines)}
+def _lived(followed: Followed) -> None:
+    """From nothing to nothing."""
+    for project in ("elastic_ips", "swarm_cluster", "efs", "database", "dns"):
+        followed.run(_applied(project))
+    for step in _USED:
+        followed.run(step)
+    _managers_may_what_their_role_may(followed.life)
+    for project in ("elastic_ips", "swarm_cluster"):
+        followed.run(_applied(project, **CHANGED))
+    followed.run(_replaced)
+    _destroyed(followed)
 
 
-def _live(life: Life) -> None:
-    with Progress(lambda _: None).phase("all") as phase:
-        cloud = open_cloud(life.cluster())
-        state_bucket.ensure(cloud.cluster.aws, cloud.bucket)
-        with alone(cloud.cluster, cloud, "up"):
-            _made_in_spite_of_refusals(life, cloud, phase)
-        _used(cloud, phase)
-        _managers_may_what_their_role_may(life)
-        _changed(life, phase)
-        _taken_away(life, phase)
+def _applied(project: str, **changes: Any) -> Step:
+    """A project made, or changed, as by `up`."""
+
+    def apply(life: Life) -> None:
+        cloud = open_cloud(life.cluster(**changes))
+        with alone(cloud.cluster, cloud, "up"), cloud.cluster.progress.phase("cloud") as phase:
+            cloud.apply(phase, [[project]])
+
+    return apply
 
 
-def _made_in_spite_of_refusals(life: Life, cloud: Cloud, phase: Phase) -> None:
-    """Each project is first refused the making of something; then allowed, it goes on."""
-    for wave, rights in zip(cloud.waves, _REFUSED, strict=True):
-        life.grant(*rights)
-        with ThreadPoolExecutor() as pool:
-            said = list(pool.map(lambda one: _refusal_of(cloud, phase, one), wave))
-        assert [error.what for error in said] == [f"AWS did not allow {one}" for one in rights]
-        assert all("beeyard iam-policy" in str(error.fix) for error in said)
-        life.grant()
-        cloud.apply(phase, [wave])
+def _password(life: Life) -> None:
+    life.cluster().aws.set_database_password("shop", Secret("the-real-one"))
 
 
-#: A right of each project, wave by wave.
-_REFUSED = (
-    ("ec2:AllocateAddress",),
-    ("ec2:CreateVpc",),
-    ("elasticfilesystem:CreateFileSystem", "rds:CreateDBSubnetGroup", "route53:ListHostedZones"),
-)
+def _states(life: Life) -> None:
+    cloud = open_cloud(life.cluster())
+    states = cloud.cluster.aws.instance_states(cloud.outputs())
+    assert set(states.values()) == {"running"}
 
 
-def _refusal_of(cloud: Cloud, phase: Phase, project: str) -> BeeyardError:
-    with pytest.raises(CloudError) as caught:
-        cloud.apply(phase, [[project]])
-    return caught.value
-
-
-def _used(cloud: Cloud, phase: Phase) -> None:
-    """What beeyard asks by itself, and an `up` with nothing to do."""
+def _heads(life: Life) -> None:
+    cloud = open_cloud(life.cluster())
     aws, bucket = cloud.cluster.aws, cloud.bucket
-    aws.set_database_password("shop", Secret("the-real-one"))
-    assert set(aws.instance_states(cloud.outputs()).values()) == {"running"}
     head.keep(aws, bucket, "fs-1", Head(1, "x"))
     assert head.kept(aws, bucket, "fs-1") == Head(1, "x")
-    assert head.all_kept(aws, bucket, "fs-1") == [Head(1, "x")]
-    assert state_locks.free(aws, bucket, None) == ()
-    assert ecr_sign_in(aws).username == "AWS"
-    plans = cloud.plan(phase)
+    # One for each time that this was run.
+    assert {*head.all_kept(aws, bucket, "fs-1")} == {Head(1, "x")}
+
+
+def _locks(life: Life) -> None:
+    cloud = open_cloud(life.cluster())
+    assert state_locks.free(cloud.cluster.aws, cloud.bucket, None) == ()
+
+
+def _signed_in(life: Life) -> None:
+    assert ecr_sign_in(life.cluster().aws).username == "AWS"
+
+
+def _planned(life: Life) -> None:
+    """An `up` with nothing to do."""
+    cloud = open_cloud(life.cluster())
+    with cloud.cluster.progress.phase("cloud") as phase:
+        plans = cloud.plan(phase)
     assert not any(plan.pending for plan in plans.values()), plans
+
+
+#: What beeyard asks by itself, and of Terraform, once all is made.
+_USED = (_password, _states, _heads, _locks, _signed_in, _planned)
+
+
+def _replaced(life: Life) -> None:
+    cloud = open_cloud(life.cluster(**CHANGED))
+    with alone(cloud.cluster, cloud, "node replace"):
+        folder = cloud.folders["swarm_cluster"]
+        cloud.terraform.plan(folder, only=[MANAGER], replace=MANAGER)
+        cloud.terraform.apply(folder)
+
+
+def _destroyed(followed: Followed) -> None:
+    """The last snapshot is kept, until that is purged as well."""
+    root = followed.life.root
+    followed.run(lambda life: down(life.cluster(), lambda _: None))
+    assert root.snapshots("shop")
+    assert root.client("s3").list_buckets()["Buckets"]
+    followed.run(lambda life: down(life.cluster(), lambda _: None, purge=True))
+    assert root.snapshots("shop") == []
+    assert root.client("s3").list_buckets()["Buckets"] == []
 
 
 def _managers_may_what_their_role_may(life: Life) -> None:
@@ -201,64 +199,20 @@ def _managers_may_what_their_role_may(life: Life) -> None:
     assert caught.value.what == "AWS did not allow rds:DescribeDBSnapshots"
 
 
-def _changed(life: Life, phase: Phase) -> None:
-    """Another type and larger volumes, a worker more, other networks for SSH, no ECR any more."""
-    cloud = open_cloud(
-        life.cluster(
-            workers={"count": 2, "egress": "nat", "type": "t3.medium"},
-            ssh={"allowed_cidrs": ["198.51.100.0/24"]},
-            image={"root_volume_gib": 40},
-            infrastructure=[],
-            backups={"times": [], "aws_backup_days": 0},
-        )
-    )
-    cloud.lay_out()
-    cloud.apply(phase, cloud.waves[:2])
-    folder = cloud.folders["swarm_cluster"]
-    node = 'module.swarm_cluster.aws_instance.node["manager-1"]'
-    cloud.terraform.plan(folder, only=[node], replace=node)
-    cloud.terraform.apply(folder)
+def test_each_right_is_refused_and_named_and_enough(tmp_path: Path) -> None:
+    """And no other is asked for: what is in the policy and was not used is told of by documentation
+    alone, and marked so."""
+    with begun(tmp_path) as life:
+        followed = Followed(life)
+        _lived(followed)
+    assert {*followed.named, *followed.unnoticed} == MEASURED
+    for right, error in followed.named.items():
+        assert error["exit_code"] == CloudError.exit_code, right
+        assert "beeyard iam-policy" in error["fix"], right
+    _known_to_readers(followed.unnoticed)
 
 
-def _taken_away(life: Life, phase: Phase) -> None:
-    cloud = open_cloud(life.cluster())
-    cloud.lay_out()
-    aws = cloud.cluster.aws
-    cloud.destroy(phase, final_snapshot=True)
-    (snapshot,) = aws.snapshots("shop")
-    aws.delete_snapshot(snapshot)
-    state_bucket.remove(aws, cloud.bucket)
-
-
-def test_the_policy_is_enough_and_no_more_than_was_used(
-    refusals: dict[str, dict[str, Any]],
-) -> None:
-    """What is in it and was not used is told of by documentation alone, and marked so."""
-    assert set(refusals) - {"sts:GetCallerIdentity"} == MEASURED
-
-
-@pytest.mark.parametrize("action", sorted(MEASURED))
-def test_without_one_right_its_step_fails(refusals: dict[str, dict[str, Any]], action: str) -> None:
-    """And the error names it."""
-    line = refusals[action]
-    assert line["refused"] == action
-    error = ClientError(_parsed(line), line["operation"])
-    with pytest.raises(CloudError) as caught, in_words():
-        raise error
-    assert caught.value.what == f"AWS did not allow {action}"
-    assert "beeyard iam-policy" in str(caught.value.fix)
-
-
-def _parsed(line: dict[str, Any]) -> dict[str, Any]:
-    """An answer of the API, as boto3 reads it."""
-    service = {"elasticfilesystem": "efs"}.get(line["service"], line["service"])
-    model = get_session().get_service_model(service)
-    parser: Any = botocore.parsers.create_parser(model.protocol)
-    operation = model.operation_model(line["operation"])
-    answer = {
-        "status_code": line["status"],
-        "headers": {key.lower(): value for key, value in line["headers"].items()},
-        "body": line["body"].encode(),
-    }
-    parsed: dict[str, Any] = parser.parse(answer, operation.output_shape)
-    return parsed
+def _known_to_readers(unnoticed: set[str]) -> None:
+    said = (Path(__file__).parents[2] / "docs/iam.md").read_text()
+    assert unnoticed == UNNOTICED
+    assert [right for right in sorted(UNNOTICED) if f"`{right}`" not in said] == []
