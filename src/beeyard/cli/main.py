@@ -1,6 +1,5 @@
 """`beeyard`: the one place that wires, prints and exits."""
 
-import gc
 import json
 import os
 import sys
@@ -36,7 +35,7 @@ from beeyard.cli import (
     tasks,
 )
 from beeyard.cli.options import Options
-from beeyard.cli.signals import Stopped, leave, pass_on
+from beeyard.cli.signals import Stopped, pass_on
 from beeyard.cli.view import err
 from beeyard.cli.words import Group, in_front, misunderstood
 from beeyard.errors import BeeyardError, Refused, render
@@ -176,16 +175,3 @@ def _report(error: BeeyardError, how: Options) -> int:
     text = escape(render(error))
     err().print(text.replace("error:", "[bold red]error:[/bold red]", 1))
     return error.exit_code
-
-
-def run() -> None:
-    """The console script: `main`, and out."""
-    code = main()
-    # Else the interpreter looks through all that was loaded, several times, before it ends: of a
-    # command that asks for one thing, a fifth of its time.
-    gc.freeze()
-    leave(code)
-
-
-if __name__ == "__main__":
-    run()

@@ -220,16 +220,16 @@ def _hosts(
 ) -> tuple[Hosts, int]:
     """Bring hosts that should be there to what they should be: by one playbook, or in turns where
     the Swarm lacks secrets."""
-    changes = start_stopped(cluster, cloud, outputs, planning.result)
-    if changes:
-        outputs = cloud.outputs()
+    changes = 0
     try:
         hosts = reach(cluster, outputs, deadline=AT_ONCE)
     except HostError:
-        # Perhaps because it is to be replaced: only if not is it worth waiting for.
+        # Perhaps because it was stopped, or is to be replaced: only if not is it worth waiting for.
+        changes = start_stopped(cluster, cloud, outputs, planning.result)
         if _pending(planning.result()):
             raise
-        hosts = reach(cluster, outputs)
+        hosts = reach(cluster, cloud.outputs() if changes else outputs)
+    outputs = hosts.outputs
     await_names(cluster, outputs)
     if hosts.in_swarm():
         with hosts.swarm() as manager:

@@ -83,10 +83,11 @@ class _Work:
 
     def all(self) -> dict[str, str]:
         """References by name, the hub's included."""
-        plain = self._plain_debian()
-        references = {"debian-plain": plain, DEBIAN: self._debian(plain)}
         futures: dict[str, Future[str]] = {}
         with ThreadPoolExecutor(_AT_ONCE) as pool:
+            settings = pool.submit(trust.settings, self.runner)
+            plain = self._plain_debian()
+            references = {"debian-plain": plain, DEBIAN: self._debian(plain, settings)}
             for image in IMAGES:
                 futures[image.name] = pool.submit(self._image, image, references, futures)
             for name, future in futures.items():
@@ -106,10 +107,10 @@ class _Work:
             self._timed("debian", lambda line: self._plain(plain, line))
         return plain
 
-    def _debian(self, plain: str) -> str:
+    def _debian(self, plain: str, settings: Future[Mapping[str, bytes]]) -> str:
         """On top of it, what this machine trusts."""
         bundle = read_file(self.client, plain, "/etc/ssl/certs/ca-certificates.crt")
-        root = trust.files(self.runner, bundle)
+        root = {**trust.certificates(bundle), **settings.result()}
         context = folder("trust") | {f"root/{path}": (0o644, data) for path, data in root.items()}
         return self._make(DEBIAN, context, {"DEBIAN": plain})
 
@@ -185,8 +186,9 @@ class _Work:
     def forget_others(self, wanted: set[str]) -> None:
         """Remove versions that nothing refers to any more; one in use stays until it is not."""
         self.client.images.prune(filters={"dangling": True, "label": _STAGE_LABEL})
-        for image in self.client.images.list():
-            for tag in image.tags:
+        # Not `images.list`, which asks for each of them.
+        for image in self.client.api.images():
+            for tag in image["RepoTags"] or ():
                 if tag.startswith(f"{_REPOSITORY}/") and tag not in wanted:
                     try:
                         self.client.images.remove(tag)

@@ -20,15 +20,21 @@ _PIP_SETTINGS = ("index-url", "proxy", "trusted-host")
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 
 
-def files(runner: Runner, known: str) -> Mapping[str, bytes]:
-    """Files for the root of every image, by path. `known`: the bundle that Debian brings (PEM)."""
+def settings(runner: Runner) -> Mapping[str, bytes]:
+    """Files for the root of every image, by path: how pip and apt reach their registries."""
     found = {"etc/pip.conf": _pip(runner).encode()}
-    for certificate in sorted(set(_PEM.findall(_own_bundle())) - set(_PEM.findall(known))):
-        digest = hashlib.sha256(certificate.encode()).hexdigest()[:16]
-        found[f"usr/local/share/ca-certificates/host-{digest}.crt"] = certificate.encode()
     if proxy := _apt(runner):
         found["etc/apt/apt.conf.d/80host"] = proxy.encode()
     return found
+
+
+def certificates(known: str) -> Mapping[str, bytes]:
+    """Files for the root of every image, by path: authorities that this machine trusts, and Debian
+    does not. `known`: the bundle that it brings (PEM)."""
+    own = set(_PEM.findall(_own_bundle())) - set(_PEM.findall(known))
+    found = {hashlib.sha256(one.encode()).hexdigest()[:16]: one.encode() for one in own}
+    folder = "usr/local/share/ca-certificates"
+    return {f"{folder}/host-{digest}.crt": one for digest, one in found.items()}
 
 
 def build_arguments() -> dict[str, str]:
