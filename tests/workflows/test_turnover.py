@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,10 +11,12 @@ from beeyard.cloud.nodes import Turnover
 from beeyard.errors import Refused
 from beeyard.swarm.exclusion import DRAINING
 from beeyard.workflows import Cluster
+from beeyard.workflows import turnover as turnover_workflow
 from beeyard.workflows.turnover import (
     TURNING,
     absent_members,
     ghosts,
+    in_turn,
     left_draining,
     refuse_managers,
 )
@@ -113,3 +116,44 @@ def test_what_a_killed_run_was_draining() -> None:
     whole = replace(UP, name="whole", availability="drain", labels={TURNING: "up"})
     by_hand = replace(UP, name="by-hand", availability="drain")
     assert left_draining(swarm(nodes=(UP, half, whole, by_hand))) == (half, whole)
+
+
+@pytest.mark.parametrize(
+    "away",
+    [
+        pytest.param(replace(UP, availability="drain", labels={TURNING: "up"}), id="drained"),
+        pytest.param(replace(UP, labels={DRAINING: "active"}), id="half-drained"),
+        pytest.param(replace(UP, state="down"), id="down"),
+    ],
+)
+def test_who_is_away_already_has_the_first_turn(away: Any) -> None:
+    """Whatever Terraform's order: after another, it would be the second that is away."""
+    seen = swarm(nodes=(LEADER, replace(UP, name="a"), replace(away, name="b")))
+    assert in_turn(Turnover(restarted=("a", "b")), seen) == ("b", "a")
+    assert in_turn(Turnover(leaving=("a",), restarted=("b",)), seen) == ("b", "a")
+    assert in_turn(Turnover(replaced=("b", "a")), seen) == ("b", "a")
+
+
+@pytest.mark.parametrize(
+    ("before", "done"),
+    [
+        (UP, ["drain", "let in"]),
+        (replace(UP, availability="drain", labels={TURNING: "up"}), ["drain", "let in"]),
+        (replace(UP, state="down", availability="drain", labels={TURNING: "up"}), ["let in"]),
+        (replace(UP, availability="drain"), []),
+        (LEADER, []),
+    ],
+    ids=["as-usual", "left-draining", "left-away", "drained-by-hand", "manager"],
+)
+def test_a_restarted_node_takes_tasks_as_before(
+    make_cluster: MakeCluster, monkeypatch: pytest.MonkeyPatch, before: Any, done: list[str]
+) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr(turnover_workflow, "_member", lambda *_: before)
+    monkeypatch.setattr(turnover_workflow, "_drain", lambda *_: seen.append("drain"))
+    monkeypatch.setattr(turnover_workflow, "_let_in", lambda *_: seen.append("let in"))
+    for name in ("reach", "bring_back"):
+        monkeypatch.setattr(turnover_workflow, name, lambda *_: None)
+    cloud: Any = SimpleNamespace(apply_only=lambda *_: None, present=lambda: None)
+    turnover_workflow._restart(make_cluster(), cloud, before.name)
+    assert seen == done

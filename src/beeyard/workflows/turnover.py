@@ -71,20 +71,31 @@ def turn_over(cluster: Cluster, cloud: Cloud, turn: Turnover) -> int:
         # Nothing runs there yet: all may be changed at once.
         refuse_orphans(hosts)
         return 0
-    _made_whole(cluster, cloud, hosts, turn)
-    for name in turn.leaving:
-        leave(cluster, name)
-    for name in turn.replaced:
-        leave(cluster, name)
-        make_anew(cluster, cloud, name)
-    for name in turn.restarted:
-        _restart(cluster, cloud, name)
+    seen = _made_whole(cluster, cloud, hosts, turn)
+    for name in in_turn(turn, seen):
+        if name in turn.restarted:
+            _restart(cluster, cloud, name)
+        else:
+            leave(cluster, name)
+        if name in turn.replaced:
+            make_anew(cluster, cloud, name)
     return len(turn.touched)
 
 
-def _made_whole(cluster: Cluster, cloud: Cloud, hosts: Hosts, turn: Turnover) -> None:
+def in_turn(turn: Turnover, snapshot: Snapshot) -> tuple[str, ...]:
+    """The nodes that are to be touched, those first that take no tasks now, as a run that was
+    killed left them: after another, they would be two that are away. Pure."""
+    here = {
+        one.name
+        for one in snapshot.nodes
+        if one.state == "ready" and one.availability == "active" and not _was_ours(one)
+    }
+    return tuple(sorted(turn.touched, key=lambda name: name in here))
+
+
+def _made_whole(cluster: Cluster, cloud: Cloud, hosts: Hosts, turn: Turnover) -> Snapshot:
     """Have all nodes that are to stay as they are in the Swarm, and take tasks: those that are not
-    there yet as well."""
+    there yet as well. Gives what the Swarm was before."""
     if turn.absent:
         cloud.apply_only("nodes that are missing", [address_of(name) for name in turn.absent])
         with cluster.progress.phase("cloud: efs") as phase:
@@ -99,6 +110,7 @@ def _made_whole(cluster: Cluster, cloud: Cloud, hosts: Hosts, turn: Turnover) ->
     if missing:
         _join(cluster, hosts.outputs, ", ".join(missing), missing)
     put_back(cluster, seen, turn.touched)
+    return seen
 
 
 def absent_members(
@@ -175,16 +187,19 @@ def replace_node(cluster: Cluster, name: str, confirm: Callable[[str], None]) ->
 
 
 def _restart(cluster: Cluster, cloud: Cloud, name: str) -> None:
+    """Have a node's machine stopped and started. A worker is drained before, and takes tasks again
+    after it, but for one that somebody drained by `beeyard node drain`."""
     node = _member(cluster, name)
-    is_worker = node is not None and node.role == "worker" and node.state == "ready"
-    if node and is_worker:
-        _drain(cluster, node)
+    worker = node if node and node.role == "worker" else None
+    takes_tasks = worker is not None and (worker.availability == "active" or _was_ours(worker))
+    if worker and takes_tasks and worker.state == "ready":
+        _drain(cluster, worker)
     cloud.apply_only(name, [address_of(name)])
     hosts = reach(cluster, cloud.present())
     if node:
         bring_back(cluster, hosts, [name])
-    if node and is_worker:
-        _let_in(cluster, node)
+    if worker and takes_tasks:
+        _let_in(cluster, worker)
 
 
 def _drain(cluster: Cluster, node: Node) -> None:
@@ -213,7 +228,11 @@ def put_back(cluster: Cluster, snapshot: Snapshot, touched: Collection[str] = ()
 
 def left_draining(snapshot: Snapshot) -> tuple[Node, ...]:
     """The nodes that a run which was killed was draining. Pure."""
-    return tuple(one for one in snapshot.nodes if one.labels.keys() & {TURNING, DRAINING})
+    return tuple(one for one in snapshot.nodes if _was_ours(one))
+
+
+def _was_ours(node: Node) -> bool:
+    return bool(node.labels.keys() & {TURNING, DRAINING})
 
 
 def _member(cluster: Cluster, name: str) -> Node | None:
