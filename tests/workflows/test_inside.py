@@ -42,7 +42,9 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from beeyard.cli import inside, main
+from beeyard.cli import inside
+from beeyard.cli.main import main
+from beeyard.cli.signals import leave
 from beeyard.process import LocalRunner
 from beeyard.swarm import Manager, Tunnel
 
@@ -57,7 +59,7 @@ def looked_into(options, application, noting=None):
         yield SimpleNamespace(manager=Manager(tunnel.client), hosts=hosts)
 
 inside.looked_into = looked_into
-main.leave(main.main(sys.argv[2:]))
+leave(main(sys.argv[2:]))
 """
 LINE = Line("web", "web.1", "worker-2", "stdout", "2030-01-01T00:00:00.000000000Z", "hello")
 
