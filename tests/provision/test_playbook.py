@@ -177,6 +177,9 @@ class TestFailure:
             "ansible_connection": "ssh",
             "ansible_host": "127.0.0.1",
             "ansible_port": 1,
+            # With it, Ansible writes to ssh at once, and where that is about to end says "Broken
+            # pipe" and nothing of why.
+            "ansible_pipelining": False,
         }
         files.inventory.write_text(json.dumps(nodes))
         error = refusal(play, {"name": "Say hello", "ansible.builtin.ping": {}})
