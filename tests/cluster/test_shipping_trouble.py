@@ -169,3 +169,5 @@ def test_a_run_whose_node_is_killed_is_said_to_be_lost_and_can_be_repeated(team:
     assert reason.startswith(f"its runner on {runner} "), reason
     again = team.cluster.yard.json("pipeline", "retry", str(number))
     assert ended(team, again["number"])["status"] == "success"
+    # Replicas that ran there run elsewhere now: `up` moves some back.
+    team.cluster.yard.run("up", "--yes")

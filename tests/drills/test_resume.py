@@ -12,6 +12,7 @@ import pytest
 
 from cluster.yard import NAME, Running, Yard
 from drills.conftest import change
+from drills.hurt import on
 from drills.phases import THIRDS, stopped_in
 from drills.world import world_of
 from leavings import STATE_HOME
@@ -52,6 +53,19 @@ def test_killed_at_any_moment(
         assert yard.json("status")["ok"] is True
         assert world_of(yard, NAME).orphans() == []
     assert_made_once(yard)
+
+
+@pytest.mark.usefixtures("ends_in_need_of_nothing")
+def test_a_node_that_was_left_halfway(running: Running) -> None:
+    """As an `up` leaves it that is killed between a machine's first contact and its joining: its
+    engine does not run, nobody may talk to it, and the Swarm does not know the node."""
+    yard = running.yard
+    for name in ("worker-1", "worker-2"):
+        user = on(name, "getent", "group", "docker").strip().rpartition(":")[2]
+        on(name, "docker", "swarm", "leave")
+        on(name, "systemctl", "stop", "docker.socket", "docker.service")
+        on(name, "gpasswd", "--delete", user, "docker")
+    yard.run("up", "--yes")
 
 
 @pytest.mark.usefixtures("ends_in_need_of_nothing")

@@ -1,9 +1,11 @@
 """`up` of a cluster that is there: what its cloud would change is asked for before it is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import pytest
@@ -13,6 +15,7 @@ from beeyard.cloud.api import Account
 from beeyard.cloud.nodes import Turnover, address_of
 from beeyard.cloud.terraform import Change, Plan
 from beeyard.errors import CloudError, Refused
+from beeyard.provision import Converged
 from beeyard.workflows import Cluster, Event, Phase, lost, run_up
 from beeyard.workflows import up as up_workflow
 from beeyard.workflows.cloud import Cloud
@@ -20,6 +23,7 @@ from beeyard.workflows.consent import Consent, describe
 from beeyard.workflows.lost import SwarmLost
 from beeyard.workflows.up import _keep
 from cloud.example import outputs, spec
+from swarm import swarms
 from workflows.backups_of import backup
 
 MakeCluster = Callable[..., Cluster]
@@ -108,6 +112,75 @@ def test_where_nodes_come_or_go_the_hosts_wait_for_the_cloud(
     cluster = replace(make_cluster(), spec=spec(managers={"count": 1}, workers={"count": workers}))
     assert _keep(cluster, one, Consent.by(lambda _: None)) == Turnover()
     assert bool(plays) is played
+
+
+class StubHosts:
+    """Nodes that let us in, and what is done with them, in order. `known`: those that the Swarm
+    knows; None: there is no Swarm."""
+
+    def __init__(self, known: Sequence[str] | None) -> None:
+        self.outputs = outputs()
+        self.known = known
+        self.done: list[str] = []
+
+    def in_swarm(self) -> bool:
+        return self.known is not None
+
+    def swarm(self) -> Any:
+        members = tuple(
+            swarms.node(one.name, address=one.private_ip)
+            for one in self.outputs.nodes
+            if one.name in (self.known or ())
+        )
+        manager: Any = SimpleNamespace(snapshot=lambda: swarms.swarm(nodes=members))
+        return nullcontext(manager)
+
+    def play(self, *_: object) -> Converged:
+        self.done.append("all at once")
+        return Converged({}, ())
+
+
+ALL = [one.name for one in outputs().nodes]
+
+
+@pytest.mark.parametrize(
+    ("known", "done"),
+    [
+        (ALL, ["image", "all at once"]),
+        (ALL[:-1], ["swarm", "image", "files and services", "secrets"]),
+        (None, ["swarm", "image", "files and services", "secrets"]),
+    ],
+    ids=["all there", "one not yet", "no Swarm"],
+)
+def test_no_engine_is_asked_for_an_image_before_it_is_there(
+    make_cluster: MakeCluster,
+    monkeypatch: pytest.MonkeyPatch,
+    known: list[str] | None,
+    done: list[str],
+) -> None:
+    """An `up` that was killed may have left a machine without one."""
+    hosts: Any = StubHosts(known)
+    monkeypatch.setattr(up_workflow, "reach", lambda *_, **__: hosts)
+    for name in ("await_names", "refuse_orphans"):
+        monkeypatch.setattr(up_workflow, name, lambda *_: None)
+    for name, what in (
+        ("swarm_of", "swarm"),
+        ("infrastructure_of", "files and services"),
+        ("secrets_of", "secrets"),
+    ):
+        monkeypatch.setattr(up_workflow, name, partial(_noted, hosts, what))
+    monkeypatch.setattr(up_workflow, "controller_image", lambda _: hosts.done.append("image"))
+    one: Any = OneManager({ADDRESSES.project: ADDRESSES})
+    one.outputs = outputs
+    cluster = replace(make_cluster(), spec=spec(managers={"count": 1}, workers={"count": 2}))
+    kept = _keep(cluster, one, Consent.by(never))
+    assert hosts.done == done
+    assert kept == (hosts, 3 if "swarm" in done else 0)
+
+
+def _noted(hosts: StubHosts, what: str, *_: object) -> int:
+    hosts.done.append(what)
+    return 1
 
 
 @pytest.mark.parametrize(

@@ -183,17 +183,15 @@ def _images(
 @contextmanager
 def _runtime(hosts: Hosts) -> Iterator[Future[None]]:
     """Have the controller's image on its nodes, beside the rest."""
-
-    def make() -> None:
-        if hosts.cluster.spec.runs_pipelines:
-            controller_image(hosts)
-
     with ThreadPoolExecutor(1) as pool:
-        yield pool.submit(make)
+        yield pool.submit(controller_image, hosts)
 
 
 def controller_image(hosts: Hosts) -> None:
-    """The same, where nothing else goes on."""
+    """Have the controller's image on its nodes, where there is to be a controller. Each of them has
+    its engine already."""
+    if not hosts.cluster.spec.runs_pipelines:
+        return
     with hosts.cluster.progress.phase("image of the controller") as phase:
         made = have_image(hosts, phase)
         phase.result = f"made on {made} nodes" if made else "there"

@@ -159,8 +159,7 @@ def _join(cluster: Cluster, outputs: Outputs, what: str, names: Sequence[str]) -
     tags = _PARTS if outputs.shared_files else _PARTS[:1]
     with cluster.progress.phase(f"{what} joins" if len(names) == 1 else f"{what} join") as phase:
         hosts.play(phase, "deploy", Options(tags=tags, mitogen=cluster.mitogen))
-    if cluster.spec.runs_pipelines:
-        controller_image(hosts)
+    controller_image(hosts)
     bring_back(cluster, hosts, names)
     return hosts
 

@@ -219,7 +219,7 @@ def _hosts(
     planning: Future[dict[str, Plan]],
 ) -> tuple[Hosts, int]:
     """Bring hosts that should be there to what they should be: by one playbook, or in turns where
-    the Swarm lacks secrets."""
+    the Swarm lacks nodes or secrets."""
     changes = 0
     try:
         hosts = reach(cluster, outputs, deadline=AT_ONCE)
@@ -234,15 +234,17 @@ def _hosts(
     if hosts.in_swarm():
         with hosts.swarm() as manager:
             snapshot = manager.snapshot()
-        missing = missing_secrets(cluster.spec, snapshot)
         consent.to_removals("infrastructure", unwanted(cluster.spec, snapshot))
-        if cluster.spec.runs_pipelines:
+        absent = absent_members(outputs.nodes, snapshot)
+        if not absent and not missing_secrets(cluster.spec, snapshot):
             controller_image(hosts)
-        if not missing:
             with cluster.progress.phase("hosts") as phase:
                 done = hosts.play(phase, "deploy", Options(mitogen=cluster.mitogen))
             return hosts, changes + done.total
     else:
         refuse_orphans(hosts)
-    changes += swarm_of(cluster, hosts) + infrastructure_of(cluster, hosts)
+    changes += swarm_of(cluster, hosts)
+    # Only now has each node an engine to ask: the last `up` may have ended before one had.
+    controller_image(hosts)
+    changes += infrastructure_of(cluster, hosts)
     return hosts, changes + secrets_of(cluster, hosts)
