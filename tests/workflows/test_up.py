@@ -1,6 +1,6 @@
 """`up` of a cluster that is there: what its cloud would change is asked for before it is."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -115,51 +115,45 @@ def test_where_nodes_come_or_go_the_hosts_wait_for_the_cloud(
 
 
 class StubHosts:
-    """Nodes that let us in, and what is done with them, in order. `known`: those that the Swarm
-    knows; None: there is no Swarm."""
+    """Nodes that let us in, and what is done with them, in order. `engines`: whether those run;
+    None: there is no Swarm."""
 
-    def __init__(self, known: Sequence[str] | None) -> None:
+    def __init__(self, engines: bool | None) -> None:
         self.outputs = outputs()
-        self.known = known
+        self.engines = engines
         self.done: list[str] = []
 
     def in_swarm(self) -> bool:
-        return self.known is not None
+        return self.engines is not None
 
     def swarm(self) -> Any:
-        members = tuple(
-            swarms.node(one.name, address=one.private_ip)
-            for one in self.outputs.nodes
-            if one.name in (self.known or ())
-        )
-        manager: Any = SimpleNamespace(snapshot=lambda: swarms.swarm(nodes=members))
-        return nullcontext(manager)
+        return nullcontext(SimpleNamespace(snapshot=swarms.swarm))
 
     def play(self, *_: object) -> Converged:
         self.done.append("all at once")
         return Converged({}, ())
 
+    def image(self, _: object, *, engines: bool = True) -> bool:
+        self.done.append("image" if engines else "image?")
+        return engines or bool(self.engines)
 
-ALL = [one.name for one in outputs().nodes]
+
+IN_TURNS = ["swarm", "image", "files and services", "secrets"]
 
 
 @pytest.mark.parametrize(
-    ("known", "done"),
-    [
-        (ALL, ["image", "all at once"]),
-        (ALL[:-1], ["swarm", "image", "files and services", "secrets"]),
-        (None, ["swarm", "image", "files and services", "secrets"]),
-    ],
+    ("engines", "done"),
+    [(True, ["image?", "all at once"]), (False, ["image?", *IN_TURNS]), (None, IN_TURNS)],
     ids=["all there", "one not yet", "no Swarm"],
 )
-def test_no_engine_is_asked_for_an_image_before_it_is_there(
+def test_an_engine_that_can_t_be_asked_for_an_image_is_made_first(
     make_cluster: MakeCluster,
     monkeypatch: pytest.MonkeyPatch,
-    known: list[str] | None,
+    engines: bool | None,
     done: list[str],
 ) -> None:
     """An `up` that was killed may have left a machine without one."""
-    hosts: Any = StubHosts(known)
+    hosts: Any = StubHosts(engines)
     monkeypatch.setattr(up_workflow, "reach", lambda *_, **__: hosts)
     for name in ("await_names", "refuse_orphans"):
         monkeypatch.setattr(up_workflow, name, lambda *_: None)
@@ -169,7 +163,7 @@ def test_no_engine_is_asked_for_an_image_before_it_is_there(
         ("secrets_of", "secrets"),
     ):
         monkeypatch.setattr(up_workflow, name, partial(_noted, hosts, what))
-    monkeypatch.setattr(up_workflow, "controller_image", lambda _: hosts.done.append("image"))
+    monkeypatch.setattr(up_workflow, "controller_image", hosts.image)
     one: Any = OneManager({ADDRESSES.project: ADDRESSES})
     one.outputs = outputs
     cluster = replace(make_cluster(), spec=spec(managers={"count": 1}, workers={"count": 2}))

@@ -14,6 +14,7 @@ from beeyard.cloud.names import await_records
 from beeyard.cloud.nodes import stopped as stopped_nodes
 from beeyard.cloud.terraform import Plan
 from beeyard.config import INFRASTRUCTURE, ClusterSpec, ExternalRegistry
+from beeyard.errors import SwarmError
 from beeyard.inventory import DATABASE_PASSWORD
 from beeyard.provision import SSH_DEADLINE, Options, require_room
 from beeyard.secret import Secret
@@ -181,17 +182,27 @@ def _images(
 
 
 @contextmanager
-def _runtime(hosts: Hosts) -> Iterator[Future[None]]:
+def _runtime(hosts: Hosts) -> Iterator[Future[bool]]:
     """Have the controller's image on its nodes, beside the rest."""
     with ThreadPoolExecutor(1) as pool:
         yield pool.submit(controller_image, hosts)
 
 
-def controller_image(hosts: Hosts) -> None:
-    """Have the controller's image on its nodes, where there is to be a controller. Each of them has
-    its engine already."""
+def controller_image(hosts: Hosts, *, engines: bool = True) -> bool:
+    """Have the controller's image on its nodes, where there is to be a controller.
+
+    engines  all of them were seen to have one that runs, so that it is a SwarmError if one does not
+             answer; else False is given for it
+    """
     if not hosts.cluster.spec.runs_pipelines:
-        return
+        return True
     with hosts.cluster.progress.phase("image of the controller") as phase:
-        made = have_image(hosts, phase)
+        try:
+            made = have_image(hosts, phase)
+        except SwarmError as error:
+            if engines:
+                raise
+            phase.result = f"not yet: {error.what}"
+            return False
         phase.result = f"made on {made} nodes" if made else "there"
+    return True

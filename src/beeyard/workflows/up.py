@@ -219,7 +219,7 @@ def _hosts(
     planning: Future[dict[str, Plan]],
 ) -> tuple[Hosts, int]:
     """Bring hosts that should be there to what they should be: by one playbook, or in turns where
-    the Swarm lacks nodes or secrets."""
+    the Swarm lacks secrets, or a node its engine."""
     changes = 0
     try:
         hosts = reach(cluster, outputs, deadline=AT_ONCE)
@@ -235,16 +235,15 @@ def _hosts(
         with hosts.swarm() as manager:
             snapshot = manager.snapshot()
         consent.to_removals("infrastructure", unwanted(cluster.spec, snapshot))
-        absent = absent_members(outputs.nodes, snapshot)
-        if not absent and not missing_secrets(cluster.spec, snapshot):
-            controller_image(hosts)
+        # The last `up` may have ended before each had an engine. The Swarm is no witness: it calls
+        # a node ready for seconds after its engine has stopped.
+        if not missing_secrets(cluster.spec, snapshot) and controller_image(hosts, engines=False):
             with cluster.progress.phase("hosts") as phase:
                 done = hosts.play(phase, "deploy", Options(mitogen=cluster.mitogen))
             return hosts, changes + done.total
     else:
         refuse_orphans(hosts)
     changes += swarm_of(cluster, hosts)
-    # Only now has each node an engine to ask: the last `up` may have ended before one had.
     controller_image(hosts)
     changes += infrastructure_of(cluster, hosts)
     return hosts, changes + secrets_of(cluster, hosts)
