@@ -14,9 +14,10 @@ from beeyard.backup import Backup, Listing
 from beeyard.cloud.api import Account
 from beeyard.cloud.nodes import Turnover, address_of
 from beeyard.cloud.terraform import Change, Plan
-from beeyard.errors import CloudError, Refused
+from beeyard.errors import CloudError, Refused, SwarmError
 from beeyard.provision import Converged
 from beeyard.workflows import Cluster, Event, Phase, lost, run_up
+from beeyard.workflows import make as make_workflow
 from beeyard.workflows import up as up_workflow
 from beeyard.workflows.cloud import Cloud
 from beeyard.workflows.consent import Consent, describe
@@ -170,6 +171,21 @@ def test_an_engine_that_can_t_be_asked_for_an_image_is_made_first(
     kept = _keep(cluster, one, Consent.by(never))
     assert hosts.done == done
     assert kept == (hosts, 3 if "swarm" in done else 0)
+
+
+def test_an_engine_that_does_not_answer_is_an_error_once_all_were_seen_to_run(
+    make_cluster: MakeCluster, monkeypatch: pytest.MonkeyPatch, events: list[Event]
+) -> None:
+    def silent(*_: object) -> NoReturn:
+        raise SwarmError("the Docker engine of worker-2 does not run")
+
+    monkeypatch.setattr(make_workflow, "have_image", silent)
+    cluster = replace(make_cluster(), spec=spec(infrastructure=["registry", "ci"]))
+    hosts: Any = SimpleNamespace(cluster=cluster)
+    assert make_workflow.controller_image(hosts, engines=False) is False
+    assert events[-1].text == "not yet: the Docker engine of worker-2 does not run"
+    with pytest.raises(SwarmError, match="worker-2 does not run"):
+        make_workflow.controller_image(hosts)
 
 
 def _noted(hosts: StubHosts, what: str, *_: object) -> int:
